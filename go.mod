@@ -1,0 +1,3 @@
+module github.com/quollhq/quoll
+
+go 1.26
