@@ -1,0 +1,256 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	// readyTimeout bounds a start: a Java server on a machine that is busy with other tests takes seconds.
+	readyTimeout = 60 * time.Second
+	stopTimeout  = 20 * time.Second
+	tailLines    = 60
+)
+
+// Server is one server process on one data directory and one set of ports, through kills and restarts.
+// Its methods fail the test they were started for; they are for that test's goroutine.
+type Server struct {
+	t          testing.TB
+	subject    Subject
+	config     Config
+	ports      ports
+	dir        string
+	dataDir    string
+	properties []string
+
+	cmd    *exec.Cmd
+	log    *os.File
+	exited chan struct{} // closed when cmd has ended
+}
+
+// Start runs subject until the end of the test and returns when it serves.
+func Start(t testing.TB, subject Subject, config Config) *Server {
+	t.Helper()
+	s := &Server{t: t, subject: subject, config: config, dir: config.Dir, properties: pairs(config.Properties)}
+	if s.dir == "" {
+		s.dir = t.TempDir()
+	}
+	s.dataDir = config.DataDir
+	if s.dataDir == "" {
+		s.dataDir = filepath.Join(s.dir, "data")
+	}
+	if err := os.MkdirAll(s.dataDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.cleanup)
+	if err := s.firstStart(); err != nil {
+		t.Fatalf("%s: %v", subject.Name(), err)
+	}
+	return s
+}
+
+// firstStart chooses ports until nobody else took one of them between the choice and the bind.
+func (s *Server) firstStart() error {
+	for attempt := 1; ; attempt++ {
+		var err error
+		if s.ports, err = s.config.choosePorts(); err != nil {
+			return err
+		}
+		err = s.start()
+		if err == nil || attempt == 3 || !strings.Contains(strings.ToLower(s.Tail(tailLines)), "address already in use") {
+			return err
+		}
+		s.end(syscall.SIGKILL, stopTimeout)
+	}
+}
+
+func (s *Server) start() error {
+	cfg, err := s.config.write(s.dir, s.dataDir, s.ports)
+	if err != nil {
+		return err
+	}
+	cmd, err := s.subject.Command(context.Background(), cfg, s.properties)
+	if err != nil {
+		return err
+	}
+	if s.log, err = os.OpenFile(s.LogPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+		return err
+	}
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, s.log, s.log
+	// A server must not outlive a test process that was killed or timed out.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return errors.Join(err, s.log.Close())
+	}
+	exited := make(chan struct{})
+	s.cmd, s.exited = cmd, exited
+	go func() {
+		defer close(exited)
+		_ = cmd.Wait() // the state is read from cmd.ProcessState
+	}()
+	return s.waitReady()
+}
+
+func (s *Server) waitReady() error {
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	for {
+		reply, err := FourLetterWord(ctx, s.Addr(), "srvr")
+		if err == nil && strings.Contains(reply, "Mode:") {
+			return nil
+		}
+		select {
+		case <-s.exited:
+			return fmt.Errorf("ended before it served: %s", s.cmd.ProcessState)
+		case <-ctx.Done():
+			return fmt.Errorf("does not serve after %s (srvr answered %q, %v)", readyTimeout, reply, err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Restart starts the server again, after Kill or Stop, on the same data and ports.
+func (s *Server) Restart() {
+	s.t.Helper()
+	if err := s.start(); err != nil {
+		s.t.Fatalf("%s: restart: %v", s.subject.Name(), err)
+	}
+}
+
+// Kill ends the server as kill -9 does and waits until it is gone.
+func (s *Server) Kill() {
+	s.t.Helper()
+	if err := s.end(syscall.SIGKILL, stopTimeout); err != nil {
+		s.t.Fatalf("%s: kill: %v", s.subject.Name(), err)
+	}
+}
+
+// Stop asks the server to end (SIGTERM), waits, and returns the state it ended with.
+func (s *Server) Stop() *os.ProcessState {
+	s.t.Helper()
+	if err := s.end(syscall.SIGTERM, stopTimeout); err != nil {
+		s.t.Fatalf("%s: stop: %v", s.subject.Name(), err)
+	}
+	return s.cmd.ProcessState
+}
+
+// Signal sends sig to the server, for example SIGSTOP and SIGCONT.
+func (s *Server) Signal(sig os.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.t.Fatalf("%s: %v: %v", s.subject.Name(), sig, err)
+	}
+}
+
+// Exited is closed once the process of the last start has ended.
+func (s *Server) Exited() <-chan struct{} { return s.exited }
+
+// end signals the process, waits for its end and closes its log. A process that has ended already is no error.
+func (s *Server) end(sig syscall.Signal, within time.Duration) error {
+	if s.cmd == nil {
+		return nil
+	}
+	if err := s.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-s.exited:
+		return s.closeLog()
+	case <-time.After(within):
+		_ = s.cmd.Process.Kill()
+		<-s.exited
+		return errors.Join(fmt.Errorf("still running %s after %v", within, sig), s.closeLog())
+	}
+}
+
+func (s *Server) closeLog() error {
+	if s.log == nil {
+		return nil
+	}
+	err := s.log.Close()
+	s.log = nil
+	return err
+}
+
+func (s *Server) cleanup() {
+	if err := s.end(syscall.SIGKILL, stopTimeout); err != nil {
+		s.t.Errorf("%s: %v", s.subject.Name(), err)
+	}
+	if s.t.Failed() {
+		s.t.Logf("%s: zoo.cfg and data in %s; the end of its log:\n%s", s.subject.Name(), s.dir, s.Tail(tailLines))
+	}
+	if log, err := os.ReadFile(s.LogPath()); err == nil && strings.Contains(string(log), "WARNING: DATA RACE") {
+		s.t.Errorf("%s: the race detector found a race:\n%s", s.subject.Name(), race(string(log)))
+	}
+}
+
+// race cuts the first report of the race detector out of a log.
+func race(log string) string {
+	_, report, _ := strings.Cut(log, "WARNING: DATA RACE")
+	report, _, _ = strings.Cut(report, "==================")
+	return "WARNING: DATA RACE" + report
+}
+
+// Subject tells which program this is.
+func (s *Server) Subject() Subject { return s.subject }
+
+// PID is the process id of the last start.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Addr is host:port for plain clients.
+func (s *Server) Addr() string { return local(s.ports.client) }
+
+// SecureAddr is host:port for TLS clients; the configuration must be Secure.
+func (s *Server) SecureAddr() string { return local(s.ports.secure) }
+
+// AdminAddr is host:port of the admin HTTP server; the configuration must have Admin.
+func (s *Server) AdminAddr() string { return local(s.ports.admin) }
+
+// Dir holds zoo.cfg and the log.
+func (s *Server) Dir() string { return s.dir }
+
+// DataDir is the dataDir of zoo.cfg.
+func (s *Server) DataDir() string { return s.dataDir }
+
+// LogPath is the file with everything that the server printed, over all its starts.
+func (s *Server) LogPath() string { return filepath.Join(s.dir, s.subject.Name()+".log") }
+
+// Tail returns the last n lines of the log.
+func (s *Server) Tail(n int) string {
+	b, err := os.ReadFile(s.LogPath())
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+func local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// FourLetterWord sends one of ZooKeeper's four-letter words and returns the whole answer.
+func FourLetterWord(ctx context.Context, addr, word string) (string, error) {
+	dialer := net.Dialer{Timeout: 2 * time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return "", err
+	}
+	if _, err := io.WriteString(conn, word); err != nil {
+		return "", err
+	}
+	b, err := io.ReadAll(conn)
+	return string(b), err
+}
