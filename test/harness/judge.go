@@ -79,6 +79,7 @@ func (j Judge) Run(t *testing.T) {
 // converse follows the program's lines until its output ends and returns how many checks it made, -1 if it never said.
 func (j Judge) converse(t *testing.T, out io.Reader, in io.Writer, log *strings.Builder) int {
 	seen, said := 0, -1
+	began := time.Now()
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 4<<20)
 	for lines.Scan() {
@@ -86,11 +87,13 @@ func (j Judge) converse(t *testing.T, out io.Reader, in io.Writer, log *strings.
 		switch verb {
 		case "ok":
 			seen++
-			t.Run(rest, func(*testing.T) {})
+			t.Run(rest, func(t *testing.T) { t.Log(time.Since(began).Round(time.Millisecond)) })
+			began = time.Now()
 		case "FAIL":
 			seen++
 			name, why, _ := strings.Cut(rest, " ")
 			t.Run(name, func(t *testing.T) { t.Error(why) })
+			began = time.Now()
 		case "control":
 			j.control(t, rest)
 			fmt.Fprintln(in, rest)

@@ -1,5 +1,6 @@
 import static org.apache.zookeeper.KeeperException.Code;
 
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -53,7 +54,7 @@ final class Acls {
 
     private void creator() throws Exception {
         ann.create("/acl/mine", "m".getBytes(), Ids.CREATOR_ALL_ACL, CreateMode.PERSISTENT);
-        Checks.equal(List.of(digest(Perms.ALL, "ann:secret")), ann.getACL("/acl/mine", null), "auth becomes digest");
+        Checks.equal(Arrays.asList(digest(Perms.ALL, "ann:secret")), ann.getACL("/acl/mine", null), "auth becomes digest");
         Checks.refused(Code.NOAUTH, () -> nobody.getData("/acl/mine", false, null));
         Checks.refused(Code.NOAUTH, () -> nobody.setData("/acl/mine", null, -1));
         Checks.refused(Code.NOAUTH, () -> nobody.getChildren("/acl/mine", false));
@@ -83,7 +84,7 @@ final class Acls {
             String path = "/acl/perm-" + perm;
             ann.create(path, null, Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
             ann.create(path + "/old", null, Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
-            ann.setACL(path, List.of(new ACL(perm, Ids.ANYONE_ID_UNSAFE)), -1);
+            ann.setACL(path, Arrays.asList(new ACL(perm, Ids.ANYONE_ID_UNSAFE)), -1);
             allowed(perm == Perms.READ, () -> nobody.getData(path, false, null));
             allowed(perm == Perms.READ, () -> nobody.exists(path, false));
             allowed(perm == Perms.READ, () -> nobody.getChildren(path, false));
@@ -123,28 +124,28 @@ final class Acls {
     private void invalid() throws Exception {
         List<List<ACL>> bad = List.of(
                 Collections.emptyList(),
-                List.of(new ACL(Perms.ALL, new Id("nosuch", "x"))),
-                List.of(new ACL(Perms.ALL, new Id("world", "somebody"))),
-                List.of(new ACL(Perms.ALL, new Id("digest", "no-colon"))),
-                List.of(new ACL(Perms.ALL, new Id("ip", "300.1.1.1"))),
-                List.of(new ACL(Perms.ALL, new Id("ip", "10.0.0.0/33"))));
+                Arrays.asList(new ACL(Perms.ALL, new Id("nosuch", "x"))),
+                Arrays.asList(new ACL(Perms.ALL, new Id("world", "somebody"))),
+                Arrays.asList(new ACL(Perms.ALL, new Id("digest", "no-colon"))),
+                Arrays.asList(new ACL(Perms.ALL, new Id("ip", "300.1.1.1"))),
+                Arrays.asList(new ACL(Perms.ALL, new Id("ip", "10.0.0.0/33"))));
         for (List<ACL> acl : bad) {
             Checks.refused(Code.INVALIDACL, () -> ann.create("/acl/bad", null, acl, CreateMode.PERSISTENT));
             Checks.refused(Code.INVALIDACL, () -> ann.setACL("/acl", acl, -1));
         }
         Checks.refused(Code.INVALIDACL, () -> nobody.create("/acl/bad", null, Ids.CREATOR_ALL_ACL, CreateMode.PERSISTENT));
         ACL open = new ACL(Perms.ALL, Ids.ANYONE_ID_UNSAFE);
-        ann.create("/acl/twice", null, List.of(open, open), CreateMode.PERSISTENT);
-        Checks.equal(List.of(open), ann.getACL("/acl/twice", null), "duplicates go");
+        ann.create("/acl/twice", null, Arrays.asList(open, open), CreateMode.PERSISTENT);
+        Checks.equal(Arrays.asList(open), ann.getACL("/acl/twice", null), "duplicates go");
     }
 
     private void ip() throws Exception {
         for (String id : List.of("127.0.0.1", "127.0.0.0/8", "127.0.0.1/32", "0.0.0.0/1")) {
             String path = "/acl/ip-" + id.replace('/', '-');
-            ann.create(path, null, List.of(new ACL(Perms.ALL, new Id("ip", id))), CreateMode.PERSISTENT);
+            ann.create(path, null, Arrays.asList(new ACL(Perms.ALL, new Id("ip", id))), CreateMode.PERSISTENT);
             nobody.getData(path, false, null);
         }
-        ann.create("/acl/ip-other", null, List.of(new ACL(Perms.ALL, new Id("ip", "10.0.0.0/8"))), CreateMode.PERSISTENT);
+        ann.create("/acl/ip-other", null, Arrays.asList(new ACL(Perms.ALL, new Id("ip", "10.0.0.0/8"))), CreateMode.PERSISTENT);
         Checks.refused(Code.NOAUTH, () -> nobody.getData("/acl/ip-other", false, null));
     }
 
@@ -163,9 +164,9 @@ final class Acls {
 
     /** Who may read but not administer a node sees whose it is, not the password's hash. */
     private void masked() throws Exception {
-        ann.create("/acl/masked", null, List.of(digest(Perms.ALL, "ann:secret"), new ACL(Perms.READ, Ids.ANYONE_ID_UNSAFE)),
+        ann.create("/acl/masked", null, Arrays.asList(digest(Perms.ALL, "ann:secret"), new ACL(Perms.READ, Ids.ANYONE_ID_UNSAFE)),
                 CreateMode.PERSISTENT);
-        Checks.equal(List.of(new ACL(Perms.ALL, new Id("digest", "ann:x")), new ACL(Perms.READ, Ids.ANYONE_ID_UNSAFE)),
+        Checks.equal(Arrays.asList(new ACL(Perms.ALL, new Id("digest", "ann:x")), new ACL(Perms.READ, Ids.ANYONE_ID_UNSAFE)),
                 nobody.getACL("/acl/masked", null), "seen by others");
         Checks.equal(digest(Perms.ALL, "ann:secret"), ann.getACL("/acl/masked", null).get(0), "seen by its owner");
     }

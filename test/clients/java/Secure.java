@@ -1,5 +1,6 @@
 import static org.apache.zookeeper.KeeperException.Code;
 
+import java.util.Arrays;
 import java.util.List;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException;
@@ -52,7 +53,7 @@ final class Secure {
         try (Env.Client client = new Env.Client(Env.SECURE, Env.TIMEOUT_MS, tlsConfig()); Env.Client plain = new Env.Client()) {
             Checks.equal(List.of("ip:127.0.0.1", "x509:CN=quoll-client"), Admin.ids(client.zk), "identities");
             client.zk.create("/tls", "t".getBytes(), Ids.CREATOR_ALL_ACL, CreateMode.PERSISTENT);
-            Checks.equal(List.of(new ACL(Perms.ALL, new Id("x509", "CN=quoll-client"))), client.zk.getACL("/tls", null), "ACL");
+            Checks.equal(Arrays.asList(new ACL(Perms.ALL, new Id("x509", "CN=quoll-client"))), client.zk.getACL("/tls", null), "ACL");
             Checks.equal("t".getBytes(), client.zk.getData("/tls", false, null), "data");
             Checks.refused(Code.NOAUTH, () -> plain.zk.getData("/tls", false, null));
         }
@@ -93,10 +94,10 @@ final class Secure {
                 Env.Client bob = new Env.Client(Env.SERVER, Env.TIMEOUT_MS, saslConfig(Env.plain(), "Bob"));
                 Env.Client nobody = new Env.Client()) {
             alice.zk.create("/sasl", "s".getBytes(), Ids.CREATOR_ALL_ACL, CreateMode.PERSISTENT);
-            Checks.equal(List.of(new ACL(Perms.ALL, new Id("sasl", "alice"))), alice.zk.getACL("/sasl", null), "ACL");
+            Checks.equal(Arrays.asList(new ACL(Perms.ALL, new Id("sasl", "alice"))), alice.zk.getACL("/sasl", null), "ACL");
             Checks.refused(Code.NOAUTH, () -> bob.zk.getData("/sasl", false, null));
             Checks.refused(Code.NOAUTH, () -> nobody.zk.getData("/sasl", false, null));
-            alice.zk.setACL("/sasl", List.of(new ACL(Perms.READ, new Id("sasl", "bob"))), 0);
+            alice.zk.setACL("/sasl", Arrays.asList(new ACL(Perms.READ, new Id("sasl", "bob"))), 0);
             Checks.equal("s".getBytes(), bob.zk.getData("/sasl", false, null), "data");
             Checks.refused(Code.NOAUTH, () -> alice.zk.getData("/sasl", false, null));
         }

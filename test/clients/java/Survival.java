@@ -105,7 +105,7 @@ final class Survival {
     private void session() throws Exception {
         Checks.equal(session, zk.getSessionId(), "session");
         Checks.equal(session, zk.exists("/s/EPHEMERAL", false).getEphemeralOwner(), "owner");
-        Checks.equal(2, zk.getEphemerals("/s/").size(), "ephemerals");
+        Checks.equal(2, zk.getEphemerals("/s").size(), "ephemerals");
     }
 
     /** Every stat is what it was, to the field. */

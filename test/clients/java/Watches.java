@@ -1,3 +1,4 @@
+import java.util.Arrays;
 import java.util.List;
 import org.apache.zookeeper.AddWatchMode;
 import org.apache.zookeeper.CreateMode;
@@ -133,7 +134,7 @@ final class Watches {
             owner.zk.addAuthInfo("digest", "owner:secret".getBytes());
             owner.zk.create("/w/acl", null, Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
             zk.getData("/w/acl", true, null);
-            owner.zk.setACL("/w/acl", List.of(new ACL(Perms.ALL, Ids.AUTH_IDS)), -1);
+            owner.zk.setACL("/w/acl", Arrays.asList(new ACL(Perms.ALL, Ids.AUTH_IDS)), -1);
             owner.zk.setData("/w/acl", null, -1);
             zk.exists("/w/sentinel", true);
             owner.zk.create("/w/sentinel", null, Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
