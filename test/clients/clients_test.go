@@ -36,3 +36,10 @@ func zooKeeperHome(t *testing.T) string {
 	}
 	return home
 }
+
+// TestKazoo is kazoo, Python's client, and its recipes.
+func TestKazoo(t *testing.T) {
+	judge(t, func(t *testing.T, s *scene) *exec.Cmd {
+		return exec.Command(peer(t, "venv", "bin", "python"), "-B", "kazoo/judge.py")
+	})
+}
