@@ -1,0 +1,42 @@
+// Package client is a client for ZooKeeper's protocol, version 3.9: it talks
+// to quoll and to Apache ZooKeeper alike.
+//
+// A [Client] keeps one session on one connection, and finds another server
+// when that breaks. Many goroutines share it: their requests are pipelined,
+// and those that are ready at the same moment leave in one write.
+//
+//	c, err := client.Dial(ctx, "zk1:2181,zk2:2181/app")
+//	...
+//	defer c.Close()
+//	path, err := c.Create(ctx, "/members/m-", nil, client.EphemeralSequential)
+//
+// # Errors
+//
+// What a server refuses is an [OpError] that wraps one of the codes, so that
+//
+//	errors.Is(err, client.ErrNoNode)
+//
+// tells it. When the connection breaks between a request and its reply, reads
+// are asked again elsewhere; a write fails with [ErrConnectionLoss], and
+// [MaybeApplied] tells that nobody knows whether it took place.
+//
+// # Waiting
+//
+// A request made while there is no connection waits for one until its context
+// ends. It fails with [ErrSessionExpired] when the session ends meanwhile.
+//
+// # Sessions
+//
+// When the server lets a session expire, its ephemeral nodes and its watches
+// are gone. The client then opens another session, unless [WithSingleSession]
+// says otherwise. [Client.Session] names the one at present: what depends on
+// a session (a lock, a registration) watches its Done channel.
+//
+// # Watches
+//
+// GetW, ExistsW and ChildrenW return a channel that yields one event.
+// [Client.AddWatch] returns a [Watch], a stream of all changes of a node or a
+// subtree. No event is lost while a connection lasts; after a new connection,
+// on which a server cannot tell what happened in between, the stream yields
+// an event of type [EventReset], upon which its reader looks anew.
+package client

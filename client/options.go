@@ -1,0 +1,141 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"time"
+)
+
+// Defaults of the options.
+const (
+	DefaultSessionTimeout = 30 * time.Second
+	DefaultMaxInFlight    = 16384
+	DefaultMaxReply       = 64 << 20
+	DefaultWatchBuffer    = 65536
+)
+
+// Option changes how a client works.
+type Option func(*options)
+
+type options struct {
+	sessionTimeout time.Duration
+	connectTimeout time.Duration
+	maxInFlight    int
+	maxReply       int
+	watchBuffer    int
+	keepOrder      bool
+	readOnly       bool
+	singleSession  bool
+	failFast       bool
+	tls            *tls.Config
+	dial           DialFunc
+	sasl           func(server string) (SASL, error)
+	creds          []credential
+	resume         *resumption
+	log            *slog.Logger
+}
+
+// DialFunc opens a connection, as net.Dialer.DialContext does.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// credential is one identity, presented on every connection.
+type credential struct {
+	scheme string
+	auth   []byte
+}
+
+type resumption struct {
+	id       int64
+	password []byte
+}
+
+func defaultOptions() options {
+	return options{
+		sessionTimeout: DefaultSessionTimeout,
+		maxInFlight:    DefaultMaxInFlight,
+		maxReply:       DefaultMaxReply,
+		watchBuffer:    DefaultWatchBuffer,
+		log:            slog.New(slog.DiscardHandler),
+	}
+}
+
+// WithSessionTimeout asks for a session that outlives d of silence. The server
+// has the last word: see Session.Timeout. Default: 30 s.
+func WithSessionTimeout(d time.Duration) Option {
+	return func(o *options) { o.sessionTimeout = d }
+}
+
+// WithConnectTimeout bounds one attempt to connect to one server, handshake
+// included. Default: the session's time-out divided by the number of servers,
+// but at least 1 s.
+func WithConnectTimeout(d time.Duration) Option {
+	return func(o *options) { o.connectTimeout = d }
+}
+
+// WithServerOrder tries servers in the order given. Default: in an order drawn
+// at random, so that clients spread over the servers.
+func WithServerOrder() Option { return func(o *options) { o.keepOrder = true } }
+
+// WithReadOnly accepts a server that has lost its quorum and only reads, while
+// the client goes on looking for one that writes. Default: off.
+func WithReadOnly() Option { return func(o *options) { o.readOnly = true } }
+
+// WithSingleSession makes the client end when its session expires: all
+// requests fail with [ErrSessionExpired] from then on. Default: another
+// session is opened.
+func WithSingleSession() Option { return func(o *options) { o.singleSession = true } }
+
+// WithFailFast makes requests that wait for a connection fail with
+// [ErrConnectionLoss] when an attempt to connect fails, and reads are not asked
+// again when a connection breaks. Default: off; they wait until their context
+// ends.
+func WithFailFast() Option { return func(o *options) { o.failFast = true } }
+
+// WithTLS encrypts connections. A configuration without ServerName checks the
+// certificate of each server against its host in the list of servers.
+// Default: no TLS.
+func WithTLS(config *tls.Config) Option { return func(o *options) { o.tls = config } }
+
+// WithDialer opens connections (before TLS) by dial, which gets host and port
+// as the list of servers has them. Default: a name is resolved anew for each
+// attempt, its addresses are tried in random order.
+func WithDialer(dial DialFunc) Option { return func(o *options) { o.dial = dial } }
+
+// WithAuth presents an identity on every connection, for example scheme
+// "digest" and auth "user:password". It may be given several times. See
+// [Client.AddAuth] for later ones.
+func WithAuth(scheme string, auth []byte) Option {
+	return func(o *options) { o.creds = append(o.creds, credential{scheme, auth}) }
+}
+
+// WithSASL authenticates every connection, before anything else is asked, by a
+// mechanism that start makes for a server (host:port). See [DigestMD5].
+// Default: no SASL.
+func WithSASL(start func(server string) (SASL, error)) Option {
+	return func(o *options) { o.sasl = start }
+}
+
+// WithSession takes over a session that another client has left with Detach.
+// If it has expired meanwhile, that counts as this client's first session
+// expiring.
+func WithSession(id int64, password []byte) Option {
+	return func(o *options) { o.resume = &resumption{id, password} }
+}
+
+// WithMaxInFlight bounds the requests that wait for replies; more callers wait
+// for their turn. Default: 16384.
+func WithMaxInFlight(n int) Option { return func(o *options) { o.maxInFlight = max(1, n) } }
+
+// WithMaxReply bounds a reply, in bytes. A longer one ends the connection with
+// [ErrReplyTooLarge]. Default: 64 MiB.
+func WithMaxReply(bytes int) Option { return func(o *options) { o.maxReply = max(1024, bytes) } }
+
+// WithWatchBuffer bounds the events that a [Watch], or an [Events], keeps for a
+// reader that is slow. Beyond it they are replaced by one [EventReset].
+// Default: 65536.
+func WithWatchBuffer(events int) Option { return func(o *options) { o.watchBuffer = max(1, events) } }
+
+// WithLogger logs connections that come and go. Default: no log.
+func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log } }
