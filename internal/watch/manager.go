@@ -1,295 +1,242 @@
 package watch
 
 import (
-	"fmt"
-	"sort"
-	"strings"
+	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/quollhq/quoll/internal/proto"
 )
 
-// Manager holds the watches of all connections of one server. All methods may
-// be called concurrently, except that Fire must not be called twice at the
-// same time. For a watch to miss no event, Add must be called under the same
-// lock of the tree as the read that it belongs to, and Fire under the lock
-// that excludes such reads.
+// Manager holds the watches of all connections of one server.
+//
+// Concurrency: Add is called under the lock of the tree that the read it
+// belongs to is made under, by many connections at once; Fire under the lock
+// that excludes those. So a watch misses no event, and Add and Fire never run
+// at the same time. Everything else may be called at any time, with or without
+// a lock of the tree. What concerns one watcher (Add, Remove, Contains, Detach)
+// must be called by one goroutine at a time.
+//
+// Inside, locks are taken in the order gate, shard, lane. Fire takes the gate
+// alone, which keeps everyone but Add out of the shards and lanes.
 type Manager struct {
-	mu   sync.Mutex
-	size atomic.Int64 // watches in both tables
-	next ID
-	free []ID
-	data table
-	kids table
+	seed   maphash.Seed // clients choose the paths
+	inUse  atomic.Int32 // shards with paths
+	depths depths
+	shards [shards]shard
+	roster roster
+
+	gate    sync.Mutex
+	last    ID       // the largest number given, guarded by gate
+	free    []ID     // numbers of detached watchers, guarded by gate
+	sources []source // of the event that Fire is at, guarded by gate
 }
 
 // New returns a Manager without watchers.
-func New() *Manager {
-	return &Manager{data: newTable(), kids: newTable()}
-}
+func New() *Manager { return &Manager{seed: maphash.MakeSeed()} }
 
-// Attach adds a watcher without watches.
+// Attach adds a watcher without watches. Numbers start at 1.
 func (m *Manager) Attach() ID {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.gate.Lock()
+	defer m.gate.Unlock()
 	if n := len(m.free); n > 0 {
 		id := m.free[n-1]
 		m.free = m.free[:n-1]
 		return id
 	}
-	id := m.next
-	m.next++
-	return id
+	if m.last == maxID {
+		panic("watch: too many watchers")
+	}
+	m.last++
+	m.roster.attach(m.last)
+	return m.last
 }
 
-// Detach drops all watches of id and frees the number. The caller must not
-// use id afterwards.
+// detachRun is how many paths Detach goes through before it lets others in.
+const detachRun = 64
+
+// Detach drops all watches of id and frees the number. Until it returns, Fire
+// may still tell id; afterwards the caller must not use id.
 func (m *Manager) Detach(id ID) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.data.drop(id)
-	m.kids.drop(id)
+	m.gate.Lock()
+	handles := m.roster.take(id, nil)
+	for len(handles) > 0 {
+		n := min(len(handles), detachRun)
+		for _, h := range handles[:n] {
+			m.dropAll(h, id)
+		}
+		handles = handles[n:]
+		m.gate.Unlock()
+		m.gate.Lock()
+	}
+	m.roster.leave(id)
 	m.free = append(m.free, id)
-	m.resize()
+	m.gate.Unlock()
+}
+
+// dropAll drops the watches of id that h leads to, if there still are any.
+func (m *Manager) dropAll(h handle, id ID) {
+	s := &m.shards[h.shard()]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.waits(h.entry(), h.table(), id) {
+		return
+	}
+	for _, w := range everywhere {
+		if w.table == h.table() {
+			m.drop(s, h.entry(), w, id)
+		}
+	}
+	m.settle(s, h.entry(), 0)
+}
+
+// place gives the shard and the hash within it for a path.
+func (m *Manager) place(path string) (shard int, hash uint32) {
+	h := maphash.String(m.seed, path)
+	return int(h >> (64 - shardBits)), uint32(h)
 }
 
 // Add makes id wait on path. The path is copied; it need not exist. Adding a
 // watch that is there already changes nothing.
 func (m *Manager) Add(id ID, path string, kind Kind) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch kind {
-	case Data:
-		m.data.add(id, path, standard)
-	case Child:
-		m.kids.add(id, path, standard)
-	case Persistent:
-		m.data.add(id, path, persistent)
-		m.kids.add(id, path, persistent)
-	case PersistentRecursive:
-		m.data.add(id, path, recursive)
+	sets := addSets(kind)
+	i, hash := m.place(path)
+	s := &m.shards[i]
+	s.mu.Lock()
+	if s.paths == 0 {
+		m.inUse.Add(1)
 	}
-	m.resize()
+	n := s.ensure(hash, path)
+	stale := false
+	for _, w := range sets {
+		if m.add(i, n, w, id) {
+			stale = true
+		}
+	}
+	s.mu.Unlock()
+	if stale {
+		m.sweep(id)
+	}
+}
+
+// add puts id into one set of an entry, and tells whether the watcher's list
+// should be swept.
+func (m *Manager) add(shard int, n uint32, w where, id ID) (stale bool) {
+	s := &m.shards[shard]
+	e := s.entry(n)
+	table, set := e.table(w.table), e.set(w.table, w.mode)
+	first, before := unwatched(table), *set
+	fresh := first || !s.waits(n, w.table, id)
+	var added bool
+	if *set, added = s.arena.insert(before, id); !added {
+		return false
+	}
+	if w.mode == recursive && before == 0 {
+		m.depths.add(depth(s.path(e)), 1)
+	}
+	if !fresh {
+		return false
+	}
+	if first && w.table == dataTable {
+		s.data++
+	}
+	s.pairs[w.table].Add(1)
+	return m.roster.gain(id, newHandle(shard, w.table, n))
+}
+
+// sweep takes the stale handles out of the list of id.
+func (m *Manager) sweep(id ID) {
+	handles := m.roster.take(id, nil)
+	slices.Sort(handles)
+	handles = slices.DeleteFunc(slices.Compact(handles), func(h handle) bool {
+		s := &m.shards[h.shard()]
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return !s.waits(h.entry(), h.table(), id)
+	})
+	m.roster.put(id, handles)
+}
+
+// drop takes id out of one set of an entry, and tells whether it was in it. The
+// caller settles the entry when it is done with it.
+func (m *Manager) drop(s *shard, n uint32, w where, id ID) bool {
+	e := s.entry(n)
+	set := e.set(w.table, w.mode)
+	left, was := s.arena.remove(*set, id)
+	if !was {
+		return false
+	}
+	*set = left
+	if w.mode == recursive && left == 0 {
+		m.depths.add(depth(s.path(e)), -1)
+	}
+	if s.waits(n, w.table, id) {
+		return true
+	}
+	s.pairs[w.table].Add(-1)
+	m.roster.lose(id, w.table)
+	if w.table == dataTable && unwatched(e.table(w.table)) {
+		s.data--
+	}
+	return true
+}
+
+// settle frees the entry when nobody waits on it any more.
+func (m *Manager) settle(s *shard, n, hash uint32) {
+	e := s.entry(n)
+	if !unwatched(e.sets[:]) {
+		return
+	}
+	if hash == 0 {
+		_, hash = m.place(s.path(e))
+	}
+	s.forget(hash, n)
+	if s.paths == 0 {
+		m.inUse.Add(-1)
+	}
 }
 
 // Remove drops the watches of type t that id has on path, and tells whether
 // there was one.
 func (m *Manager) Remove(id ID, path string, t proto.WatcherType) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	d, c := modesOf(t)
-	removed := c != 0 && m.kids.remove(id, path, c)
-	if d != 0 && m.data.remove(id, path, d) {
-		removed = true
+	m.gate.Lock()
+	defer m.gate.Unlock()
+	i, hash := m.place(path)
+	s := &m.shards[i]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.find(hash, path)
+	if n == 0 {
+		return false
 	}
-	m.resize()
+	removed := false
+	for _, w := range removeSets(t) {
+		if m.drop(s, n, w, id) {
+			removed = true
+		}
+	}
+	if removed {
+		m.settle(s, n, hash)
+	}
 	return removed
 }
 
 // Contains tells whether id has a watch of type t on path.
 func (m *Manager) Contains(id ID, path string, t proto.WatcherType) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	d, c := modesOf(t)
-	if t == proto.WatcherPersistent {
-		c = 0 // the data table alone is asked
-	}
-	return m.data.byID[id][path]&d != 0 || m.kids.byID[id][path]&c != 0
-}
-
-// modesOf gives the modes that t means in the data and in the child table.
-func modesOf(t proto.WatcherType) (data, child mode) {
-	switch t {
-	case proto.WatcherData:
-		return standard, 0
-	case proto.WatcherChildren:
-		return 0, standard
-	case proto.WatcherPersistent:
-		return persistent, persistent
-	case proto.WatcherPersistentRecursive:
-		return recursive, 0
-	case proto.WatcherAny:
-		return anyMode, anyMode
-	}
-	return 0, 0
-}
-
-// Fire calls tell for every watcher that waits for this event on path, and
-// uses up the one-shot watches among those. It gives the number of watchers
-// told. The caller holds the tree's exclusive lock; tell must not call back
-// into m.
-func (m *Manager) Fire(path string, ev proto.EventType, tell func(ID)) int {
-	if m.size.Load() == 0 {
-		return 0
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	told := make(map[ID]bool)
-	once := func(id ID) {
-		if !told[id] {
-			told[id] = true
-			tell(id)
-		}
-	}
-	if ev != proto.EventNodeChildrenChanged {
-		m.data.fire(path, once)
-	}
-	if ev == proto.EventNodeDeleted || ev == proto.EventNodeChildrenChanged {
-		m.kids.fire(path, once)
-	}
-	m.resize()
-	return len(told)
-}
-
-func (m *Manager) resize() { m.size.Store(int64(m.data.size() + m.kids.size())) }
-
-// Len is the number of watches: pairs of a watcher and a path, counted in
-// each of the two tables.
-func (m *Manager) Len() int { return int(m.size.Load()) }
-
-// Summary counts the watches of the data table, as Apache does for wchs.
-type Summary struct {
-	Connections int // watchers
-	Paths       int // paths watched
-	Watches     int // pairs of the two
-}
-
-// String is the answer to wchs.
-func (s Summary) String() string {
-	return fmt.Sprintf("%d connections watching %d paths\nTotal watches:%d", s.Connections, s.Paths, s.Watches)
-}
-
-// Summary counts the watches of the data table.
-func (m *Manager) Summary() Summary {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return Summary{len(m.data.byID), len(m.data.byPath), m.data.size()}
-}
-
-// ByPath gives each path of the data table with its watchers, in order.
-func (m *Manager) ByPath(yield func(path string, ids []ID) bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	paths := make([]string, 0, len(m.data.byPath))
-	for p := range m.data.byPath {
-		paths = append(paths, p)
-	}
-	sort.Strings(paths)
-	for _, p := range paths {
-		ids := make([]ID, 0, len(m.data.byPath[p]))
-		for id := range m.data.byPath[p] {
-			ids = append(ids, id)
-		}
-		sort.Slice(ids, func(i, j int) bool { return ids[i] < ids[j] })
-		if !yield(p, ids) {
-			return
-		}
-	}
-}
-
-// ByWatcher gives each watcher of the data table with its paths, in order.
-func (m *Manager) ByWatcher(yield func(id ID, paths []string) bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	ids := make([]ID, 0, len(m.data.byID))
-	for id := range m.data.byID {
-		ids = append(ids, id)
-	}
-	sort.Slice(ids, func(i, j int) bool { return ids[i] < ids[j] })
-	for _, id := range ids {
-		paths := make([]string, 0, len(m.data.byID[id]))
-		for p := range m.data.byID[id] {
-			paths = append(paths, p)
-		}
-		sort.Strings(paths)
-		if !yield(id, paths) {
-			return
-		}
-	}
-}
-
-// table is one of the two tables.
-type table struct {
-	byPath    map[string]map[ID]mode
-	byID      map[ID]map[string]mode
-	recursive int
-}
-
-func newTable() table {
-	return table{byPath: make(map[string]map[ID]mode), byID: make(map[ID]map[string]mode)}
-}
-
-func (t *table) size() int {
-	n := 0
-	for _, p := range t.byPath {
-		n += len(p)
-	}
-	return n
-}
-
-func (t *table) add(id ID, path string, md mode) {
-	path = strings.Clone(path)
-	if t.byPath[path] == nil {
-		t.byPath[path] = make(map[ID]mode)
-	}
-	if t.byID[id] == nil {
-		t.byID[id] = make(map[string]mode)
-	}
-	t.set(id, path, t.byPath[path][id]|md)
-}
-
-// set makes md the mode of id on path; without any left, the pair goes.
-func (t *table) set(id ID, path string, md mode) {
-	t.recursive += int(md>>2&1) - int(t.byPath[path][id]>>2&1)
-	if md != 0 {
-		t.byPath[path][id] = md
-		t.byID[id][path] = md
-		return
-	}
-	delete(t.byPath[path], id)
-	if len(t.byPath[path]) == 0 {
-		delete(t.byPath, path)
-	}
-	delete(t.byID[id], path)
-}
-
-func (t *table) remove(id ID, path string, md mode) bool {
-	old := t.byPath[path][id]
-	if old&md == 0 {
+	m.gate.Lock()
+	defer m.gate.Unlock()
+	i, hash := m.place(path)
+	s := &m.shards[i]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.find(hash, path)
+	if n == 0 {
 		return false
 	}
-	t.set(id, path, old&^md)
-	if len(t.byID[id]) == 0 {
-		delete(t.byID, id)
-	}
-	return true
-}
-
-func (t *table) drop(id ID) {
-	for path := range t.byID[id] {
-		t.set(id, path, 0)
-	}
-	delete(t.byID, id)
-}
-
-func (t *table) fire(path string, tell func(ID)) {
-	for id, md := range t.byPath[path] {
-		tell(id)
-		t.set(id, path, md&^standard)
-	}
-	if t.recursive == 0 {
-		return
-	}
-	for path != "/" {
-		path = path[:max(strings.LastIndexByte(path, '/'), 0)]
-		if path == "" {
-			path = "/"
-		}
-		for id, md := range t.byPath[path] {
-			if md&recursive != 0 {
-				tell(id)
-			}
-		}
-	}
+	// For a persistent watch the data table alone is asked: its twin in the
+	// child table comes and goes with it.
+	return slices.ContainsFunc(removeSets(t), func(w where) bool {
+		return s.arena.has(*s.entry(n).set(w.table, w.mode), id)
+	})
 }

@@ -56,14 +56,3 @@ func (k Kind) String() string {
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
-
-// mode is a set of the ways in which one watcher waits on one path in one
-// table. The zero mode is no watch.
-type mode uint8
-
-const (
-	standard mode = 1 << iota
-	persistent
-	recursive
-	anyMode = standard | persistent | recursive
-)

@@ -1,0 +1,218 @@
+package watch
+
+import (
+	"slices"
+	"sync"
+)
+
+// handle names a path in a table from a watcher's side.
+//
+//	bits 0-26   entry of the shard
+//	bit  27     table
+//	bits 28-31  shard
+type handle uint32
+
+const (
+	shardBits = 4
+	shards    = 1 << shardBits
+)
+
+func newHandle(shard int, t tableID, entry uint32) handle {
+	return handle(uint32(shard)<<28 | uint32(t)<<27 | (entry - 1))
+}
+
+func (h handle) shard() int     { return int(h >> 28) }
+func (h handle) table() tableID { return tableID(h >> 27 & 1) }
+func (h handle) entry() uint32  { return uint32(h)&(maxEntries-1) + 1 }
+
+// record is what the roster knows of a watcher: where it waits.
+//
+// The list of handles is only ever appended to: an event that uses up ten
+// thousand watches does not look into ten thousand lists. So a handle says that
+// the watcher may wait there; whether it does, its path's sets know. A list that
+// holds too many stale handles is gone through by the watcher's next Add.
+type record struct {
+	list  uint32         // the handle, if there is one; the youngest block, if there are more
+	n     uint32         // handles, stale ones included
+	pairs [tables]uint32 // paths that the watcher waits on
+	known bool           // see Summary
+}
+
+// stale tells whether so many handles may be stale that a look is worth it.
+func (r *record) stale() bool { return r.n >= 2*(r.pairs[dataTable]+r.pairs[childTable])+16 }
+
+// Blocks of handles are chained from the youngest to the oldest.
+//
+//	word 0     next block
+//	word 1     words of the block, above the number of handles in it
+//	word 2...  handles
+const (
+	minListBlock = 4
+	maxListBlock = 64
+	countMask    = 1<<16 - 1
+)
+
+// lane holds the records of some of the watchers.
+type lane struct {
+	mu      sync.Mutex
+	arena   arena
+	records []*[laneRun]record
+	known   int // records with known set
+	_       [64]byte
+}
+
+// Watchers with neighbouring numbers share a lane, so that an event for many
+// goes through one lane after the other.
+const (
+	lanes    = 16
+	laneRun  = 64
+	laneSize = lanes * laneRun
+)
+
+type roster [lanes]lane
+
+func (r *roster) lane(id ID) *lane { return &r[id/laneRun%lanes] }
+
+// record gives the record of id, which lies in l.
+func (l *lane) record(id ID) *record { return &l.records[id/laneSize][id%laneRun] }
+
+// attach makes room for the record of id.
+func (r *roster) attach(id ID) {
+	l := r.lane(id)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for int(id/laneSize) >= len(l.records) {
+		l.records = append(l.records, new([laneRun]record))
+	}
+}
+
+// gain notes that id waits on one path more, and tells whether its list should
+// be gone through.
+func (r *roster) gain(id ID, h handle) bool {
+	l := r.lane(id)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rec := l.record(id)
+	rec.pairs[h.table()]++
+	if h.table() == dataTable && !rec.known {
+		rec.known = true
+		l.known++
+	}
+	l.append(rec, h)
+	return rec.stale()
+}
+
+// lose notes that id waits on one path less because it removed the watch.
+func (r *roster) lose(id ID, t tableID) {
+	l := r.lane(id)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rec := l.record(id)
+	rec.pairs[t]--
+	if t == dataTable && rec.pairs[t] == 0 && rec.known {
+		rec.known = false
+		l.known--
+	}
+}
+
+// usedUp notes that id waits on one path less because of an event. The caller
+// keeps everybody else out.
+func (r *roster) usedUp(id ID, t tableID) { r.lane(id).record(id).pairs[t]-- }
+
+func (l *lane) append(rec *record, h handle) {
+	if rec.n > 0 && rec.n <= 8 && l.holds(rec, h) {
+		return // a stale handle came true again
+	}
+	rec.n++
+	switch rec.n {
+	case 1:
+		rec.list = uint32(h)
+		return
+	case 2:
+		first := rec.list
+		w := l.push(rec, 0, minListBlock)
+		w[1]++
+		w[2] = first
+	}
+	w := l.arena.words(ref(rec.list), 2)
+	size, n := int(w[1]>>16), int(w[1]&countMask)
+	if 2+n == size {
+		w = l.push(rec, ref(rec.list), min(2*size, maxListBlock))
+		size, n = int(w[1]>>16), 0
+	}
+	w = l.arena.words(ref(rec.list), size)
+	w[2+n] = uint32(h)
+	w[1]++
+}
+
+// push puts a new block before next.
+func (l *lane) push(rec *record, next ref, size int) []uint32 {
+	b := l.arena.alloc(size)
+	rec.list = uint32(b)
+	w := l.arena.words(b, size)
+	w[0], w[1] = uint32(next), uint32(size)<<16
+	return w
+}
+
+// holds tells whether h is in the list.
+func (l *lane) holds(rec *record, h handle) bool {
+	if rec.n == 1 {
+		return rec.list == uint32(h)
+	}
+	for b := ref(rec.list); b != 0; {
+		w := l.arena.words(b, 2)
+		n := int(w[1] & countMask)
+		if slices.Contains(l.arena.words(b, 2+n)[2:], uint32(h)) {
+			return true
+		}
+		b = ref(w[0])
+	}
+	return false
+}
+
+// take empties the list of id, and gives the handles that were in it, appended
+// to hs.
+func (r *roster) take(id ID, hs []handle) []handle {
+	l := r.lane(id)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rec := l.record(id)
+	n := rec.n
+	rec.n = 0
+	if n == 1 {
+		return append(hs, handle(rec.list))
+	}
+	for b := ref(rec.list); n > 0 && b != 0; {
+		w := l.arena.words(b, 2)
+		next, size := ref(w[0]), int(w[1]>>16)
+		for _, h := range l.arena.words(b, size)[2 : 2+w[1]&countMask] {
+			hs = append(hs, handle(h))
+		}
+		l.arena.release(b, size)
+		b = next
+	}
+	return hs
+}
+
+// put appends handles to the list of id.
+func (r *roster) put(id ID, hs []handle) {
+	l := r.lane(id)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rec := l.record(id)
+	for _, h := range hs {
+		l.append(rec, h)
+	}
+}
+
+// leave forgets all of id.
+func (r *roster) leave(id ID) {
+	l := r.lane(id)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rec := l.record(id)
+	if rec.known {
+		l.known--
+	}
+	*rec = record{}
+}

@@ -1,0 +1,193 @@
+package watch
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// entry is a path that somebody waits on. An unused entry has no sets, and
+// plen is the number of the next unused one.
+type entry struct {
+	path ref
+	plen uint32
+	sets [int(modes) + int(recursive)]set // data: standard, persistent, recursive; child: standard, persistent
+}
+
+// set gives the watchers that wait on e in this way.
+func (e *entry) set(t tableID, md mode) *set { return &e.sets[int(t)*int(modes)+int(md)] }
+
+// table gives the sets of one table.
+func (e *entry) table(t tableID) []set {
+	if t == dataTable {
+		return e.sets[:modes]
+	}
+	return e.sets[modes:]
+}
+
+// unwatched tells whether all of the sets are empty.
+func unwatched(sets []set) bool {
+	var any set
+	for _, s := range sets {
+		any |= s
+	}
+	return any == 0
+}
+
+const (
+	entryBits   = 7
+	entryPage   = 1 << entryBits
+	maxEntries  = 1 << 27 // what a handle has room for
+	minSlots    = 16
+	slotsFactor = 4 // a table of slots is at most 3/4 full
+)
+
+// slot leads from a path's hash to its entry; entry 0 is none.
+type slot struct {
+	hash, entry uint32
+}
+
+// shard holds the paths of one part of all hashes. Entries are numbered from 1
+// and never move.
+type shard struct {
+	mu      sync.Mutex
+	arena   arena
+	entries []*[entryPage]entry
+	unused  uint32 // the first entry in the list of unused ones
+	top     uint32 // the largest number of an entry so far
+	slots   []slot
+	paths   int                  // entries in use
+	data    int                  // those among them with watches in the data table
+	pairs   [tables]atomic.Int64 // watchers and paths
+	_       [64]byte             // neighbours are used by other processors
+}
+
+// entry gives the entry with this number.
+func (s *shard) entry(n uint32) *entry { return &s.entries[(n-1)>>entryBits][(n-1)&(entryPage-1)] }
+
+// find gives the number of the path's entry, or 0.
+func (s *shard) find(hash uint32, path string) uint32 {
+	if s.paths == 0 {
+		return 0
+	}
+	mask := uint32(len(s.slots) - 1)
+	for i := hash & mask; s.slots[i].entry != 0; i = (i + 1) & mask {
+		if s.slots[i].hash != hash {
+			continue
+		}
+		n := s.slots[i].entry
+		if e := s.entry(n); string(s.arena.bytes(e.path, int(e.plen))) == path {
+			return n
+		}
+	}
+	return 0
+}
+
+// ensure finds the path's entry or makes one.
+func (s *shard) ensure(hash uint32, path string) uint32 {
+	if n := s.find(hash, path); n != 0 {
+		return n
+	}
+	if (s.paths+1)*slotsFactor > len(s.slots)*(slotsFactor-1) {
+		s.rehash()
+	}
+	n := s.newEntry()
+	e := s.entry(n)
+	*e = entry{path: s.arena.putString(path), plen: uint32(len(path))}
+	s.place(slot{hash, n})
+	s.paths++
+	return n
+}
+
+func (s *shard) newEntry() uint32 {
+	if n := s.unused; n != 0 {
+		s.unused = s.entry(n).plen
+		return n
+	}
+	if s.top == maxEntries {
+		panic(fmt.Sprintf("watch: too many paths: %d in one shard", s.top))
+	}
+	if s.top&(entryPage-1) == 0 {
+		s.entries = append(s.entries, new([entryPage]entry))
+	}
+	s.top++
+	return s.top
+}
+
+func (s *shard) place(sl slot) {
+	mask := uint32(len(s.slots) - 1)
+	i := sl.hash & mask
+	for s.slots[i].entry != 0 {
+		i = (i + 1) & mask
+	}
+	s.slots[i] = sl
+}
+
+func (s *shard) rehash() {
+	old := s.slots
+	s.slots = make([]slot, max(minSlots, 2*len(old)))
+	for _, sl := range old {
+		if sl.entry != 0 {
+			s.place(sl)
+		}
+	}
+}
+
+// keptPages is how many pages of entries a shard keeps when its last path goes.
+const keptPages = 8
+
+// forget frees the entry, which nobody waits on any more. A shard that has held
+// many paths and has none left gives its memory back.
+func (s *shard) forget(hash, n uint32) {
+	s.paths--
+	if s.paths == 0 && len(s.entries) > keptPages {
+		s.arena, s.entries, s.slots = arena{}, nil, nil
+		s.unused, s.top = 0, 0
+		return
+	}
+	mask := uint32(len(s.slots) - 1)
+	i := hash & mask
+	for s.slots[i].entry != n {
+		i = (i + 1) & mask
+	}
+	s.unplace(i)
+	e := s.entry(n)
+	s.arena.releaseString(e.path, int(e.plen))
+	*e = entry{plen: s.unused}
+	s.unused = n
+}
+
+// unplace empties a slot, and moves slots back that were placed behind it
+// because it was taken.
+func (s *shard) unplace(hole uint32) {
+	mask := uint32(len(s.slots) - 1)
+	for i := (hole + 1) & mask; s.slots[i].entry != 0; i = (i + 1) & mask {
+		home := s.slots[i].hash & mask
+		if (i-home)&mask >= (i-hole)&mask {
+			s.slots[hole] = s.slots[i]
+			hole = i
+		}
+	}
+	s.slots[hole] = slot{}
+}
+
+// waits tells whether id waits in the table on the path of entry n, which may
+// be unused by now.
+func (s *shard) waits(n uint32, t tableID, id ID) bool {
+	if n > s.top {
+		return false
+	}
+	for _, set := range s.entry(n).table(t) {
+		if s.arena.has(set, id) {
+			return true
+		}
+	}
+	return false
+}
+
+// path is the path of e, valid until the entry is freed.
+func (s *shard) path(e *entry) string { return aliasString(s.arena.bytes(e.path, int(e.plen))) }
+
+// aliasString is b as a string, valid for as long as b does not change.
+func aliasString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
