@@ -10,22 +10,35 @@ import (
 
 // TestJava is Apache's Java client and Curator on it.
 func TestJava(t *testing.T) {
-	var classes string
+	skipShort(t)
+	path := filepath.Join(zooKeeperHome(t), "lib", "*") + ":" + filepath.Join(peer(t, "curator", "lib"), "*")
+	sources, err := filepath.Glob("java/*.java")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no sources: %v", err)
+	}
+	classes := t.TempDir()
+	run(t, ".", "javac", append([]string{"-nowarn", "-proc:none", "-d", classes, "-cp", path}, sources...)...)
+	path = classes + ":" + filepath.Join(zooKeeperHome(t), "conf") + ":" + path
 	judge(t, func(t *testing.T, s *scene) *exec.Cmd {
-		path := filepath.Join(zooKeeperHome(t), "lib", "*") + ":" + filepath.Join(peer(t, "curator", "lib"), "*")
-		if classes == "" {
-			classes = t.TempDir()
-			sources, err := filepath.Glob("java/*.java")
-			if err != nil || len(sources) == 0 {
-				t.Fatalf("no sources: %v", err)
-			}
-			run(t, ".", "javac", append([]string{"-nowarn", "-proc:none", "-d", classes, "-cp", path}, sources...)...)
-		}
-		conf := filepath.Join(zooKeeperHome(t), "conf")
-		return exec.Command("java", "-cp", classes+":"+conf+":"+path, "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+		return exec.Command("java", "-cp", path, "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 			"-Dzookeeper.log.level=WARN", "-Dzookeeper.fips-mode=false",
 			"-Djava.security.auth.login.config="+filepath.Join(s.dir, "client.jaas"), "Judge")
 	})
+}
+
+// TestKazoo is kazoo, Python's client, and its recipes.
+func TestKazoo(t *testing.T) {
+	skipShort(t)
+	python := peer(t, "venv", "bin", "python")
+	judge(t, func(*testing.T, *scene) *exec.Cmd { return exec.Command(python, "-B", "kazoo/judge.py") })
+}
+
+// TestGo is github.com/go-zookeeper/zk. Its program is a module of its own: quoll's does not depend on it.
+func TestGo(t *testing.T) {
+	skipShort(t)
+	binary := filepath.Join(t.TempDir(), "judge")
+	run(t, "go", "go", "build", "-o", binary, ".")
+	judge(t, func(*testing.T, *scene) *exec.Cmd { return exec.Command(binary) })
 }
 
 func zooKeeperHome(t *testing.T) string {
@@ -35,11 +48,4 @@ func zooKeeperHome(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return home
-}
-
-// TestKazoo is kazoo, Python's client, and its recipes.
-func TestKazoo(t *testing.T) {
-	judge(t, func(t *testing.T, s *scene) *exec.Cmd {
-		return exec.Command(peer(t, "venv", "bin", "python"), "-B", "kazoo/judge.py")
-	})
 }

@@ -100,6 +100,14 @@ func judge(t *testing.T, command func(t *testing.T, s *scene) *exec.Cmd) {
 	})
 }
 
+// skipShort skips a test that builds programs and starts servers.
+func skipShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds programs and starts servers; not with -short")
+	}
+}
+
 // digest is the hash that a digest ACL has in place of user:password.
 func digest(userPassword string) string {
 	sum := sha1.Sum([]byte(userPassword))
