@@ -1,0 +1,213 @@
+package tree
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/txn"
+)
+
+const benchNodes = 1_000_000
+
+func benchPath(i int) string { return fmt.Sprintf("/bench/n%07d", i) }
+
+func create(zxid int64, path string, data []byte) *txn.Txn {
+	return &txn.Txn{Header: txn.Header{ClientID: 1, Zxid: zxid, Time: 1_700_000_000_000 + zxid, Type: proto.OpCreate},
+		Body: txn.Body{Type: proto.OpCreate, Path: path, Data: data, ACL: openText, ParentCversion: -1}}
+}
+
+// benchTree has n znodes of 100 bytes below /bench.
+func benchTree(tb testing.TB, n int) *Tree {
+	tb.Helper()
+	t := New()
+	var r Result
+	t.Apply(create(1, "/bench", nil), &r)
+	data := []byte(strings.Repeat("x", 100))
+	tx := create(0, "", data)
+	for i := range n {
+		tx.Zxid, tx.Path = int64(i)+2, benchPath(i)
+		t.Apply(tx, &r)
+		if r.Code != proto.OK {
+			tb.Fatal(r.Code)
+		}
+	}
+	tb.Cleanup(t.Close)
+	return t
+}
+
+func randomPaths(n, count int) []string {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	paths := make([]string, count)
+	for i := range paths {
+		paths[i] = benchPath(rnd.IntN(n))
+	}
+	return paths
+}
+
+func BenchmarkFind(b *testing.B) {
+	t := benchTree(b, benchNodes)
+	paths := randomPaths(benchNodes, 1<<17)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if t.Find(paths[i&(len(paths)-1)]) == 0 {
+			b.Fatal("lost")
+		}
+		i++
+	}
+}
+
+func BenchmarkGet(b *testing.B) {
+	t := benchTree(b, benchNodes)
+	paths := randomPaths(benchNodes, 1<<17)
+	out := make([]byte, 0, 4096)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		t.RLock(1)
+		n := t.Find(paths[i&(len(paths)-1)])
+		out = append(out[:0], t.Data(n)...)
+		out = t.AppendStat(out, n)
+		t.RUnlock(1)
+		i++
+	}
+}
+
+func BenchmarkSet(b *testing.B) {
+	t := benchTree(b, benchNodes)
+	paths := randomPaths(benchNodes, 1<<17)
+	data := []byte(strings.Repeat("y", 100))
+	tx := &txn.Txn{Header: txn.Header{Zxid: 1 << 32, Type: proto.OpSetData}, Body: txn.Body{Type: proto.OpSetData, Data: data}}
+	var r Result
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		tx.Zxid++
+		tx.Time = tx.Zxid
+		tx.Version++
+		tx.Path = paths[i&(len(paths)-1)]
+		t.Apply(tx, &r)
+		i++
+	}
+}
+
+func BenchmarkCreateDelete(b *testing.B) {
+	t := benchTree(b, benchNodes)
+	var paths []string
+	for i := range 1 << 16 {
+		paths = append(paths, fmt.Sprintf("/bench/x%07d", i))
+	}
+	data := []byte(strings.Repeat("y", 100))
+	c := create(1<<32, "", data)
+	d := &txn.Txn{Header: txn.Header{Type: proto.OpDelete}, Body: txn.Body{Type: proto.OpDelete}}
+	var r Result
+	b.Run("create", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; i < b.N; i++ {
+			if i&(len(paths)-1) == 0 {
+				b.StopTimer()
+				for _, p := range paths {
+					d.Path = p
+					d.Zxid++
+					t.Apply(d, &r)
+				}
+				b.StartTimer()
+			}
+			c.Zxid++
+			c.Path = paths[i&(len(paths)-1)]
+			t.Apply(c, &r)
+		}
+	})
+	b.Run("delete", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; i < b.N; i++ {
+			if i&(len(paths)-1) == 0 {
+				b.StopTimer()
+				for _, p := range paths {
+					c.Path = p
+					c.Zxid++
+					t.Apply(c, &r)
+				}
+				b.StartTimer()
+			}
+			d.Zxid++
+			d.Path = paths[i&(len(paths)-1)]
+			t.Apply(d, &r)
+		}
+	})
+}
+
+func BenchmarkCreateMillion(b *testing.B) {
+	data := []byte(strings.Repeat("x", 100))
+	paths := make([]string, benchNodes)
+	for i := range paths {
+		paths[i] = benchPath(i)
+	}
+	tx := create(0, "", data)
+	for b.Loop() {
+		t := New()
+		var r Result
+		t.Apply(create(1, "/bench", nil), &r)
+		for i, p := range paths {
+			tx.Zxid, tx.Path = int64(i)+2, p
+			t.Apply(tx, &r)
+		}
+		u := t.Usage()
+		b.ReportMetric(float64(u.Mapped)/benchNodes, "mapped-B/znode")
+		b.ReportMetric(float64(u.Used)/benchNodes, "used-B/znode")
+		b.ReportMetric(float64(t.index.bytes)/benchNodes, "index-B/znode")
+		t.Close()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchNodes, "ns/create")
+}
+
+func BenchmarkNodeDigest(b *testing.B) {
+	st := proto.StatPersisted{Czxid: 1, Mzxid: 2, Pzxid: 3}
+	var sum uint64
+	for b.Loop() {
+		st.Mzxid++
+		sum += NodeDigest(7, &st)
+	}
+	_ = sum
+}
+
+func BenchmarkAppendChildren(b *testing.B) {
+	t := benchTree(b, 1000)
+	n := t.Find("/bench")
+	out := make([]byte, 0, 1<<20)
+	b.ReportAllocs()
+	for b.Loop() {
+		out = t.AppendChildren(out[:0], n)
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	paths := make([]string, benchNodes)
+	for i := range paths {
+		paths[i] = benchPath(i)
+	}
+	data := []byte(strings.Repeat("x", 100))
+	for b.Loop() {
+		l := NewLoader()
+		st := proto.StatPersisted{Czxid: 5, Mzxid: 5, Pzxid: 5, Ctime: 7, Mtime: 7}
+		must(b, l.AddNode("", []byte{}, -1, &st))
+		must(b, l.AddNode("/bench", []byte{}, -1, &st))
+		for _, p := range paths {
+			must(b, l.AddNode(p, data, -1, &st))
+		}
+		t, _, err := l.Finish(9)
+		must(b, err)
+		t.Close()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchNodes, "ns/znode")
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}

@@ -1,0 +1,156 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/txn"
+)
+
+// ErrInvalid marks what a Loader was given and cannot be part of a tree: the
+// snapshot is damaged, or was not written by a server.
+var ErrInvalid = errors.New("invalid tree")
+
+// Loader builds a tree from a snapshot. It is not safe for concurrent use.
+type Loader struct {
+	t       *Tree
+	ids     map[int64]uint32 // what the snapshot calls a list -> its number
+	missing map[int64]uint32 // those that it does not have
+	last    Node             // znode added last
+	path    []byte           // its path
+	digest  fuzzy
+}
+
+// NewLoader makes a Loader of a tree with these options.
+func NewLoader(options ...Options) *Loader {
+	return &Loader{t: newEmpty(options...), ids: map[int64]uint32{OpenACLID: OpenACL}, missing: map[int64]uint32{}}
+}
+
+// AddACL tells what the snapshot calls an access control list. All lists come
+// before the znodes.
+func (l *Loader) AddACL(id int64, acl []proto.ACL) error {
+	if id == OpenACLID {
+		return fmt.Errorf("%w: access control list with the reserved number %d", ErrInvalid, id)
+	}
+	n, err := l.t.acls.intern(proto.AppendACLs(nil, acl), false)
+	if err != nil {
+		return err
+	}
+	if old, ok := l.ids[id]; ok {
+		l.t.acls.release(old)
+	}
+	l.ids[id] = n
+	return nil
+}
+
+// noPerms is the list of znodes whose own the snapshot does not have.
+func noPerms() []proto.ACL { return []proto.ACL{{Scheme: "world", ID: "anyone"}} }
+
+// acl is the number of a list, with one more use. Snapshots of Apache's servers
+// write the lists first and znodes later, while lists come and go, so one may
+// be missing; replaying the transactions since then gives the znode its list
+// (ZOOKEEPER-4846). Until then nobody but the super user may use it.
+func (l *Loader) acl(id int64) uint32 {
+	n, ok := l.ids[id]
+	if !ok {
+		n, ok = l.missing[id]
+	}
+	if !ok {
+		n, _ = l.t.acls.intern(proto.AppendACLs(nil, noPerms()), false)
+		l.missing[id] = n
+	}
+	l.t.acls.use(n)
+	return n
+}
+
+// MissingACLs is how many access control lists znodes refer to that AddACL was
+// not told of.
+func (l *Loader) MissingACLs() int { return len(l.missing) }
+
+// SetDigest tells the digest that the snapshot holds, and the zxid after which
+// the tree has it. It is compared when that zxid is reached, at once or by
+// Apply; until then no other digest is. A zxid of 0 or less is no digest, and
+// one of another version than txn.DigestVersion is not compared.
+func (l *Loader) SetDigest(zxid int64, version int32, digest uint64) {
+	if zxid > 0 {
+		l.digest = fuzzy{until: zxid, digest: digest, unknown: version != txn.DigestVersion}
+	}
+}
+
+// AddNode adds a znode, after its parent; the root, whose path is "", comes
+// first. data is nil if it is null. The error wraps ErrInvalid.
+func (l *Loader) AddNode(path string, data []byte, aclID int64, st *proto.StatPersisted) error {
+	t := l.t
+	if path == "" || t.count == 0 {
+		return l.addRoot(path, data, aclID, st)
+	}
+	slash := lastSlash(path)
+	if slash < 0 || slash == len(path)-1 {
+		return fmt.Errorf("%w: path %q of a znode", ErrInvalid, path)
+	}
+	parent := l.parent(path[:slash])
+	if parent == 0 {
+		return fmt.Errorf("%w: parent of %q is missing; the snapshot is damaged or its znodes are out of order", ErrInvalid, path)
+	}
+	pl := t.index.place(path)
+	if t.find(pl, path) != 0 {
+		return fmt.Errorf("%w: %q stands twice in the snapshot", ErrInvalid, path)
+	}
+	l.last = t.addChildAt(pl, parent, path, data, l.acl(aclID), st)
+	l.path = append(l.path[:0], path...)
+	return nil
+}
+
+func (l *Loader) addRoot(path string, data []byte, aclID int64, st *proto.StatPersisted) error {
+	if path != "" {
+		return fmt.Errorf("%w: the first znode is %q, not the root", ErrInvalid, path)
+	}
+	if l.t.count != 0 {
+		return fmt.Errorf("%w: the root stands twice in the snapshot", ErrInvalid)
+	}
+	l.t.addRoot(data, l.acl(aclID), st)
+	l.last = root
+	return nil
+}
+
+// parent finds a znode near the last one, else through the index.
+func (l *Loader) parent(path string) Node {
+	if path == string(l.path) {
+		return l.last
+	}
+	if slash := lastSlash(aliasString(l.path)); slash >= 0 && path == string(l.path[:slash]) {
+		return l.t.header(l.last).parent
+	}
+	return l.t.Find(path)
+}
+
+// Finish is the tree after all znodes were added: its zxid is that of the
+// snapshot. Its quotas are counted anew. mismatch says that the tree's digest
+// is not what SetDigest said. The error wraps ErrInvalid.
+func (l *Loader) Finish(zxid int64) (t *Tree, mismatch bool, err error) {
+	t = l.t
+	if t.count == 0 {
+		return nil, false, fmt.Errorf("%w: no znodes in the snapshot", ErrInvalid)
+	}
+	t.zxid = zxid
+	t.setUpQuotas()
+	for _, n := range l.ids {
+		t.acls.release(n)
+	}
+	for _, n := range l.missing {
+		t.acls.release(n)
+	}
+	t.acls.sweep()
+	switch {
+	case t.opt.NoDigest || l.digest.until < zxid:
+	case l.digest.until == zxid:
+		mismatch = !l.digest.unknown && l.digest.digest != t.digest
+	default:
+		t.fuzzy = l.digest
+	}
+	return t, mismatch, nil
+}
+
+// Abort gives the memory back of a tree that is not finished.
+func (l *Loader) Abort() { l.t.Close() }

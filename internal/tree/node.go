@@ -1,0 +1,306 @@
+package tree
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/slab"
+)
+
+// Node names a znode while a lock is held. Zero is none.
+type Node uint32
+
+const root Node = 1
+
+// header is one cache line. Times are milliseconds since 1970 in 48 bits; what
+// a time has beyond that is in the extra.
+type header struct {
+	czxid, mzxid     int64
+	ctimeLo, mtimeLo uint32
+	ctimeHi, mtimeHi uint16
+	version          int32
+	acl              uint32
+	extra            uint32 // number of the extra, 0: no owner, aversion 0, times fit
+	parent           Node
+	next, prev       Node   // siblings
+	dir              uint32 // number of the dir, 0: no children, cversion 0, pzxid = czxid
+	crc              uint32 // PrefixCRC of path and data; 0 below /zookeeper/
+	blob             slab.Ref
+}
+
+// dir is the part of a znode that has, or had, children.
+type dir struct {
+	pzxid       int64
+	nameBytes   int64 // total length of the children's names
+	first, last Node  // children, oldest first
+	children    uint32
+	cversion    int32 // persisted: counts creates
+}
+
+// extra is the part of a znode that few have. Those with an owner are linked
+// in the list of its kind, see owners.
+type extra struct {
+	owner      int64
+	node       Node
+	next, prev uint32 // extras
+	aversion   int32
+	ctimeTop   int16 // bits 48 to 63
+	mtimeTop   int16
+	_          uint32
+}
+
+// version is one state of the tree, for readers: the current one, or what a
+// View froze.
+type version struct {
+	headers []*page[header]
+	dirs    []*page[dir]
+	extras  []*page[extra]
+	mem     *slab.Reader
+	opt     Options
+}
+
+func (v *version) header(n Node) *header { return &v.headers[n/pageLen][n%pageLen] }
+func (v *version) dir(d uint32) *dir     { return &v.dirs[d/pageLen][d%pageLen] }
+func (v *version) extra(x uint32) *extra { return &v.extras[x/pageLen][x%pageLen] }
+func (h *header) ctimeLow() int64        { return int64(h.ctimeHi)<<32 | int64(h.ctimeLo) }
+func (h *header) mtimeLow() int64        { return int64(h.mtimeHi)<<32 | int64(h.mtimeLo) }
+func (h *header) setCtime(ms int64)      { h.ctimeLo, h.ctimeHi = uint32(ms), uint16(ms>>32) }
+func (h *header) setMtime(ms int64)      { h.mtimeLo, h.mtimeHi = uint32(ms), uint16(ms>>32) }
+func timeFits(ms int64) bool             { return uint64(ms) < 1<<48 }
+func withTop(low int64, top int16) int64 { return low | int64(top)<<48 }
+func topOf(ms int64) int16               { return int16(ms >> 48) }
+
+// persisted reads the stat that disk and digest know.
+func (v *version) persisted(h *header, st *proto.StatPersisted) {
+	*st = proto.StatPersisted{Czxid: h.czxid, Mzxid: h.mzxid, Ctime: h.ctimeLow(), Mtime: h.mtimeLow(),
+		Version: h.version, Pzxid: h.czxid}
+	if h.dir != 0 {
+		d := v.dir(h.dir)
+		st.Cversion, st.Pzxid = d.cversion, d.pzxid
+	}
+	if h.extra != 0 {
+		x := v.extra(h.extra)
+		st.Aversion, st.EphemeralOwner = x.aversion, x.owner
+		st.Ctime, st.Mtime = withTop(st.Ctime, x.ctimeTop), withTop(st.Mtime, x.mtimeTop)
+	}
+}
+
+// stat reads the stat that clients see.
+func (v *version) stat(h *header, st *proto.Stat) {
+	*st = proto.Stat{Czxid: h.czxid, Mzxid: h.mzxid, Ctime: h.ctimeLow(), Mtime: h.mtimeLow(),
+		Version: h.version, Pzxid: h.czxid, DataLength: int32(v.dataLen(h.blob))}
+	if h.dir != 0 {
+		d := v.dir(h.dir)
+		st.Pzxid, st.NumChildren = d.pzxid, int32(d.children)
+		// Disk counts creates. Clients count changes: for each create there was
+		// a delete, but for the children that are still there.
+		st.Cversion = d.cversion*2 - int32(d.children)
+	}
+	if h.extra != 0 {
+		x := v.extra(h.extra)
+		st.Aversion = x.aversion
+		st.Ctime, st.Mtime = withTop(st.Ctime, x.ctimeTop), withTop(st.Mtime, x.mtimeTop)
+		if v.opt.kindOf(x.owner) == kindSession {
+			st.EphemeralOwner = x.owner
+		}
+	}
+}
+
+// Stat is what a client sees of n.
+func (t *Tree) Stat(n Node) proto.Stat {
+	var st proto.Stat
+	t.stat(t.header(n), &st)
+	return st
+}
+
+// AppendStat appends the encoded Stat of n, proto.StatLen bytes.
+func (t *Tree) AppendStat(b []byte, n Node) []byte {
+	var st proto.Stat
+	t.stat(t.header(n), &st)
+	from := len(b)
+	b = append(b, zeroStat[:]...)
+	putStat((*[proto.StatLen]byte)(b[from:]), &st)
+	return b
+}
+
+var zeroStat [proto.StatLen]byte
+
+func putStat(b *[proto.StatLen]byte, st *proto.Stat) {
+	be := binary.BigEndian
+	be.PutUint64(b[0:], uint64(st.Czxid))
+	be.PutUint64(b[8:], uint64(st.Mzxid))
+	be.PutUint64(b[16:], uint64(st.Ctime))
+	be.PutUint64(b[24:], uint64(st.Mtime))
+	be.PutUint32(b[32:], uint32(st.Version))
+	be.PutUint32(b[36:], uint32(st.Cversion))
+	be.PutUint32(b[40:], uint32(st.Aversion))
+	be.PutUint64(b[44:], uint64(st.EphemeralOwner))
+	be.PutUint32(b[52:], uint32(st.DataLength))
+	be.PutUint32(b[56:], uint32(st.NumChildren))
+	be.PutUint64(b[60:], uint64(st.Pzxid))
+}
+
+// Meta is what validating a change of a znode needs to know of it.
+type Meta struct {
+	proto.StatPersisted
+	PathDataCRC uint32 // PrefixCRC of its path and data; 0 below /zookeeper/
+	ACL         uint32
+	NumChildren int32
+	DataLength  int32
+}
+
+// Meta is what validating a change of n needs to know.
+func (t *Tree) Meta(n Node) Meta {
+	h := t.header(n)
+	m := Meta{PathDataCRC: h.crc, ACL: h.acl, DataLength: int32(t.dataLen(h.blob))}
+	t.persisted(h, &m.StatPersisted)
+	if h.dir != 0 {
+		m.NumChildren = int32(t.dir(h.dir).children)
+	}
+	return m
+}
+
+// Data is n's data, nil if it is null. It aliases the tree.
+func (t *Tree) Data(n Node) []byte { return t.data(t.header(n).blob) }
+
+// ACLID is the number of n's access control list, for ACLByID.
+func (t *Tree) ACLID(n Node) uint32 { return t.header(n).acl }
+
+// Parent is the parent of n; the root's is 0.
+func (t *Tree) Parent(n Node) Node { return t.header(n).parent }
+
+// NumChildren is how many children n has.
+func (t *Tree) NumChildren(n Node) int {
+	if h := t.header(n); h.dir != 0 {
+		return int(t.dir(h.dir).children)
+	}
+	return 0
+}
+
+// Path appends the full path of n, "/" for the root.
+func (t *Tree) Path(b []byte, n Node) []byte {
+	if n == root {
+		return append(b, '/')
+	}
+	return t.appendPath(b, n)
+}
+
+// appendPath appends the full path of n, nothing for the root.
+func (v *version) appendPath(b []byte, n Node) []byte {
+	total := 0
+	for m := n; m != root; {
+		h := v.header(m)
+		total += 1 + v.nameLen(h.blob)
+		m = h.parent
+	}
+	from := len(b)
+	b = grow(b, total)
+	end := from + total
+	for m := n; m != root; {
+		h := v.header(m)
+		name := v.name(h.blob)
+		end -= len(name)
+		copy(b[end:], name)
+		end--
+		b[end] = '/'
+		m = h.parent
+	}
+	return b
+}
+
+// AppendChildren appends the names of n's children, oldest first, as an encoded
+// vector of strings.
+func (t *Tree) AppendChildren(b []byte, n Node) []byte { return t.appendChildren(b, n) }
+
+func (v *version) appendChildren(b []byte, n Node) []byte {
+	h := v.header(n)
+	if h.dir == 0 {
+		return append(b, 0, 0, 0, 0)
+	}
+	d := v.dir(h.dir)
+	from := len(b)
+	b = grow(b, v.childrenLen(d))
+	at := b[from:]
+	binary.BigEndian.PutUint32(at, d.children)
+	at = at[4:]
+	for c := d.first; c != 0; {
+		ch := v.header(c)
+		name := v.name(ch.blob)
+		binary.BigEndian.PutUint32(at, uint32(len(name)))
+		copy(at[4:], name)
+		at = at[4+len(name):]
+		c = ch.next
+	}
+	return b
+}
+
+// childrenLen is the length of the encoded vector of the children's names.
+func (v *version) childrenLen(d *dir) int { return 4 + 4*int(d.children) + int(d.nameBytes) }
+
+// ChildrenLen is how many bytes AppendChildren appends for n.
+func (t *Tree) ChildrenLen(n Node) int {
+	if h := t.header(n); h.dir != 0 {
+		return t.childrenLen(t.dir(h.dir))
+	}
+	return 4
+}
+
+// FirstChild is the oldest child of n, 0 if there is none.
+func (t *Tree) FirstChild(n Node) Node {
+	if h := t.header(n); h.dir != 0 {
+		return t.dir(h.dir).first
+	}
+	return 0
+}
+
+// NextSibling is the child of n's parent that was created after n, 0 if n is
+// the youngest.
+func (t *Tree) NextSibling(n Node) Node { return t.header(n).next }
+
+// Name is the last part of n's path, "" for the root. It aliases the tree.
+func (t *Tree) Name(n Node) []byte { return t.name(t.header(n).blob) }
+
+// AllChildren is how many descendants n has. It visits all that have children,
+// and their children.
+func (t *Tree) AllChildren(n Node) int {
+	if n == root {
+		return t.count - 1
+	}
+	return t.descendants(n)
+}
+
+func (v *version) descendants(n Node) int {
+	total := 0
+	for c := n; ; {
+		h := v.header(c)
+		if h.dir != 0 {
+			if d := v.dir(h.dir); d.first != 0 {
+				total += int(d.children)
+				c = d.first
+				continue
+			}
+		}
+		for c != n && h.next == 0 {
+			c = h.parent
+			h = v.header(c)
+		}
+		if c == n {
+			return total
+		}
+		c = h.next
+	}
+}
+
+// grow makes b longer by n bytes of arbitrary content.
+func grow(b []byte, n int) []byte {
+	if n > math.MaxInt-len(b) {
+		panic("tree: slice too long")
+	}
+	if cap(b)-len(b) < n {
+		bigger := make([]byte, len(b), max(2*cap(b), len(b)+n))
+		copy(bigger, b)
+		b = bigger
+	}
+	return b[:len(b)+n]
+}
