@@ -167,7 +167,7 @@ func (t *Tracker) poll(now int64) (expired []*Session, more bool) {
 	}
 	for b.n > 0 {
 		s := b.head.next
-		if s.deadline.Load() > at && !s.closing.Load() {
+		if s.deadline.Load() > at {
 			t.requeue(s)
 			continue
 		}
