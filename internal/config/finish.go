@@ -1,0 +1,319 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/quollhq/quoll/internal/tlsconf"
+)
+
+const (
+	defaultDataDir    = "./quoll-data"
+	defaultClientPort = 2181
+	// leastRetain is how many snapshots Apache keeps at least.
+	leastRetain = 3
+	// leastExtra is the floor of jute.maxbuffer.extrasize.
+	leastExtra = 1024
+)
+
+// finish derives what depends on several keys and checks it.
+func (c *collector) finish(cfg *Config) {
+	c.data(cfg)
+	c.sessions(cfg)
+	c.endpoints(cfg)
+	c.storage(cfg)
+	c.auth(cfg)
+	c.sasl(cfg)
+	c.tls(cfg)
+	c.metrics(cfg)
+	c.ensemble(cfg)
+}
+
+// wrong reports a value that is not right together with others.
+func (c *collector) wrong(key, want string) {
+	e := c.entries[key]
+	c.fail(&KeyError{Origin: c.origin(key), Key: key, Found: e.value, Want: want})
+}
+
+func (c *collector) data(cfg *Config) {
+	if cfg.Data.Dir == "" {
+		if cfg.File != "" || c.isSet("dataDir") {
+			o := Origin(cfg.describeFile())
+			if c.isSet("dataDir") {
+				o = c.origin("dataDir")
+			}
+			c.fail(&KeyError{Origin: o, Key: "dataDir", Want: "the directory for snapshots, as dataDir=/var/lib/zookeeper"})
+		}
+		cfg.Data.Dir = defaultDataDir
+	}
+	if cfg.Data.LogDir == "" {
+		cfg.Data.LogDir = cfg.Data.Dir
+	}
+	id, ok, err := ReadMyID(filepath.Join(cfg.Data.Dir, "myid"))
+	if err != nil {
+		c.fail(err)
+	}
+	cfg.MyID, cfg.HasMyID = id, ok
+}
+
+func (c *collector) isSet(key string) bool {
+	_, ok := c.entries[key]
+	return ok
+}
+
+func (c *collector) sessions(cfg *Config) {
+	cfg.TickTime = time.Duration(cfg.tickMillis) * time.Millisecond
+	s := &cfg.Session
+	if s.MinTimeout < 0 {
+		s.MinTimeout = ticks(cfg, 2)
+	}
+	if s.MaxTimeout < 0 {
+		s.MaxTimeout = ticks(cfg, 20)
+	}
+	if s.MinTimeout > s.MaxTimeout {
+		key := "minSessionTimeout"
+		if !c.isSet(key) {
+			key = "maxSessionTimeout"
+		}
+		c.wrong(key, fmt.Sprintf("minSessionTimeout (now %v) not above maxSessionTimeout (now %v); unset they are 2 and 20 ticks of %v", s.MinTimeout, s.MaxTimeout, cfg.TickTime))
+	}
+}
+
+func (c *collector) endpoints(cfg *Config) {
+	l := &cfg.Listen
+	if cfg.File == "" && !c.isSet("clientPort") {
+		l.Client.Enabled, l.Client.Port = true, defaultClientPort
+	}
+	for _, e := range []struct {
+		to   *Endpoint
+		port string
+		host string
+	}{{&l.Client, "clientPort", "clientPortAddress"}, {&l.Secure, "secureClientPort", "secureClientPortAddress"}} {
+		e.to.Enabled = e.to.Enabled || c.isSet(e.port)
+		if c.isSet(e.host) && !e.to.Enabled {
+			c.wrong(e.host, e.port+" beside it")
+		}
+	}
+	cfg.Admin.Address.Enabled = cfg.Admin.Enabled
+	if u := cfg.Admin.CommandURL; u == "" || u[0] != '/' {
+		c.wrong("admin.commandURL", "a path that begins with /")
+	}
+}
+
+func (c *collector) storage(cfg *Config) {
+	s := &cfg.Storage
+	if s.SnapCount < 2 {
+		c.warn(c.origin("snapCount"), "snapCount is below 2; 2 is used")
+		s.SnapCount = 2
+	}
+	if cfg.Purge.Retain < leastRetain {
+		c.warn(c.origin("autopurge.snapRetainCount"), "autopurge.snapRetainCount is below %d; %d is used", leastRetain, leastRetain)
+		cfg.Purge.Retain = leastRetain
+	}
+	if s.MaxWritePoll < 0 {
+		s.MaxWritePoll = (s.FlushDelay / 3).Truncate(time.Millisecond)
+	}
+	if s.JuteExtra < 0 {
+		s.JuteExtra = s.JuteMaxBuffer
+	}
+	s.JuteExtra = max(s.JuteExtra, leastExtra)
+	if !s.ForceSync {
+		c.warn(c.origin("forceSync"), "forceSync=no: acknowledged writes are lost when the machine or its power fails")
+	}
+}
+
+func (c *collector) auth(cfg *Config) {
+	a := &cfg.Auth
+	if cfg.superUser != "" {
+		a.SuperUsers = append([]string{cfg.superUser}, a.SuperUsers...)
+	}
+	for _, p := range a.Providers {
+		if p.Scheme == "" {
+			name := "authProvider." + p.Suffix
+			c.warn(c.origin(name), "the class %s cannot be loaded; its scheme is missing, and ACLs of it let nobody in", p.Class)
+		}
+	}
+	c.x509Provider(cfg)
+	switch {
+	case cfg.requireSASL:
+		a.EnforceSchemes = []string{"sasl"}
+	case cfg.enforceAuth && len(cfg.enforceSchemes) == 0:
+		c.fail(&KeyError{Origin: c.origin("enforce.auth.enabled"), Key: "enforce.auth.schemes", Want: "at least one scheme, because enforce.auth.enabled is true"})
+	case cfg.enforceAuth:
+		a.EnforceSchemes = cfg.enforceSchemes
+		c.enforceable(cfg)
+	}
+}
+
+// x509Provider adds the provider for certificates that Apache adds by itself
+// where clients come by TLS.
+func (c *collector) x509Provider(cfg *Config) {
+	if !cfg.Listen.Secure.Enabled && !cfg.Listen.Unified {
+		return
+	}
+	a := &cfg.Auth
+	if slices.ContainsFunc(a.Providers, func(p Provider) bool { return p.Suffix == a.X509Provider }) {
+		return
+	}
+	if a.X509Provider != "x509" {
+		c.wrong("ssl.authProvider", "x509, or the suffix of an authProvider key")
+		return
+	}
+	a.Providers = append(a.Providers, Provider{Suffix: "x509", Class: "org.apache.zookeeper.server.auth.X509AuthenticationProvider", Scheme: "x509"})
+}
+
+func (c *collector) enforceable(cfg *Config) {
+	for _, s := range cfg.Auth.EnforceSchemes {
+		if !cfg.Auth.Has(s) {
+			c.wrong("enforce.auth.schemes", fmt.Sprintf("schemes that are switched on; %q is not (see authProvider.X)", s))
+		}
+	}
+}
+
+func (c *collector) sasl(cfg *Config) {
+	s := &cfg.SASL
+	if s.LoginConfig == "" {
+		if c.isSet("sasl.serverconfig") {
+			c.wrong("sasl.serverconfig", "java.security.auth.login.config beside it, the path of the JAAS file")
+		}
+		return
+	}
+	if s.JAAS = c.jaas(s.LoginConfig); s.JAAS == nil {
+		return
+	}
+	if s.ServerSection() == nil {
+		msg := fmt.Sprintf("the JAAS file %s has no section %q: SASL for clients stays off", s.LoginConfig, s.Section)
+		if c.isSet("sasl.serverconfig") {
+			c.wrong("sasl.serverconfig", "a section of "+s.LoginConfig)
+			return
+		}
+		c.warn(c.origin("java.security.auth.login.config"), "%s", msg)
+	}
+}
+
+// jaas reads the JAAS file; it returns nil without one and after an error.
+func (c *collector) jaas(path string) *JAAS {
+	if path == "" {
+		return nil
+	}
+	text, err := readBounded(path, maxFile)
+	if err != nil {
+		c.fail(fmt.Errorf("%s: java.security.auth.login.config: %w", c.origin("java.security.auth.login.config"), err))
+		return nil
+	}
+	j, err := ParseJAAS(path, text, nil)
+	if err != nil {
+		c.fail(err)
+	}
+	return j
+}
+
+func (c *collector) tls(cfg *Config) {
+	need := ""
+	if cfg.Listen.Secure.Enabled {
+		need = "secureClientPort"
+	} else if cfg.Listen.Unified {
+		need = "client.portUnification"
+	}
+	if need != "" && cfg.TLS.KeyStore.Location == "" {
+		c.fail(&KeyError{Origin: c.origin(need), Key: "ssl.keyStore.location", Want: "the path of a key store, because " + need + " is set"})
+	}
+	c.tlsSide(&cfg.TLS, "ssl.")
+	c.tlsSide(&cfg.PeerTLS, "ssl.quorum.")
+	if (cfg.Admin.ForceHTTPS || cfg.Admin.Unified) && cfg.PeerTLS.KeyStore.Location == "" {
+		key := "admin.forceHttps"
+		if !cfg.Admin.ForceHTTPS {
+			key = "admin.portUnification"
+		}
+		c.fail(&KeyError{Origin: c.origin(key), Key: "ssl.quorum.keyStore.location", Want: "the path of a key store, because " + key + " is true"})
+	}
+	// Without FIPS mode Apache checks the address and then the names it
+	// resolves to; the switch for the latter came only later.
+	if !cfg.Auth.FIPS && !c.isSet("ssl.allowReverseDnsLookup") {
+		cfg.TLS.AllowReverseDNS = true
+	}
+	if !cfg.Auth.FIPS && !c.isSet("ssl.quorum.allowReverseDnsLookup") {
+		cfg.PeerTLS.AllowReverseDNS = true
+	}
+}
+
+// tlsSide checks names that a handshake would only fail with later.
+func (c *collector) tlsSide(o *tlsconf.Options, prefix string) {
+	for _, bad := range o.Check() {
+		if bad.Fatal {
+			c.wrong(prefix+bad.Key, bad.Want)
+			continue
+		}
+		c.warn(c.origin(prefix+bad.Key), "%s: %s", prefix+bad.Key, bad.Want)
+	}
+}
+
+func (c *collector) metrics(cfg *Config) {
+	m := &cfg.Metrics
+	m.Prometheus = m.Class == prometheusMetricsClass
+	m.HTTPS.Host = m.HTTP.Host
+	m.HTTP.Enabled = m.Prometheus && m.HTTP.Port >= 0
+	m.HTTPS.Enabled = m.Prometheus && m.HTTPS.Port >= 0
+	m.TLS.HandshakeDetection = tlsconf.Defaults().HandshakeDetection
+	switch {
+	case cfg.metricsNeedCert:
+		m.TLS.ClientAuth = tlsconf.NeedClient
+	case cfg.metricsWantCert:
+		m.TLS.ClientAuth = tlsconf.WantClient
+	default:
+		m.TLS.ClientAuth = tlsconf.NoClient
+	}
+	c.tlsSide(&m.TLS, "metricsProvider.ssl.")
+	if m.HTTPS.Enabled && m.TLS.KeyStore.Location == "" {
+		c.fail(&KeyError{Origin: c.origin("metricsProvider.httpsPort"), Key: "metricsProvider.ssl.keyStore.location", Want: "the path of a key store, because metricsProvider.httpsPort is set"})
+	}
+}
+
+// ValidateSingle tells whether the configuration is one of a server that runs
+// alone. The error wraps [ErrNeedsEnsemble] when it names other servers.
+func (c *Config) ValidateSingle() error {
+	if c.Distributed() {
+		return fmt.Errorf("%s: %d participants (server.N) with standaloneEnabled=%v: %w; this server runs alone: leave one server.N or none",
+			c.describeFile(), c.Ensemble.Membership.Count(Participant), c.Ensemble.Standalone, ErrNeedsEnsemble)
+	}
+	if !c.Listen.Client.Enabled && !c.Listen.Secure.Enabled {
+		return errors.New(c.describeFile() + ": neither clientPort nor secureClientPort is set: no client could connect; want for example clientPort=2181")
+	}
+	return nil
+}
+
+func (c *Config) describeFile() string {
+	if c.File == "" {
+		return "configuration"
+	}
+	return c.File
+}
+
+// Distributed tells whether the server is one of an ensemble.
+func (c *Config) Distributed() bool {
+	m := c.Ensemble.Membership
+	if !c.Ensemble.Standalone {
+		return len(m.Members) > 0
+	}
+	return m.Count(Participant) > 1
+}
+
+// ServerID returns the id that the server shows: 0 when it runs alone.
+func (c *Config) ServerID() int64 {
+	if c.Distributed() {
+		return c.MyID
+	}
+	return 0
+}
+
+// SessionServerID returns the number that is the first byte of session ids: 1
+// when the server runs alone.
+func (c *Config) SessionServerID() int64 {
+	if c.Distributed() {
+		return c.MyID
+	}
+	return 1
+}

@@ -1,0 +1,148 @@
+package tlsconf
+
+import (
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// SubjectName returns the subject of a certificate as Java's
+// getSubjectX500Principal().getName() prints it: RFC 2253 with Java's choices
+// of keywords and escapes.
+func SubjectName(c *x509.Certificate) (string, error) { return NameOf(c.RawSubject) }
+
+// attribute is one AttributeTypeAndValue.
+type attribute struct {
+	Type  asn1.ObjectIdentifier
+	Value asn1.RawValue
+}
+
+// NameOf is SubjectName for a DER encoded name.
+func NameOf(der []byte) (string, error) {
+	var rdns []asn1.RawValue
+	if rest, err := asn1.Unmarshal(der, &rdns); err != nil || len(rest) > 0 {
+		return "", fmt.Errorf("found a subject that is no X.500 name: %w", orTrailing(err))
+	}
+	parts := make([]string, 0, len(rdns))
+	for _, raw := range rdns {
+		var set []attribute
+		if rest, err := asn1.UnmarshalWithParams(raw.FullBytes, &set, "set"); err != nil || len(rest) > 0 {
+			return "", fmt.Errorf("found a subject with a wrong RDN: %w", orTrailing(err))
+		}
+		avas := make([]string, len(set))
+		for i, a := range set {
+			avas[i] = a.String()
+		}
+		parts = append(parts, strings.Join(avas, "+"))
+	}
+	slices.Reverse(parts)
+	return strings.Join(parts, ","), nil
+}
+
+func orTrailing(err error) error {
+	if err == nil {
+		return fmt.Errorf("bytes after its end")
+	}
+	return err
+}
+
+// keywords are the types that have names in RFC 2253.
+var keywords = map[string]string{
+	"2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "STREET",
+	"2.5.4.10": "O", "2.5.4.11": "OU",
+	"0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID",
+}
+
+// String prints type=value; types without a keyword and values that are no
+// strings have their DER in hexadecimal.
+func (a attribute) String() string {
+	oid := a.Type.String()
+	keyword, ok := keywords[oid]
+	if !ok {
+		return oid + "=#" + hex.EncodeToString(a.Value.FullBytes)
+	}
+	if !isString(a.Value) {
+		return keyword + "=#" + hex.EncodeToString(a.Value.FullBytes)
+	}
+	return keyword + "=" + escapeValue(javaUTF8(a.Value.Bytes))
+}
+
+// isString tells the string types Java prints as text: it reads the bytes of
+// all of them as UTF-8.
+func isString(v asn1.RawValue) bool {
+	if v.Class != asn1.ClassUniversal {
+		return false
+	}
+	switch v.Tag {
+	case asn1.TagPrintableString, asn1.TagT61String, asn1.TagIA5String, asn1.TagGeneralString, asn1.TagBMPString, asn1.TagUTF8String:
+		return true
+	}
+	return false
+}
+
+// escapeValue puts backslashes before special characters and before blanks at
+// the ends, and writes NUL as \00.
+func escapeValue(s string) string {
+	isBlank := func(r rune) bool { return r == ' ' || r == '\r' }
+	lead := len(s) - len(strings.TrimLeftFunc(s, isBlank))
+	trail := len(strings.TrimRightFunc(s, isBlank))
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == 0:
+			b.WriteString(`\00`)
+			continue
+		case strings.ContainsRune(`,=+<>#;"\`, r), i < lead, i >= trail:
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// javaUTF8 decodes as Java does: each maximal beginning of a character that
+// is cut off becomes one U+FFFD.
+func javaUTF8(b []byte) string {
+	var s strings.Builder
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 {
+			n = badLength(b)
+		}
+		s.WriteRune(r)
+		b = b[n:]
+	}
+	return s.String()
+}
+
+// badLength returns how many bytes of a malformed character belong together.
+func badLength(b []byte) int {
+	want := 0
+	lo, hi := byte(0x80), byte(0xbf)
+	switch c := b[0]; {
+	case c >= 0xc2 && c <= 0xdf:
+		want = 1
+	case c >= 0xe0 && c <= 0xef:
+		want = 2
+		if c == 0xe0 {
+			lo = 0xa0
+		}
+	case c >= 0xf0 && c <= 0xf4:
+		want = 3
+		if c == 0xf0 {
+			lo = 0x90
+		} else if c == 0xf4 {
+			hi = 0x8f
+		}
+	}
+	n := 1
+	for n <= want && n < len(b) && b[n] >= lo && b[n] <= hi {
+		n++
+		lo, hi = 0x80, 0xbf
+	}
+	return n
+}
