@@ -120,27 +120,42 @@ func (c *conn) serve() {
 		}
 		done, writes, closing, err := c.answer(c.in[:c.have])
 		if len(c.out) > 0 {
-			if werr := c.send(c.in[:done], writes); werr != nil {
+			if werr := c.send(c.in[:done], writes, closing); werr != nil {
 				return
 			}
 		}
-		if err != nil || closing {
+		if err != nil {
+			return
+		}
+		if closing {
+			c.drain()
 			return
 		}
 		c.consume(done)
 	}
 }
 
+// drain waits until the flushing goroutine has said goodbye and hung up, or
+// returns at once if there is nothing that it has to send.
+func (c *conn) drain() {
+	for c.pending.Load() > 0 {
+		c.have = 0
+		if c.fill() != nil {
+			return
+		}
+	}
+}
+
 // send lets the replies in out go: through the log if the batch holds writes
 // or would overtake some, else at once.
-func (c *conn) send(batch []byte, writes bool) error {
+func (c *conn) send(batch []byte, writes, last bool) error {
 	if !writes && c.pending.Load() == 0 {
 		_, err := c.nc.Write(c.out)
 		c.out = c.out[:0]
 		return err
 	}
 	c.pending.Add(1)
-	c.server.log.add(c, batch, c.out)
+	c.server.log.add(part{c: c, last: last}, batch, c.out)
 	c.out = c.out[:0]
 	return nil
 }

@@ -25,9 +25,11 @@ type group struct {
 }
 
 // part is the replies of one batch: replies[previous end:end] go to c.
+// The last part of a connection is followed by its end.
 type part struct {
-	c   *conn
-	end int
+	c    *conn
+	end  int
+	last bool
 }
 
 func (g *group) reset() {
@@ -75,7 +77,7 @@ func (l *groupLog) fillWithZeros() error {
 }
 
 // add queues a batch. Its replies are sent once it is durable.
-func (l *groupLog) add(c *conn, records, replies []byte) {
+func (l *groupLog) add(p part, records, replies []byte) {
 	l.mu.Lock()
 	for len(l.next.records) > groupLimit && !l.closed && l.err == nil {
 		l.wake.Wait()
@@ -83,7 +85,8 @@ func (l *groupLog) add(c *conn, records, replies []byte) {
 	g := l.next
 	g.records = append(g.records, records...)
 	g.replies = append(g.replies, replies...)
-	g.parts = append(g.parts, part{c, len(g.replies)})
+	p.end = len(g.replies)
+	g.parts = append(g.parts, p)
 	first := len(g.parts) == 1
 	l.mu.Unlock()
 	if first {
@@ -149,8 +152,11 @@ func (l *groupLog) flush() {
 	for g := range l.synced {
 		at := 0
 		for _, p := range g.parts {
-			p.c.nc.Write(g.replies[at:p.end])
+			_, _ = p.c.nc.Write(g.replies[at:p.end])
 			p.c.pending.Add(-1)
+			if p.last {
+				p.c.nc.Close()
+			}
 			at = p.end
 		}
 		g.reset()
