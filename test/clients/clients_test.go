@@ -1,6 +1,7 @@
 package clients_test
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -38,6 +39,22 @@ func TestGo(t *testing.T) {
 	skipShort(t)
 	binary := filepath.Join(t.TempDir(), "judge")
 	run(t, "go", "go", "build", "-o", binary, ".")
+	judge(t, func(*testing.T, *scene) *exec.Cmd { return exec.Command(binary) })
+}
+
+// TestC is the C client's library, libzookeeper_mt.
+func TestC(t *testing.T) {
+	skipShort(t)
+	sources, err := filepath.Glob("c/*.c")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no sources: %v", err)
+	}
+	if _, err := os.Stat("/usr/include/zookeeper/zookeeper.h"); err != nil {
+		t.Fatalf("libzookeeper-mt-dev is not installed: run scripts/install-peers.sh (%v)", err)
+	}
+	binary := filepath.Join(t.TempDir(), "judge")
+	args := append([]string{"-std=gnu11", "-O1", "-Wall", "-Wextra", "-o", binary}, sources...)
+	run(t, ".", "gcc", append(args, "-lzookeeper_mt", "-lpthread")...)
 	judge(t, func(*testing.T, *scene) *exec.Cmd { return exec.Command(binary) })
 }
 
