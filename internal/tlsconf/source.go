@@ -26,6 +26,7 @@ type Source struct {
 	log     *slog.Logger
 	revoked *revocation // nil when certificates' states are not asked for
 	lookup  func(ctx context.Context, addr string) ([]string, error)
+	every   time.Duration // between two looks at the files
 
 	mu      sync.Mutex // one Reload at a time
 	seen    fingerprint
@@ -46,7 +47,7 @@ func Open(o Options, log *slog.Logger) (*Source, error) {
 	if log == nil {
 		log = slog.Default()
 	}
-	s := &Source{opts: o, log: log, lookup: net.DefaultResolver.LookupAddr}
+	s := &Source{opts: o, log: log, lookup: net.DefaultResolver.LookupAddr, every: pollInterval}
 	for _, p := range o.Check() {
 		if p.Fatal {
 			return nil, fmt.Errorf("tls: %s: want %s", p.Key, p.Want)
@@ -218,7 +219,7 @@ func (s *Source) Watch(ctx context.Context) {
 	if !s.opts.Reload {
 		return
 	}
-	t := time.NewTicker(pollInterval)
+	t := time.NewTicker(s.every)
 	defer t.Stop()
 	for {
 		select {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -68,11 +69,34 @@ func (a attribute) String() string {
 	if !isString(a.Value) {
 		return keyword + "=#" + hex.EncodeToString(a.Value.FullBytes)
 	}
-	return keyword + "=" + escapeValue(javaUTF8(a.Value.Bytes))
+	return keyword + "=" + escapeValue(stringOf(a.Value))
 }
 
-// isString tells the string types Java prints as text: it reads the bytes of
-// all of them as UTF-8.
+// stringOf decodes as Java does: BMPString as UTF-16, UTF8String as UTF-8, and
+// the other types as ISO-8859-1, whatever the standard says of them.
+func stringOf(v asn1.RawValue) string {
+	switch v.Tag {
+	case asn1.TagUTF8String:
+		return javaUTF8(v.Bytes)
+	case asn1.TagBMPString:
+		units := make([]uint16, len(v.Bytes)/2)
+		for i := range units {
+			units[i] = uint16(v.Bytes[2*i])<<8 | uint16(v.Bytes[2*i+1])
+		}
+		name := string(utf16.Decode(units))
+		if len(v.Bytes)%2 == 1 {
+			name += string(utf8.RuneError)
+		}
+		return name
+	}
+	runes := make([]rune, len(v.Bytes))
+	for i, c := range v.Bytes {
+		runes[i] = rune(c)
+	}
+	return string(runes)
+}
+
+// isString tells the string types that Java prints as text.
 func isString(v asn1.RawValue) bool {
 	if v.Class != asn1.ClassUniversal {
 		return false
