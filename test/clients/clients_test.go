@@ -58,6 +58,17 @@ func TestC(t *testing.T) {
 	judge(t, func(*testing.T, *scene) *exec.Cmd { return exec.Command(binary) })
 }
 
+// TestNode is node-zookeeper-client.
+func TestNode(t *testing.T) {
+	skipShort(t)
+	modules := peer(t, "node", "node_modules")
+	judge(t, func(*testing.T, *scene) *exec.Cmd {
+		cmd := exec.Command("node", "node/judge.js")
+		cmd.Env = []string{"QUOLL_NODE=" + modules}
+		return cmd
+	})
+}
+
 func zooKeeperHome(t *testing.T) string {
 	t.Helper()
 	home, err := harness.ZooKeeperHome("3.9.4")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -71,7 +72,7 @@ func (quoll) Command(ctx context.Context, cfg string, properties []string) (*exe
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, binary, "server", cfg)
-	cmd.Env = append(os.Environ(),
+	cmd.Env = append(environ(),
 		"SERVER_JVMFLAGS="+flags(properties),
 		"GORACE=halt_on_error=1 exitcode=66",
 	)
@@ -102,6 +103,11 @@ func (v ApacheVersion) Command(ctx context.Context, cfg string, properties []str
 		"SERVER_JVMFLAGS="+flags(properties),
 	)
 	return cmd, nil
+}
+
+// environ is the environment without the tests' own variables: quoll takes QUOLL_NAME for a setting.
+func environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "QUOLL_") })
 }
 
 func flags(properties []string) string {
