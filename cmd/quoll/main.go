@@ -1,0 +1,45 @@
+// Command quoll is the coordination service: its server and the tools to work
+// with it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quollhq/quoll/internal/bench"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newRoot().ExecuteContext(ctx); err != nil {
+		var quiet interface{ Quiet() bool }
+		if !errors.As(err, &quiet) {
+			fmt.Fprintln(os.Stderr, "quoll: "+err.Error())
+		}
+		os.Exit(1)
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "quoll",
+		Short: "A coordination service that speaks ZooKeeper",
+		Long: `quoll is a coordination service. It speaks the protocols and disk formats of
+Apache ZooKeeper, so that existing clients and data work unchanged.`,
+		Example: `  quoll server                     serve with data in ./quoll-data on port 2181
+  quoll server zoo.cfg             serve as a ZooKeeper configuration says
+  quoll cli ls /                   look at the root
+  quoll bench --workload get       measure`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(newServer(), newVersion(), bench.NewCommand())
+	return root
+}

@@ -1,0 +1,225 @@
+package listener
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/quollhq/quoll/internal/jute"
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/request"
+)
+
+type lengthError struct{ got, most int }
+
+func (e *lengthError) Error() string {
+	return fmt.Sprintf("frame of length %d: it must be from 0 to %d (jute.maxbuffer)", e.got, e.most)
+}
+
+// frames takes all whole frames of the input. Reads and writes are gathered in
+// runs, so that each run takes its locks once.
+func (c *conn) frames(now time.Time) error {
+	for {
+		frame, err := c.next()
+		if frame == nil || err != nil {
+			return err
+		}
+		if err := c.frame(frame, now); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *conn) frame(frame []byte, now time.Time) error {
+	d := jute.NewDecoder(frame)
+	var h proto.RequestHeader
+	if h.Decode(&d); d.Err() != nil {
+		return fmt.Errorf("frame of %d bytes: %w", len(frame), d.Err())
+	}
+	c.Stats.Received.Add(1)
+	c.l.Engine.Metrics.Received.Add(1)
+	r := request.Request{Xid: h.Xid, Op: h.Op, Body: d.Rest()}
+	if c.l.Policy.Enforced() && h.Op != proto.OpAuth && h.Op != proto.OpSASL && !c.l.Policy.Satisfied(c.IDs()) {
+		return c.refuse(&r, now, proto.SessionClosedRequireSASLAuth, "client has not authenticated")
+	}
+	switch {
+	case request.IsWrite(h.Op):
+		return c.write(r, now)
+	case request.IsRead(h.Op):
+		return c.read(r, now)
+	case h.Op == proto.OpAuth:
+		return c.auth(&r, now)
+	case h.Op == proto.OpSASL:
+		return c.authSASL(&r, now)
+	}
+	return c.refuse(&r, now, proto.Unimplemented, "unknown operation "+h.Op.String())
+}
+
+func (c *conn) read(r request.Request, now time.Time) error {
+	if len(c.writes) > 0 {
+		if err := c.flushRuns(now); err != nil {
+			return err
+		}
+	}
+	c.reads = append(c.reads, r)
+	return nil
+}
+
+func (c *conn) write(r request.Request, now time.Time) error {
+	if len(c.reads) > 0 {
+		if err := c.flushRuns(now); err != nil {
+			return err
+		}
+	}
+	counted, ok := c.l.Gate.Large(len(r.Body))
+	if !ok {
+		return fmt.Errorf("request of %d bytes: too many large requests are in flight", len(r.Body))
+	}
+	if counted {
+		c.large += len(r.Body)
+	}
+	c.writes = append(c.writes, r)
+	if r.Op != proto.OpCloseSession {
+		return nil
+	}
+	if err := c.flushRuns(now); err != nil {
+		return err
+	}
+	return c.finish()
+}
+
+// flushRuns executes the reads or writes gathered so far.
+func (c *conn) flushRuns(now time.Time) error {
+	if len(c.reads) > 0 {
+		if err := c.settle(); err != nil {
+			return err
+		}
+		c.l.Engine.Read(&c.Client, c.reads, now)
+		c.reads = shrink(c.reads)
+	}
+	if len(c.writes) == 0 {
+		return nil
+	}
+	err := c.l.Engine.Submit(&c.Client, c.writes)
+	c.writes = shrink(c.writes)
+	if err != nil {
+		return errEnd
+	}
+	return c.throttle()
+}
+
+// throttle waits for the writes in flight when all clients together have too
+// many, or when this one has large ones among them.
+func (c *conn) throttle() error {
+	if c.large == 0 && c.l.Engine.InFlight() <= c.l.Engine.OutstandingLimit {
+		return nil
+	}
+	err := c.settle()
+	if c.large > 0 {
+		c.l.Gate.LargeDone(c.large)
+		c.large = 0
+	}
+	return err
+}
+
+// shrink empties a run, and lets go of the memory of an unusually long one.
+func shrink(run []request.Request) []request.Request {
+	if cap(run) > 64 {
+		return nil
+	}
+	clear(run)
+	return run[:0]
+}
+
+// settle waits until all writes in flight are answered.
+func (c *conn) settle() error {
+	if c.Pending() == 0 {
+		return nil
+	}
+	c.Flush()
+	if !c.Drain() {
+		return errEnd
+	}
+	return nil
+}
+
+// finish ends the connection once everything that it is due was sent.
+func (c *conn) finish() error {
+	if err := c.settle(); err != nil {
+		return err
+	}
+	c.Flush()
+	c.send.wait(0)
+	return errEnd
+}
+
+// refuse answers a request with a code and ends the connection.
+func (c *conn) refuse(r *request.Request, now time.Time, code proto.Code, reason string) error {
+	if err := c.flushRuns(now); err != nil {
+		return err
+	}
+	if err := c.settle(); err != nil {
+		return err
+	}
+	c.l.Logger.Info("request refused", "client", c.addr.String(), "session", c.sessionName(), "reason", reason)
+	c.Reply(proto.ReplyHeader{Xid: r.Xid, Zxid: c.l.Engine.Zxid(), Err: code}, nil)
+	c.CloseAfter()
+	return c.finish()
+}
+
+func (c *conn) auth(r *request.Request, now time.Time) error {
+	d := jute.NewDecoder(r.Body)
+	var p proto.AuthPacket
+	if p.Decode(&d); d.Err() != nil {
+		return fmt.Errorf("auth packet: %w", d.Err())
+	}
+	if err := c.quiet(now); err != nil {
+		return err
+	}
+	c.peer.Session = c.Session.ID()
+	out := c.l.Auth.Authenticate(p.Scheme, p.Auth, c.peer)
+	c.AddIDs(out.Add...)
+	if out.Code != proto.OK {
+		c.l.AuthFailed.Add(1)
+	}
+	return c.outcome(r, out.Code, out.Close, out.Silent, nil)
+}
+
+// authSASL takes one step of a SASL exchange.
+func (c *conn) authSASL(r *request.Request, now time.Time) error {
+	d := jute.NewDecoder(r.Body)
+	token := d.Buffer()
+	if d.Err() != nil {
+		return fmt.Errorf("SASL packet: %w", d.Err())
+	}
+	if err := c.quiet(now); err != nil {
+		return err
+	}
+	c.peer.Session = c.Session.ID()
+	out := c.l.Auth.SASL(c.sasl, token, c.peer)
+	c.AddIDs(out.Add...)
+	if out.Code != proto.OK {
+		c.l.AuthFailed.Add(1)
+	}
+	return c.outcome(r, out.Code, out.Close, out.Silent, func(b []byte) []byte {
+		return jute.AppendBuffer(b, out.Token)
+	})
+}
+
+// quiet executes what was gathered and waits for it.
+func (c *conn) quiet(now time.Time) error {
+	if err := c.flushRuns(now); err != nil {
+		return err
+	}
+	return c.settle()
+}
+
+func (c *conn) outcome(r *request.Request, code proto.Code, end, silent bool, body func([]byte) []byte) error {
+	if !silent {
+		c.Reply(proto.ReplyHeader{Xid: r.Xid, Err: code}, body)
+	}
+	if !end {
+		return nil
+	}
+	c.CloseAfter()
+	return c.finish()
+}

@@ -1,0 +1,133 @@
+package listener
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/quollhq/quoll/internal/jute"
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/request"
+	"github.com/quollhq/quoll/internal/session"
+)
+
+// telnetInterrupt is what telnet sends when its user presses Ctrl-C.
+const telnetInterrupt = 0xfff4fffd
+
+// setTraceMask is the four-letter word that an argument follows.
+const setTraceMask = "stmk"
+
+// handshake takes the first frame of a connection, or a four-letter word in
+// its place. c.open tells whether a session is open after it.
+func (c *conn) handshake() error {
+	if c.to-c.from < 4 {
+		return nil
+	}
+	if c.in[c.from] != 0 {
+		if handled, err := c.fourLetter(); handled || err != nil {
+			return err
+		}
+	}
+	frame, err := c.next()
+	if frame == nil || err != nil {
+		return err
+	}
+	d := jute.NewDecoder(frame)
+	var r proto.ConnectRequest
+	if r.Decode(&d); d.Err() != nil {
+		return fmt.Errorf("connect request: %w", d.Err())
+	}
+	c.l.Requests.Add(1)
+	if !c.l.Gate.Handshake(r.SessionID != 0) {
+		c.l.Rejected.Add(1)
+		return errEnd
+	}
+	if zxid := c.l.Engine.Zxid(); r.LastZxidSeen > zxid {
+		return fmt.Errorf("client has seen zxid 0x%x, this server is at 0x%x: it must try another server",
+			uint64(r.LastZxidSeen), uint64(zxid))
+	}
+	c.timeout = min(max(r.TimeOut, c.l.MinTimeout), c.l.MaxTimeout)
+	if r.SessionID == 0 {
+		err = c.openSession()
+	} else {
+		err = c.renewSession(&r)
+	}
+	if err != nil {
+		return err
+	}
+	return c.welcome(&r)
+}
+
+// fourLetter answers a four-letter word.
+func (c *conn) fourLetter() (handled bool, err error) {
+	head := c.in[c.from : c.from+4]
+	if binary.BigEndian.Uint32(head) == telnetInterrupt {
+		return true, errEnd
+	}
+	word := string(head)
+	arg := c.in[c.from+4 : c.to]
+	if word == setTraceMask && len(arg) < 8 {
+		return true, nil // the mask follows
+	}
+	if c.l.FourLetter == nil || !c.l.FourLetter(word, arg, c.nc) {
+		return false, nil
+	}
+	return true, errEnd
+}
+
+// openSession makes a new session and waits until it is durable.
+func (c *conn) openSession() error {
+	s, _ := c.l.Sessions.Track(c.l.IDs.Next(), c.timeout, c.l.Clock())
+	s.SetOwner(request.LocalOwner)
+	c.Session = s
+	c.l.Engine.Attach(&c.Client)
+	if err := c.l.Engine.CreateSession(&c.Client); err != nil {
+		return errEnd
+	}
+	if !c.Drain() {
+		return errEnd
+	}
+	c.l.adopt(c)
+	return nil
+}
+
+// renewSession goes on with a session that the client has. If that is not
+// possible, the client is told that it has expired. The connection that the
+// session had so far ends.
+func (c *conn) renewSession(r *proto.ConnectRequest) error {
+	c.l.Renewals.Add(1)
+	s := c.l.Sessions.Get(r.SessionID)
+	if s == nil || !session.CheckPassword(r.SessionID, r.Passwd) ||
+		!c.l.Sessions.Touch(s, c.timeout, c.l.Clock()) || s.SetOwner(request.LocalOwner) != proto.OK {
+		c.l.Logger.Info("session is not valid, probably expired",
+			"client", c.addr.String(), "session", fmt.Sprintf("0x%x", uint64(r.SessionID)))
+		c.Raw(func(b []byte) []byte {
+			return (&proto.ConnectResponse{
+				Passwd: make([]byte, proto.PasswordLen), HasReadOnly: r.HasReadOnly,
+			}).Append(b)
+		})
+		c.CloseAfter()
+		c.Flush()
+		c.send.wait(0)
+		return errEnd
+	}
+	c.Session = s
+	c.l.adopt(c)
+	c.l.Engine.Attach(&c.Client)
+	return nil
+}
+
+// welcome answers the handshake.
+func (c *conn) welcome(r *proto.ConnectRequest) error {
+	c.open = true
+	c.nc.SetReadDeadline(time.Time{})
+	c.l.Logger.Debug("session established", "client", c.addr.String(), "session", c.Session.String(), "timeout_ms", c.timeout)
+	password := session.Password(c.Session.ID())
+	c.Raw(func(b []byte) []byte {
+		return (&proto.ConnectResponse{
+			TimeOut: c.timeout, SessionID: c.Session.ID(), Passwd: password[:], HasReadOnly: r.HasReadOnly,
+		}).Append(b)
+	})
+	c.Flush()
+	return nil
+}

@@ -1,0 +1,245 @@
+// Package listener is the clients' door: it accepts connections, frames what
+// comes in, makes sessions of handshakes and hands requests to the engine.
+//
+// Each connection has one goroutine. It reads whatever has arrived, answers
+// reads at once, submits writes, and sends everything that is ready with one
+// write when the input is drained. A read waits for the connection's own
+// earlier writes. Replies to writes and events are sent by the engine's flush
+// goroutine, or by the connection's own sender when the client reads slowly or
+// the connection is encrypted.
+package listener
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quollhq/quoll/internal/auth"
+	"github.com/quollhq/quoll/internal/request"
+	"github.com/quollhq/quoll/internal/session"
+)
+
+// Gate decides which connections, sessions and requests may come in.
+type Gate interface {
+	// Admit takes a connection from an address in, or says why not.
+	Admit(addr netip.Addr) error
+	// Leave gives back what Admit took.
+	Leave(addr netip.Addr)
+	// Handshake takes a session in: a new one or the renewal of one. False
+	// closes the connection.
+	Handshake(renew bool) bool
+	// Large takes in a request of n bytes. counted tells that it is a large one,
+	// which LargeDone gives back; without ok there is no room for it.
+	Large(n int) (counted, ok bool)
+	// LargeDone gives back n bytes that Large counted in one or several calls.
+	LargeDone(n int)
+}
+
+// Options configure a Listener. All fields are required unless said otherwise.
+type Options struct {
+	Engine   *request.Engine
+	Sessions *session.Tracker
+	IDs      *session.IDs
+	Auth     *auth.Registry
+	Policy   *auth.Policy
+	Gate     Gate
+	Logger   *slog.Logger
+	// SASL starts an exchange for a new connection; nil without SASL.
+	SASL func(peer auth.Peer) auth.Exchange
+	// FourLetter answers a four-letter word to w; it is false for words it does
+	// not know. arg is what came after the word.
+	FourLetter func(word string, arg []byte, w io.Writer) bool
+
+	// MaxFrame is the longest frame a client may send, in bytes.
+	MaxFrame int
+	// MinTimeout and MaxTimeout bound what sessions may ask for, in milliseconds.
+	MinTimeout, MaxTimeout int32
+	// Handshake is how long a connection may take to open a session.
+	HandshakeTimeout time.Duration
+	// MaxOutbox is how many bytes may wait for a client that does not read,
+	// until its connection is closed.
+	MaxOutbox int
+	// X509Scheme is the scheme by which certificates are judged, usually x509.
+	X509Scheme string
+	KeepAlive  bool
+}
+
+// Listener serves any number of sockets.
+type Listener struct {
+	Options
+	start time.Time
+
+	mu     sync.Mutex
+	conns  map[*conn]struct{}
+	byID   map[int64]*conn // by session
+	socks  []net.Listener
+	closed bool
+	wg     sync.WaitGroup
+	slots  atomic.Uint32
+	serial atomic.Int64
+	// Stats
+	Rejected, Dropped, Sessionless, Requests, Renewals, AuthFailed atomic.Int64
+}
+
+// New makes a Listener without sockets.
+func New(o Options) *Listener {
+	return &Listener{Options: o, start: time.Now(), conns: make(map[*conn]struct{}), byID: make(map[int64]*conn)}
+}
+
+// Clock is the time that sessions expire by: milliseconds that never go back.
+func (l *Listener) Clock() int64 { return int64(time.Since(l.start) / time.Millisecond) }
+
+// Mode is how a socket treats encryption.
+type Mode int
+
+// The modes.
+const (
+	Plain   Mode = iota // never encrypted
+	Secure              // always
+	Unified             // told by the first byte of each connection
+)
+
+// Serve accepts connections on s until Close. tlsConfig is asked for each
+// encrypted connection.
+func (l *Listener) Serve(s net.Listener, mode Mode, tlsConfig *tls.Config) {
+	l.mu.Lock()
+	l.socks = append(l.socks, s)
+	closed := l.closed
+	l.wg.Add(1)
+	l.mu.Unlock()
+	defer l.wg.Done()
+	if closed {
+		s.Close()
+		return
+	}
+	var wait time.Duration
+	for {
+		nc, err := s.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// Out of descriptors, usually: the next try may have one.
+			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+			l.Logger.Warn("cannot accept a connection", "address", s.Addr().String(), "error", err, "retry", wait)
+			time.Sleep(wait)
+			continue
+		}
+		wait = 0
+		l.accept(nc, mode, tlsConfig)
+	}
+}
+
+func (l *Listener) accept(nc net.Conn, mode Mode, tlsConfig *tls.Config) {
+	addr := addrOf(nc)
+	if err := l.Gate.Admit(addr.Addr()); err != nil {
+		l.Rejected.Add(1)
+		l.Logger.Warn("connection refused", "client", addr.String(), "reason", err)
+		nc.Close()
+		return
+	}
+	if tc, ok := nc.(*net.TCPConn); ok {
+		tc.SetNoDelay(true)
+		tc.SetKeepAlive(l.KeepAlive)
+	}
+	c := newConn(l, nc, addr)
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		l.Gate.Leave(addr.Addr())
+		nc.Close()
+		return
+	}
+	l.conns[c] = struct{}{}
+	l.wg.Add(1)
+	l.mu.Unlock()
+	go func() {
+		defer l.wg.Done()
+		c.run(mode, tlsConfig)
+	}()
+}
+
+func addrOf(nc net.Conn) netip.AddrPort {
+	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		ap := a.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
+}
+
+// remove forgets a connection that has ended.
+func (l *Listener) remove(c *conn) {
+	l.mu.Lock()
+	delete(l.conns, c)
+	if s := c.Session; s != nil && l.byID[s.ID()] == c {
+		delete(l.byID, s.ID())
+	}
+	l.mu.Unlock()
+	l.Gate.Leave(c.addr.Addr())
+}
+
+// adopt makes c the connection of its session and ends the one before.
+func (l *Listener) adopt(c *conn) {
+	id := c.Session.ID()
+	l.mu.Lock()
+	old := l.byID[id]
+	l.byID[id] = c
+	l.mu.Unlock()
+	if old != nil && old != c {
+		old.Close("client came back on another connection")
+		<-old.done
+	}
+}
+
+// CloseSession ends the connection of a session, if it has one here.
+func (l *Listener) CloseSession(id int64, reason string) bool {
+	l.mu.Lock()
+	c := l.byID[id]
+	l.mu.Unlock()
+	if c == nil {
+		return false
+	}
+	c.Close(reason)
+	return true
+}
+
+// Len is the number of connections.
+func (l *Listener) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.conns)
+}
+
+// Close stops accepting, ends all connections and waits until their
+// goroutines are gone or ctx is done.
+func (l *Listener) Close(ctx context.Context) error {
+	l.mu.Lock()
+	l.closed = true
+	for _, s := range l.socks {
+		s.Close()
+	}
+	conns := make([]*conn, 0, len(l.conns))
+	for c := range l.conns {
+		conns = append(conns, c)
+	}
+	l.mu.Unlock()
+	for _, c := range conns {
+		c.Close("server is shutting down")
+	}
+	gone := make(chan struct{})
+	go func() { l.wg.Wait(); close(gone) }()
+	select {
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%d connections still open: %w", l.Len(), ctx.Err())
+	}
+}

@@ -1,0 +1,178 @@
+package listener
+
+import (
+	"errors"
+	"sync"
+	"syscall"
+)
+
+// sender moves frames from the outbox to the socket. At most one goroutine
+// writes at a time; who finds somebody writing leaves its frames to them.
+type sender struct {
+	c       *conn
+	mu      sync.Mutex
+	writing bool
+	stopped bool
+	spare   []byte
+	cond    sync.Cond // a write ended
+	wg      sync.WaitGroup
+
+	// The bytes of the write under way, for try.
+	out  []byte
+	err  error
+	tryf func(fd uintptr) bool
+}
+
+func (s *sender) init(c *conn) {
+	s.c = c
+	s.cond.L = &s.mu
+	s.tryf = s.try
+}
+
+// Flush sends what the outbox holds. It never blocks: what the socket does not
+// take at once is left to a goroutine of its own, as is all that has to be
+// encrypted.
+func (c *conn) Flush() {
+	s := &c.send
+	s.mu.Lock()
+	if s.writing || s.stopped {
+		s.mu.Unlock()
+		return
+	}
+	s.writing = true
+	s.mu.Unlock()
+	for {
+		frames, last := c.Take(s.takeSpare())
+		if frames == nil {
+			if last {
+				c.Close("session is closed")
+			}
+			if s.rest() {
+				return
+			}
+			continue
+		}
+		if c.raw == nil {
+			s.handOver(frames)
+			return
+		}
+		s.out, s.err = frames, nil
+		if err := c.raw.Write(s.tryf); err != nil || s.err != nil {
+			c.Close("cannot write to the client")
+			s.rest()
+			return
+		}
+		if len(s.out) > 0 {
+			s.handOver(s.out)
+			return
+		}
+		s.keep(frames)
+	}
+}
+
+// try writes what the socket takes without waiting.
+func (s *sender) try(fd uintptr) bool {
+	for len(s.out) > 0 {
+		n, err := syscall.Write(int(fd), s.out)
+		if n > 0 {
+			s.out = s.out[n:]
+		}
+		switch {
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return true
+		case err != nil:
+			s.err = err
+			return true
+		}
+	}
+	return true
+}
+
+func (s *sender) takeSpare() []byte {
+	b := s.spare
+	s.spare = nil
+	return b
+}
+
+// keep saves a buffer for the next batch, unless it is a large one: an idle
+// connection should be small.
+func (s *sender) keep(frames []byte) {
+	const most = 4 << 10
+	if cap(frames) <= most {
+		s.spare = frames[:0]
+	}
+}
+
+// rest ends writing, unless more has come meanwhile.
+func (s *sender) rest() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopped && s.c.Ready() {
+		return false
+	}
+	s.writing = false
+	s.cond.Broadcast()
+	return true
+}
+
+// handOver leaves frames and all that follows to a goroutine, which ends when
+// the outbox is empty. The caller is writing.
+func (s *sender) handOver(frames []byte) {
+	s.wg.Add(1)
+	go func() {
+		defer s.wg.Done()
+		s.drain(frames)
+	}()
+}
+
+// drain writes, waiting for the socket, until the outbox is empty.
+func (s *sender) drain(frames []byte) {
+	for {
+		if frames != nil {
+			if _, err := s.c.nc.Write(frames); err != nil {
+				s.c.Close("cannot write to the client")
+				frames = nil
+			}
+		}
+		var last bool
+		if frames, last = s.c.Take(frames); frames != nil {
+			continue
+		}
+		if last {
+			s.c.Close("session is closed")
+		}
+		s.mu.Lock()
+		s.cond.Broadcast()
+		s.mu.Unlock()
+		if s.rest() {
+			return
+		}
+	}
+}
+
+var errSlow = errors.New("connection ended while its client was not reading")
+
+// wait blocks the connection's goroutine until no more than high bytes wait to
+// be sent.
+func (s *sender) wait(high int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.writing && !s.stopped && s.c.Outbox.Len() > high {
+		s.cond.Wait()
+	}
+	if s.stopped {
+		return errSlow
+	}
+	return nil
+}
+
+// stop waits for the goroutine that writes, whose socket is closed.
+func (s *sender) stop() {
+	s.mu.Lock()
+	s.stopped = true
+	s.cond.Broadcast()
+	s.mu.Unlock()
+	s.c.nc.Close()
+	s.wg.Wait()
+}

@@ -1,0 +1,227 @@
+package request
+
+import (
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quollhq/quoll/internal/auth"
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/session"
+	"github.com/quollhq/quoll/internal/watch"
+)
+
+// Conn is the connection behind a Client.
+type Conn interface {
+	// Flush sends what the outbox holds, without blocking.
+	Flush()
+	// Close ends the connection; it does not wait for that.
+	Close(reason string)
+}
+
+// Client is one connection with its session, as the engine sees it: where its
+// replies and events go, who it is and how much it has in flight.
+type Client struct {
+	Conn    Conn
+	Session *session.Session // set once, before the first request
+	Watcher watch.ID
+	Slot    uint32 // spreads readers over the tree's locks
+
+	ids   atomic.Pointer[[]auth.ID]
+	dirty bool // the commit goroutine's: is on its list to be flushed
+
+	Outbox
+	Stats ClientStats
+}
+
+// IDs are the identities of the client. The slice must not be changed.
+func (c *Client) IDs() []auth.ID {
+	if p := c.ids.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// AddIDs adds identities; requests in flight keep those they came with.
+func (c *Client) AddIDs(ids ...auth.ID) {
+	all := auth.Add(c.IDs(), ids...)
+	c.ids.Store(&all)
+}
+
+// ClientStats are what the cons command shows. Its fields are changed by the
+// goroutines that answer, under the outbox's lock.
+type ClientStats struct {
+	Received, Sent         atomic.Int64
+	LastOp                 proto.Op
+	LastXid                int32
+	LastZxid               int64
+	LastResponse           time.Time
+	LastLatency            time.Duration
+	MinLatency, MaxLatency time.Duration
+	TotalLatency           time.Duration
+	Count                  int64
+	Established            time.Time
+}
+
+// answered notes n replies that took d each. The outbox's lock is held.
+func (s *ClientStats) answered(op proto.Op, xid int32, zxid int64, n int64, d time.Duration, now time.Time) {
+	s.LastOp, s.LastXid, s.LastZxid = op, xid, zxid
+	s.LastResponse = now
+	s.LastLatency = d
+	if s.Count == 0 || d < s.MinLatency {
+		s.MinLatency = d
+	}
+	if d > s.MaxLatency {
+		s.MaxLatency = d
+	}
+	s.TotalLatency += d * time.Duration(n)
+	s.Count += n
+	s.Sent.Add(n)
+}
+
+// Outbox holds the frames that are to go to one client, in order. Whoever
+// holds its lock may append; the connection takes all there is and sends it
+// with one write.
+type Outbox struct {
+	mu          sync.Mutex
+	drained     sync.Cond // pending became zero, or the outbox closed
+	waiting     bool
+	buf         []byte
+	pending     int  // writes submitted and not answered
+	established bool // the session's creation is durable
+	last        bool // close the connection once buf is sent
+	closed      bool // nothing goes out any more
+	frame       int  // where the frame being appended starts
+}
+
+// begin starts a frame. The lock is held.
+func (o *Outbox) begin() {
+	o.frame = len(o.buf)
+	o.buf = append(o.buf, 0, 0, 0, 0)
+}
+
+// header appends the header of a reply to the frame.
+func (o *Outbox) header(xid int32, zxid int64, code proto.Code) {
+	b := o.buf
+	b = binary.BigEndian.AppendUint32(b, uint32(xid))
+	b = binary.BigEndian.AppendUint64(b, uint64(zxid))
+	o.buf = binary.BigEndian.AppendUint32(b, uint32(code))
+}
+
+// end completes the frame.
+func (o *Outbox) end() {
+	binary.BigEndian.PutUint32(o.buf[o.frame:], uint32(len(o.buf)-o.frame-4))
+}
+
+// fail replaces what was appended to the frame by a reply without body.
+func (o *Outbox) fail(xid int32, zxid int64, code proto.Code) {
+	o.buf = o.buf[:o.frame+4]
+	o.header(xid, zxid, code)
+}
+
+// add notes n submitted writes.
+func (o *Outbox) add(n int) {
+	o.mu.Lock()
+	o.pending += n
+	o.mu.Unlock()
+}
+
+// answered notes that a submitted write has its reply. The lock is held.
+func (o *Outbox) answered() {
+	o.pending--
+	if o.pending == 0 && o.waiting {
+		o.waiting = false
+		o.drained.Signal()
+	}
+}
+
+// Reply appends a frame with a header and, if body is not nil, what body
+// appends. For replies that neither read nor write the tree.
+func (o *Outbox) Reply(h proto.ReplyHeader, body func([]byte) []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.begin()
+	o.header(h.Xid, h.Zxid, h.Err)
+	if body != nil {
+		o.buf = body(o.buf)
+	}
+	o.end()
+}
+
+// Raw appends a frame without reply header.
+func (o *Outbox) Raw(body func([]byte) []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.begin()
+	o.buf = body(o.buf)
+	o.end()
+}
+
+// Take gives all frames that are ready and whether the connection must end
+// after them. spare becomes the new buffer. It is nil while there is nothing.
+func (o *Outbox) Take(spare []byte) (frames []byte, last bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.buf) == 0 {
+		return nil, o.last
+	}
+	frames = o.buf
+	o.buf = spare[:0]
+	return frames, o.last
+}
+
+// Ready tells whether Take has something to say.
+func (o *Outbox) Ready() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return !o.closed && (len(o.buf) > 0 || o.last)
+}
+
+// Len is the number of bytes that wait to be sent.
+func (o *Outbox) Len() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.buf)
+}
+
+// CloseAfter ends the connection once all that is in the outbox was sent.
+func (o *Outbox) CloseAfter() {
+	o.mu.Lock()
+	o.last = true
+	o.mu.Unlock()
+}
+
+// Discard drops what waits and whatever comes later, and wakes whoever waits.
+func (o *Outbox) Discard() {
+	o.mu.Lock()
+	o.closed = true
+	o.buf = nil
+	if o.waiting {
+		o.waiting = false
+		o.drained.Signal()
+	}
+	o.mu.Unlock()
+}
+
+// Pending is the number of writes in flight.
+func (o *Outbox) Pending() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.pending
+}
+
+// Drain waits until every submitted write is answered. It is false if the
+// connection ended first. Only the connection's own goroutine may call it.
+func (o *Outbox) Drain() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.drained.L == nil {
+		o.drained.L = &o.mu
+	}
+	for o.pending > 0 && !o.closed {
+		o.waiting = true
+		o.drained.Wait()
+	}
+	return !o.closed
+}

@@ -1,0 +1,343 @@
+package request
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/tree"
+	"github.com/quollhq/quoll/internal/txn"
+	"github.com/quollhq/quoll/internal/watch"
+)
+
+// commitChunk is how many transactions are applied before readers get their
+// turn.
+const commitChunk = 64
+
+// AuditRecord is one write of a client, for the audit log. Its fields are
+// valid only during the call.
+type AuditRecord struct {
+	Client  *Client
+	Session int64
+	Op      proto.Op
+	Path    string
+	ACL     []byte // the encoded vector, of a setACL
+	Owner   int64  // of a create: the ephemeral owner
+	Code    proto.Code
+	Paths   []string // of a closeSession: the ephemerals that went
+}
+
+// committer applies what is durable. It belongs to the commit goroutine.
+type committer struct {
+	e      *Engine
+	p      *pipeline
+	tx     txn.Txn
+	res    tree.Result
+	logged int   // transactions since the last snapshot
+	bytes  int64 // of log since the last snapshot
+	limit  int
+	size   int64
+	now    time.Time
+
+	// The change being told to watchers.
+	event []byte // the frame
+	check acl    // who may know of it
+	tellf func(watch.ID)
+	told  int
+	ch    *tree.Change
+}
+
+// plan draws when the next snapshot is due, so that the members of an ensemble
+// do not all write theirs at once.
+func (c *committer) plan() {
+	half := max(c.e.SnapCount/2, 1)
+	c.limit = half + c.e.Rand.IntN(half)
+	if c.e.SnapSize > 0 {
+		c.size = c.e.SnapSize/2 + c.e.Rand.Int64N(c.e.SnapSize/2+1)
+	}
+	c.logged, c.bytes = 0, 0
+	c.tellf = c.tell
+}
+
+// runCommit applies batches in the order in which they became durable.
+func (p *pipeline) runCommit() {
+	defer p.e.done.Done()
+	defer close(p.flushes)
+	for b := range p.commits {
+		p.commit.batch(b)
+	}
+}
+
+func (c *committer) batch(b *batch) {
+	c.now = c.e.Now()
+	bytes := 0
+	for items := b.items; len(items) > 0; {
+		n := min(len(items), commitChunk)
+		c.e.Tree.Lock()
+		for i := range items[:n] {
+			c.item(b, &items[i])
+			bytes += int(items[i].n)
+		}
+		c.e.zxid.Store(c.e.Tree.Zxid())
+		c.e.Tree.Unlock()
+		c.p.inFlight.Add(-int64(n))
+		items = items[n:]
+		c.flush()
+	}
+	c.e.Metrics.Commits.Add(int64(b.records))
+	c.logged += b.records
+	c.bytes += int64(len(b.buf))
+	c.p.recycle(b, bytes)
+	if c.logged >= c.limit || c.size > 0 && c.bytes >= c.size {
+		c.snapshot()
+	}
+}
+
+// flush hands the clients that got something to whom sends it.
+func (c *committer) flush() {
+	p := c.p
+	if len(p.dirty) == 0 {
+		return
+	}
+	for _, cl := range p.dirty {
+		cl.dirty = false
+	}
+	p.flushes <- p.dirty
+	if l, ok := p.spare.Get().(*[]*Client); ok {
+		p.dirty = (*l)[:0]
+	} else {
+		p.dirty = make([]*Client, 0, 64)
+	}
+}
+
+func (c *committer) touch(cl *Client) {
+	if !cl.dirty {
+		cl.dirty = true
+		c.p.dirty = append(c.p.dirty, cl)
+	}
+}
+
+// item applies one transaction and answers it. The tree's lock is held.
+func (c *committer) item(b *batch, it *item) {
+	c.res.Code = proto.OK
+	if it.n > 0 {
+		if err := txn.Decode(b.buf[it.off:it.off+it.n], &c.tx); err != nil {
+			panic(fmt.Sprintf("own transaction does not decode: %v", err))
+		}
+		c.apply()
+	}
+	c.sessionEvent(it)
+	if c.e.Audit != nil {
+		c.audit(it)
+	}
+	if it.client != nil {
+		c.answer(it)
+	}
+}
+
+// apply changes the tree and tells the watchers.
+func (c *committer) apply() {
+	c.e.Tree.Apply(&c.tx, &c.res)
+	if c.res.Mismatch {
+		c.e.Metrics.DigestMismatches.Add(1)
+		c.e.Logger.Error("digest of the tree differs from the one in the transaction",
+			"zxid", fmt.Sprintf("0x%x", uint64(c.tx.Zxid)), "transaction", c.res.Want, "tree", c.res.Digest)
+	}
+	if c.e.Watches.Len() == 0 {
+		return
+	}
+	for i := range c.res.Changes {
+		c.fire(&c.res.Changes[i])
+	}
+}
+
+// fire tells everybody who waits for a change and may know of it. The frame is
+// encoded once, when the first watcher turns up.
+func (c *committer) fire(ch *tree.Change) {
+	c.event = c.event[:0]
+	c.check = nil
+	if ch.ACLID != tree.OpenACL {
+		c.check = c.e.acls.Get(ch.ACLID, c.e.Tree.ACLByID(ch.ACLID))
+	}
+	c.told = 0
+	c.ch = ch
+	c.e.Watches.Fire(ch.Path, ch.Type, c.tellf)
+	if c.told > 0 {
+		c.e.Metrics.event(ch.Type, c.told, len(c.event))
+	}
+}
+
+// tell puts the event into the outbox of one watcher.
+func (c *committer) tell(id watch.ID) {
+	if int(id) >= len(c.p.watchers) {
+		return
+	}
+	cl := c.p.watchers[id]
+	if cl == nil || c.check != nil && !c.check.Allows(proto.PermRead, cl.IDs()) {
+		return
+	}
+	if len(c.event) == 0 {
+		c.event = appendEvent(c.event, c.tx.Zxid, c.ch.Type, c.ch.Path)
+	}
+	c.told++
+	cl.mu.Lock()
+	if !cl.closed {
+		cl.buf = append(cl.buf, c.event...)
+		cl.Stats.Sent.Add(1)
+	}
+	cl.mu.Unlock()
+	c.touch(cl)
+}
+
+// appendEvent encodes a whole notification frame.
+func appendEvent(b []byte, zxid int64, t proto.EventType, path string) []byte {
+	start := len(b)
+	b = append(b, 0, 0, 0, 0)
+	b = proto.ReplyHeader{Xid: proto.XidNotification, Zxid: zxid}.Append(b)
+	b = (&proto.WatcherEvent{Type: t, State: proto.StateSyncConnected, Path: path}).Append(b)
+	binary.BigEndian.PutUint32(b[start:], uint32(len(b)-start-4))
+	return b
+}
+
+// sessionEvent keeps the table of sessions in step with the log.
+func (c *committer) sessionEvent(it *item) {
+	switch it.op {
+	case proto.OpCreateSession:
+		c.e.Live[c.tx.ClientID] = c.tx.TimeOut
+	case proto.OpCloseSession:
+		id := c.tx.ClientID
+		delete(c.e.Live, id)
+		c.e.Sessions.Remove(id)
+		if it.client == nil && c.e.SessionClosed != nil {
+			c.e.SessionClosed(id)
+		}
+	}
+}
+
+// answer puts the reply to a write into its client's outbox.
+func (c *committer) answer(it *item) {
+	cl := it.client
+	zxid := c.e.Tree.Zxid()
+	m := &c.e.Metrics
+	latency := c.now.Sub(it.when)
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.Outbox.answered()
+	if cl.closed {
+		return
+	}
+	if it.op == proto.OpCreateSession {
+		cl.established = true
+		return
+	}
+	cl.begin()
+	code := it.code
+	if code == proto.OK && it.op != proto.OpMulti {
+		code = c.res.Code
+	}
+	cl.header(it.xid, zxid, code)
+	if code == proto.OK {
+		cl.buf = c.body(cl.buf, it.op)
+	}
+	cl.end()
+	cl.Stats.answered(it.op, it.xid, zxid, 1, latency, c.now)
+	m.answered(it.op, 1, latency, len(cl.buf)-cl.frame)
+	m.Writes.Add(1, latency)
+	if it.op == proto.OpCloseSession {
+		cl.last = true
+	}
+	c.touch(cl)
+}
+
+// body encodes what a successful write answers.
+func (c *committer) body(b []byte, op proto.Op) []byte {
+	switch op {
+	case proto.OpCreate:
+		return appendPath(b, c.res.Path)
+	case proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
+		return c.res.Stat.Append(appendPath(b, c.res.Path))
+	case proto.OpSetData, proto.OpSetACL:
+		return c.res.Stat.Append(b)
+	case proto.OpMulti:
+		return c.multiBody(b)
+	}
+	return b
+}
+
+func (c *committer) multiBody(b []byte) []byte {
+	for i := range c.res.Multi {
+		r := &c.res.Multi[i]
+		switch r.Type {
+		case proto.OpCreate:
+			b = proto.MultiHeader{Type: r.Type}.Append(b)
+			b = appendPath(b, r.Path)
+		case proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
+			b = proto.MultiHeader{Type: proto.OpCreate2}.Append(b)
+			b = r.Stat.Append(appendPath(b, r.Path))
+		case proto.OpSetData:
+			b = proto.MultiHeader{Type: r.Type}.Append(b)
+			b = r.Stat.Append(b)
+		case proto.OpError:
+			b = proto.MultiHeader{Type: r.Type, Err: r.Code}.Append(b)
+			b = binary.BigEndian.AppendUint32(b, uint32(r.Code))
+		default: // check, delete
+			b = proto.MultiHeader{Type: r.Type}.Append(b)
+		}
+	}
+	return proto.AppendMultiEnd(b)
+}
+
+func appendPath(b []byte, path string) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(path)))
+	return append(b, path...)
+}
+
+// snapshot freezes the state for a snapshot and has the log roll.
+func (c *committer) snapshot() {
+	c.plan()
+	if c.e.Snapshots == nil {
+		return
+	}
+	c.e.Snapshots.Due(c.e.freeze)
+}
+
+// freeze is the state as of now. The commit goroutine calls it, or somebody
+// who keeps it from applying.
+func (e *Engine) freeze() Frozen {
+	e.pipe.mu.Lock()
+	e.pipe.roll = true
+	e.pipe.mu.Unlock()
+	e.Tree.Lock()
+	defer e.Tree.Unlock()
+	sessions := make(map[int64]int32, len(e.Live))
+	for id, timeout := range e.Live {
+		sessions[id] = timeout
+	}
+	return Frozen{View: e.Tree.Freeze(), Sessions: sessions}
+}
+
+// Freeze is the state of the server at this moment.
+func (e *Engine) Freeze() Frozen { return e.freeze() }
+
+func (c *committer) audit(it *item) {
+	if it.client == nil && it.op != proto.OpCloseSession {
+		return
+	}
+	r := AuditRecord{Client: it.client, Op: it.op, Code: it.code, Session: c.tx.ClientID}
+	if it.n > 0 && it.code == proto.OK {
+		r.Code = c.res.Code
+		r.Path, r.ACL, r.Paths = c.tx.Path, c.tx.ACL, c.tx.Paths
+		if c.tx.Ephemeral {
+			r.Owner = c.tx.ClientID
+		}
+	}
+	if it.op == proto.OpMulti {
+		for i := range c.res.Multi {
+			if c.res.Multi[i].Code != proto.OK {
+				r.Code = c.res.Multi[i].Code
+			}
+		}
+	}
+	c.e.Audit(&r)
+}

@@ -1,0 +1,217 @@
+// Package request turns requests into replies: reads straight from the tree,
+// writes by way of the log.
+//
+// The way of a write:
+//
+//	connections          Submit: validate against the tree and the changes in
+//	   |                 flight, encode the transaction into the current batch
+//	   v  (current batch, under Pipeline.mu)
+//	log goroutine        append the batch, one fdatasync for all of it
+//	   |
+//	   v  (channel of batches)
+//	commit goroutine     apply to the tree, fire watches, put replies and events
+//	   |                 into the clients' outboxes
+//	   v
+//	outboxes             flushed with one write per client and batch
+//
+// Validation makes sure that applying cannot fail; from then on a transaction
+// needs no clock and no chance. A client's reads wait for its own earlier
+// writes only.
+//
+// Locks are taken in this order: Pipeline.mu, the tree's, an outbox's.
+package request
+
+import (
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quollhq/quoll/internal/auth"
+	"github.com/quollhq/quoll/internal/session"
+	"github.com/quollhq/quoll/internal/tree"
+	"github.com/quollhq/quoll/internal/watch"
+)
+
+// Log is where batches become durable. Its calls come from one goroutine.
+type Log interface {
+	// Append writes framed records whose zxids lie between first and last.
+	Append(batch []byte, first, last int64, n int) error
+	// Sync makes durable what was appended. A failure is final.
+	Sync() error
+	// Roll makes the next Append start a new file.
+	Roll() error
+}
+
+// Snapshotter is told when a snapshot is due. It is called by the commit
+// goroutine and must not block; freeze, which it may call at once or not at
+// all, gives the state.
+type Snapshotter interface {
+	Due(freeze func() Frozen)
+}
+
+// Frozen is the state of a server as of one transaction.
+type Frozen struct {
+	View     *tree.View
+	Sessions map[int64]int32 // timeouts in milliseconds by session id; the receiver's own
+}
+
+// Options configure an Engine. All fields but the limits are required.
+type Options struct {
+	Tree     *tree.Tree
+	Watches  *watch.Manager
+	Sessions *session.Tracker
+	Auth     *auth.Registry
+	Log      Log
+	Logger   *slog.Logger
+	Now      func() time.Time
+	Rand     *rand.Rand
+	// Live are the sessions that the loaded state has, with their timeouts in
+	// milliseconds.
+	Live map[int64]int32
+
+	DigestEnabled   bool
+	ExtendedTypes   bool // TTL znodes
+	ReconfigEnabled bool
+	EnforceQuota    bool
+	CloseSessionTxn bool // list the ephemerals in closeSession transactions
+
+	// OutstandingLimit is how many writes may be in flight before clients that
+	// have some among them are read no further.
+	OutstandingLimit int
+	// MaxInFlight bounds the bytes of transactions that wait for the disk.
+	MaxInFlight int
+	// MaxBatch bounds the number of transactions that share one sync, 0 for none.
+	MaxBatch int
+	// SnapCount and SnapSize say after how many transactions and bytes of log a
+	// snapshot is due (each between half of it and all of it); SnapSize 0
+	// switches the second off. Both are handed to Snapshots.
+	SnapCount int
+	SnapSize  int64
+	Snapshots Snapshotter
+	// Logged is how many transactions were logged since the last snapshot.
+	Logged int
+
+	// Hooks that may be nil.
+
+	// Audit is called by the commit goroutine for each write that a client made.
+	Audit func(*AuditRecord)
+	// SessionClosed is called by the commit goroutine, holding the tree's lock,
+	// when a session has ended that its client did not close.
+	SessionClosed func(id int64)
+	// QuotaExceeded is called when a hard limit refused a request below the
+	// given top-level namespace.
+	QuotaExceeded func(namespace string)
+}
+
+// Engine executes requests on one server. Start it before use, Close it after.
+type Engine struct {
+	Options
+	Metrics Metrics
+
+	acls  *auth.Cache
+	zxid  atomic.Int64 // the last applied
+	pipe  pipeline
+	fails chan error
+	done  sync.WaitGroup
+
+	mu      sync.Mutex
+	clients map[watch.ID]*Client
+}
+
+// New makes an Engine over a loaded tree.
+func New(o Options) *Engine {
+	e := &Engine{
+		Options: o,
+		acls:    o.Auth.NewCache(),
+		fails:   make(chan error, 1),
+		clients: make(map[watch.ID]*Client),
+	}
+	if e.Live == nil {
+		e.Live = make(map[int64]int32)
+	}
+	e.zxid.Store(o.Tree.Zxid())
+	e.pipe.init(e)
+	return e
+}
+
+// Start runs the log and commit goroutines until Close.
+func (e *Engine) Start() {
+	e.done.Add(3)
+	go e.pipe.runLog()
+	go e.pipe.runCommit()
+	go e.pipe.runFlush()
+}
+
+// Close lets what was submitted finish, and ends the goroutines. Submissions
+// after it are dropped.
+func (e *Engine) Close() {
+	e.pipe.close()
+	e.done.Wait()
+}
+
+// Failed yields the error that ended the pipeline: a log that could not be
+// written. Nothing is acknowledged after it.
+func (e *Engine) Failed() <-chan error { return e.fails }
+
+// Zxid is the last applied transaction's.
+func (e *Engine) Zxid() int64 { return e.zxid.Load() }
+
+// InFlight is the number of writes submitted and not answered so far.
+func (e *Engine) InFlight() int { return int(e.pipe.inFlight.Load()) }
+
+// QueueLen is the number of writes that wait for the disk.
+func (e *Engine) QueueLen() int {
+	e.pipe.mu.Lock()
+	defer e.pipe.mu.Unlock()
+	return len(e.pipe.cur.items)
+}
+
+// Attach registers a client so that watches can reach it.
+func (e *Engine) Attach(c *Client) {
+	c.Watcher = e.Watches.Attach()
+	e.mu.Lock()
+	e.clients[c.Watcher] = c
+	e.mu.Unlock()
+	e.Tree.Lock()
+	for int(c.Watcher) >= len(e.pipe.watchers) {
+		e.pipe.watchers = append(e.pipe.watchers, nil)
+	}
+	e.pipe.watchers[c.Watcher] = c
+	e.Tree.Unlock()
+}
+
+// Detach forgets a client and its watches. Replies still due to it are dropped
+// by its outbox.
+func (e *Engine) Detach(c *Client) {
+	e.Tree.Lock()
+	e.pipe.watchers[c.Watcher] = nil
+	e.Tree.Unlock()
+	e.mu.Lock()
+	delete(e.clients, c.Watcher)
+	e.mu.Unlock()
+	e.Watches.Detach(c.Watcher)
+}
+
+// Clients calls f for every attached client until it returns false.
+func (e *Engine) Clients(f func(*Client) bool) {
+	e.mu.Lock()
+	all := make([]*Client, 0, len(e.clients))
+	for _, c := range e.clients {
+		all = append(all, c)
+	}
+	e.mu.Unlock()
+	for _, c := range all {
+		if !f(c) {
+			return
+		}
+	}
+}
+
+// Client by watcher number, nil if it is gone.
+func (e *Engine) Client(id watch.ID) *Client {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.clients[id]
+}

@@ -1,0 +1,132 @@
+package request
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/quollhq/quoll/internal/proto"
+)
+
+// opSlots covers every opcode of the protocol, closeSession at its end.
+const opSlots = 128
+
+// Metrics are counters of what an Engine did, read at any time.
+type Metrics struct {
+	Received, Sent                                     atomic.Int64
+	ops                                                [opSlots]atomic.Int64
+	Latency, Reads, Writes                             Latency
+	Proposals                                          atomic.Int64
+	Commits                                            atomic.Int64
+	Batches                                            atomic.Int64
+	BatchItems                                         atomic.Int64
+	SyncTime                                           Latency
+	DigestMismatches                                   atomic.Int64
+	ResponseBytes                                      atomic.Int64
+	WatchBytes                                         atomic.Int64
+	Events                                             [5]atomic.Int64 // told watchers by event type, NodeCreated to NodeChildrenChanged
+	SlowClients                                        atomic.Int64
+	ContainersDeleted, TTLCreated, TTLDeleted, Expired atomic.Int64
+	LastResponse, MinResponse, MaxResponse             atomic.Int64
+}
+
+func slotOf(op proto.Op) int {
+	if op == proto.OpCloseSession {
+		return opSlots - 1
+	}
+	if op == proto.OpCreateSession {
+		return opSlots - 2
+	}
+	if op < 0 || op >= opSlots-2 {
+		return opSlots - 3
+	}
+	return int(op)
+}
+
+// answered notes n replies to requests of one kind that took d and together
+// are so many bytes long.
+func (m *Metrics) answered(op proto.Op, n int64, d time.Duration, bytes int) {
+	m.ops[slotOf(op)].Add(n)
+	m.Sent.Add(n)
+	m.Latency.Add(n, d)
+	m.ResponseBytes.Add(int64(bytes))
+}
+
+// event notes that so many watchers were told of an event, with a frame of the
+// given length each.
+func (m *Metrics) event(t proto.EventType, told, bytes int) {
+	m.Sent.Add(int64(told))
+	m.WatchBytes.Add(int64(told * bytes))
+	if int(t) > 0 && int(t) < len(m.Events) {
+		m.Events[t].Add(int64(told))
+	}
+}
+
+// Op is the number of requests of this kind so far.
+func (m *Metrics) Op(op proto.Op) int64 { return m.ops[slotOf(op)].Load() }
+
+// Latency sums up durations. It is cheap to add to from many goroutines.
+type Latency struct {
+	count, sum atomic.Int64
+	min, max   atomic.Int64 // min holds value+1, 0 for none
+	buckets    [latencyBuckets]atomic.Int64
+}
+
+// latencyBuckets are powers of two of microseconds, up to half an hour.
+const latencyBuckets = 32
+
+// Add notes n times d.
+func (l *Latency) Add(n int64, d time.Duration) {
+	l.count.Add(n)
+	l.sum.Add(n * int64(d))
+	for v := l.min.Load(); v == 0 || int64(d)+1 < v; v = l.min.Load() {
+		if l.min.CompareAndSwap(v, int64(d)+1) {
+			break
+		}
+	}
+	for v := l.max.Load(); int64(d) > v; v = l.max.Load() {
+		if l.max.CompareAndSwap(v, int64(d)) {
+			break
+		}
+	}
+	l.buckets[bucketOf(d)].Add(n)
+}
+
+func bucketOf(d time.Duration) int {
+	b := 0
+	for us := uint64(d / time.Microsecond); us > 0 && b < latencyBuckets-1; us >>= 1 {
+		b++
+	}
+	return b
+}
+
+// LatencyView is a Latency at one moment.
+type LatencyView struct {
+	Count         int64
+	Sum, Min, Max time.Duration
+	// Buckets[i] counts durations below 2^i microseconds that are in no earlier
+	// bucket.
+	Buckets [latencyBuckets]int64
+}
+
+// View reads l.
+func (l *Latency) View() LatencyView {
+	v := LatencyView{Count: l.count.Load(), Sum: time.Duration(l.sum.Load()), Max: time.Duration(l.max.Load())}
+	if m := l.min.Load(); m > 0 {
+		v.Min = time.Duration(m - 1)
+	}
+	for i := range v.Buckets {
+		v.Buckets[i] = l.buckets[i].Load()
+	}
+	return v
+}
+
+// Reset starts anew.
+func (l *Latency) Reset() {
+	l.count.Store(0)
+	l.sum.Store(0)
+	l.min.Store(0)
+	l.max.Store(0)
+	for i := range l.buckets {
+		l.buckets[i].Store(0)
+	}
+}

@@ -1,0 +1,169 @@
+package request
+
+import (
+	"github.com/quollhq/quoll/internal/jute"
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/txn"
+)
+
+// multi prepares a request of several changes that all happen or none. If one
+// is refused, all become errors in the log: those before it with OK, it with
+// its own code, those behind with RuntimeInconsistency.
+func (p *pipeline) multi(it *item, body []byte) {
+	s := &p.prep
+	s.zxid++
+	if code := checkMulti(body); code != proto.OK {
+		p.refuse(it, code)
+		return
+	}
+	digest := s.digest
+	s.overlay.begin()
+	start := p.beginRecord(it, proto.OpMulti)
+	subs := len(p.cur.buf)
+	n, failed, code := p.multiSubs(body)
+	if code != proto.OK {
+		s.overlay.rollback(s.zxid)
+		s.digest = digest
+		p.cur.buf = appendFailed(p.cur.buf[:subs], n, failed, code)
+	} else {
+		s.overlay.end()
+	}
+	b := p.cur.buf
+	if p.e.DigestEnabled {
+		b = txn.AppendDigest(b, s.digest)
+	}
+	p.endRecord(it, b, start)
+}
+
+// multiSubs encodes the changes one by one. It gives their number and, if one
+// was refused, which and why.
+func (p *pipeline) multiSubs(body []byte) (n, failed int, code proto.Code) {
+	s := &p.prep
+	mark := len(p.cur.buf)
+	p.cur.buf = jute.AppendInt(p.cur.buf, 0)
+	d := jute.NewDecoder(body)
+	for {
+		var h proto.MultiHeader
+		if h.Decode(&d); h.Done {
+			break
+		}
+		n++
+		if code != proto.OK {
+			skipMultiOp(&d, h.Type)
+			continue
+		}
+		op, r := multiOp(&d, h.Type)
+		if code = s.prepareSub(op, r, &d); code != proto.OK {
+			failed = n - 1
+			continue
+		}
+		p.cur.buf = txn.AppendSub(p.cur.buf, &s.body)
+	}
+	jute.PutInt(p.cur.buf, mark, int32(n))
+	return n, failed, code
+}
+
+// prepareSub is prepare for a change in a multi, where creates are decoded
+// already.
+func (p *preparer) prepareSub(op proto.Op, r *proto.CreateRequest, d *jute.Decoder) proto.Code {
+	if r == nil {
+		return p.prepare(op, d)
+	}
+	p.body = txn.Body{Type: op}
+	return p.create(op, r)
+}
+
+// appendFailed encodes the changes of a refused multi.
+func appendFailed(b []byte, n, failed int, code proto.Code) []byte {
+	b = jute.AppendInt(b, int32(n))
+	for i := range n {
+		sub := txn.Body{Type: proto.OpError, Err: proto.RuntimeInconsistency}
+		switch {
+		case i < failed:
+			sub.Err = proto.OK
+		case i == failed:
+			sub.Err = code
+		}
+		b = txn.AppendSub(b, &sub)
+	}
+	return b
+}
+
+// multiOp decodes a create of a multi; of other changes r is nil and the
+// decoder stands before their body. The kind of a create follows its flags, as
+// in Apache's server: whatever it was sent as, a container becomes
+// createContainer and a time to live createTTL.
+func multiOp(d *jute.Decoder, op proto.Op) (proto.Op, *proto.CreateRequest) {
+	switch op {
+	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
+	default:
+		return op, nil
+	}
+	r := new(proto.CreateRequest)
+	r.Decode(d, op)
+	switch r.Flags {
+	case proto.FlagContainer:
+		return proto.OpCreateContainer, r
+	case proto.FlagPersistentTTL, proto.FlagPersistentSequentialTTL:
+		return proto.OpCreateTTL, r
+	}
+	if op == proto.OpCreate2 {
+		return op, r
+	}
+	return proto.OpCreate, r
+}
+
+// skipMultiOp passes over the body of one change.
+func skipMultiOp(d *jute.Decoder, op proto.Op) {
+	switch op {
+	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
+		var r proto.CreateRequest
+		r.Decode(d, op)
+	case proto.OpDelete, proto.OpCheck:
+		d.Buffer()
+		d.Int()
+	case proto.OpSetData:
+		d.Buffer()
+		d.Buffer()
+		d.Int()
+	case proto.OpGetData, proto.OpGetChildren:
+		d.Buffer()
+		d.Bool()
+	default:
+		d.Fail(jute.ErrMalformed)
+	}
+}
+
+// checkMulti reads a whole multi request without executing it: one that cannot
+// be decoded, or that mixes reads into the writes, is refused as a whole.
+func checkMulti(body []byte) proto.Code {
+	d := jute.NewDecoder(body)
+	for d.Err() == nil {
+		var h proto.MultiHeader
+		if h.Decode(&d); h.Done {
+			break
+		}
+		switch h.Type {
+		case proto.OpGetData, proto.OpGetChildren:
+			return proto.MarshallingError
+		case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
+			var r proto.CreateRequest
+			r.Decode(&d, h.Type)
+			if h.Type != proto.OpCreateTTL && !validCreateFlags(r.Flags) {
+				return proto.MarshallingError
+			}
+		default:
+			skipMultiOp(&d, h.Type)
+		}
+	}
+	if d.Err() != nil {
+		return proto.MarshallingError
+	}
+	return proto.OK
+}
+
+// validCreateFlags tells whether a create without a time to live may carry
+// these flags.
+func validCreateFlags(flags int32) bool {
+	return flags >= proto.FlagPersistent && flags <= proto.FlagContainer
+}

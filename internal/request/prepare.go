@@ -1,0 +1,545 @@
+package request
+
+import (
+	"strconv"
+
+	"github.com/quollhq/quoll/internal/auth"
+	"github.com/quollhq/quoll/internal/jute"
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/session"
+	"github.com/quollhq/quoll/internal/tree"
+	"github.com/quollhq/quoll/internal/txn"
+)
+
+// acl is a znode's access control list, ready to be checked; nil is one that
+// lets everybody do everything.
+type acl = *auth.Compiled
+
+var openACL = proto.AppendACLs(nil, proto.OpenACL())
+
+// preparer validates requests against what the tree will be once everything
+// in flight is applied, and makes transactions of them. It belongs to whoever
+// holds the pipeline's lock, who also holds the tree's read lock.
+type preparer struct {
+	e       *Engine
+	overlay *overlay
+	zxid    int64  // the last one given out
+	digest  uint64 // the tree's after everything in flight
+	now     int64  // milliseconds since 1970, of the batch being prepared
+
+	// The request being prepared.
+	client  *Client
+	owner   session.Owner // through whom the request came
+	session int64
+	ids     []auth.ID
+	body    txn.Body // what it becomes
+
+	scratch, parentScratch change
+	pathBuf                []byte
+	aclBuf                 []byte
+	subs                   []txn.Body
+}
+
+// lookup is the state of the znode at path, nil if there is none. The result
+// is an entry of the overlay, or scratch filled from the tree.
+func (p *preparer) lookup(path string, scratch *change) *change {
+	if path == "/" {
+		path = ""
+	}
+	if c := p.overlay.find(path); c != nil {
+		if !c.exists {
+			return nil
+		}
+		return c
+	}
+	t := p.e.Tree
+	n := t.Find(path)
+	if n == 0 {
+		return nil
+	}
+	m := t.Meta(n)
+	*scratch = change{
+		exists: true, stat: m.StatPersisted, crc: m.PathDataCRC,
+		numChildren: m.NumChildren, dataLen: m.DataLength,
+	}
+	if m.ACL != tree.OpenACL {
+		scratch.acl = p.e.acls.Get(m.ACL, t.ACLByID(m.ACL))
+	}
+	return scratch
+}
+
+// change enters a changed state of path in the overlay. It subtracts the
+// znode's share from the predicted digest; settle adds the new one.
+func (p *preparer) change(path string, was *change) *change {
+	if path == "/" {
+		path = ""
+	}
+	if p.e.DigestEnabled && was != nil && digested(path) {
+		p.digest -= was.digest()
+	}
+	return p.overlay.put(path, p.zxid, was)
+}
+
+func (p *preparer) settle(path string, c *change) {
+	if p.e.DigestEnabled && digested(path) {
+		p.digest += c.digest()
+	}
+}
+
+// digested tells whether the znode at path counts in the tree's digest.
+func digested(path string) bool {
+	const subtree = "/zookeeper/"
+	return len(path) < len(subtree) || path[:len(subtree)] != subtree
+}
+
+func (p *preparer) allowed(a acl, perm int32) bool {
+	return a == nil || a.Allows(perm, p.ids)
+}
+
+// prepare makes p.body of one change that a request asks for. A refusal is
+// the code other than OK; then nothing has changed.
+func (p *preparer) prepare(op proto.Op, d *jute.Decoder) proto.Code {
+	p.body = txn.Body{Type: op}
+	switch op {
+	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
+		var r proto.CreateRequest
+		if r.Decode(d, op); d.Err() != nil {
+			return proto.MarshallingError
+		}
+		return p.create(op, &r)
+	case proto.OpDelete:
+		path, version := d.AliasString(), d.Int()
+		if d.Err() != nil {
+			return proto.MarshallingError
+		}
+		return p.delete(path, version)
+	case proto.OpDeleteContainer:
+		path := d.AliasString()
+		if d.Err() != nil {
+			return proto.MarshallingError
+		}
+		return p.deleteContainer(path)
+	case proto.OpSetData:
+		path, data, version := d.AliasString(), d.Buffer(), d.Int()
+		if d.Err() != nil {
+			return proto.MarshallingError
+		}
+		return p.setData(path, data, version)
+	case proto.OpSetACL:
+		path := d.AliasString()
+		raw := proto.SkipACLs(d)
+		version := d.Int()
+		if d.Err() != nil {
+			return proto.MarshallingError
+		}
+		return p.setACL(path, raw, version)
+	case proto.OpCheck:
+		path, version := d.AliasString(), d.Int()
+		if d.Err() != nil {
+			return proto.MarshallingError
+		}
+		return p.check(path, version)
+	case proto.OpReconfig:
+		return p.reconfig(d)
+	}
+	return proto.MarshallingError
+}
+
+func (p *preparer) checkSession() proto.Code {
+	if p.client == nil {
+		return proto.OK // the server's own requests
+	}
+	s := p.client.Session
+	if s == nil {
+		return proto.SessionExpired
+	}
+	return s.Check(p.owner)
+}
+
+func (p *preparer) create(op proto.Op, r *proto.CreateRequest) proto.Code {
+	if code := p.checkCreate(op, r); code != proto.OK {
+		return code
+	}
+	path := r.Path
+	parentPath, code := parentOf(path)
+	if code != proto.OK {
+		return code
+	}
+	encoded, compiled, code := p.fixACL(r.ACL)
+	if code != proto.OK {
+		return code
+	}
+	parent := p.lookup(parentPath, &p.parentScratch)
+	if parent == nil {
+		return proto.NoNode
+	}
+	if !p.allowed(parent.acl, proto.PermCreate) {
+		return proto.NoAuth
+	}
+	if r.Flags == proto.FlagPersistentSequential || r.Flags == proto.FlagEphemeralSequential ||
+		r.Flags == proto.FlagPersistentSequentialTTL {
+		path = p.sequential(path, parent.stat.Cversion)
+	}
+	if !validPath(path) {
+		return proto.BadArguments
+	}
+	if p.lookup(path, &p.scratch) != nil {
+		return proto.NodeExists
+	}
+	if p.isEphemeral(parent.stat.EphemeralOwner) {
+		return proto.NoChildrenForEphemerals
+	}
+	if code := p.checkQuota(path, int64(len(r.Data)), 1); code != proto.OK {
+		return code
+	}
+	p.enterCreate(op, path, parentPath, parent, r, compiled)
+	p.body.ACL = encoded
+	return proto.OK
+}
+
+// enterCreate notes in the overlay what creating does to the znode and its
+// parent, and fills p.body.
+func (p *preparer) enterCreate(op proto.Op, path, parentPath string, parent *change, r *proto.CreateRequest, a acl) {
+	owner := int64(0)
+	switch {
+	case op == proto.OpCreateContainer:
+		owner = proto.ContainerOwner
+	case op == proto.OpCreateTTL:
+		owner = proto.TTLOwner(r.TTL)
+	case r.Flags == proto.FlagEphemeral || r.Flags == proto.FlagEphemeralSequential:
+		owner = p.session
+	}
+	up := p.change(parentPath, parent)
+	up.stat.Cversion++
+	up.stat.Pzxid = p.zxid
+	up.numChildren++
+	p.settle(parentPath, up)
+	cversion := up.stat.Cversion
+
+	c := p.change(path, nil)
+	c.exists = true
+	c.stat = proto.StatPersisted{
+		Czxid: p.zxid, Mzxid: p.zxid, Pzxid: p.zxid, Ctime: p.now, Mtime: p.now, EphemeralOwner: owner,
+	}
+	c.crc = tree.PrefixCRC(path, r.Data)
+	c.numChildren, c.dataLen = 0, int32(len(r.Data))
+	c.acl = a
+	p.settle(path, c)
+
+	p.body = txn.Body{
+		Type: op, Path: path, Data: r.Data, ParentCversion: cversion, TTL: r.TTL,
+		Ephemeral: owner != 0 && owner == p.session && op != proto.OpCreateContainer && op != proto.OpCreateTTL,
+	}
+}
+
+// checkCreate checks what does not depend on the tree.
+func (p *preparer) checkCreate(op proto.Op, r *proto.CreateRequest) proto.Code {
+	if r.Flags < proto.FlagPersistent || r.Flags > proto.FlagPersistentSequentialTTL {
+		return proto.BadArguments
+	}
+	ttlMode := r.Flags == proto.FlagPersistentTTL || r.Flags == proto.FlagPersistentSequentialTTL
+	ttl := int64(-1)
+	if op == proto.OpCreateTTL {
+		ttl = r.TTL
+	}
+	switch {
+	case ttlMode && !p.e.ExtendedTypes:
+		return proto.Unimplemented
+	case ttlMode && (ttl <= 0 || ttl > proto.MaxTTL), !ttlMode && ttl >= 0:
+		return proto.BadArguments
+	case op == proto.OpCreateTTL && !ttlMode:
+		return proto.BadArguments // Apache's server fails while applying it
+	}
+	return p.checkSession()
+}
+
+// sequential appends the parent's child version to path, in memory that lasts
+// until the next request.
+func (p *preparer) sequential(path string, cversion int32) string {
+	b := append(p.pathBuf[:0], path...)
+	var digits [12]byte
+	s := strconv.AppendInt(digits[:0], int64(cversion), 10)
+	if cversion < 0 {
+		b = append(b, '-')
+		s = s[1:]
+	}
+	width := 10 - len(s)
+	if cversion < 0 {
+		width--
+	}
+	for range max(width, 0) {
+		b = append(b, '0')
+	}
+	b = append(b, s...)
+	p.pathBuf = b
+	return jute.Alias(b)
+}
+
+// isEphemeral tells whether owner is a session, not a mark of a container or
+// a time to live.
+func (p *preparer) isEphemeral(owner int64) bool {
+	if owner == 0 || owner == proto.ContainerOwner {
+		return false
+	}
+	if p.e.ExtendedTypes {
+		if _, ttl := proto.OwnerTTL(owner); ttl {
+			return false
+		}
+	}
+	return true
+}
+
+// fixACL is the list to store for the raw one that a request carries.
+func (p *preparer) fixACL(raw []byte) (encoded []byte, compiled acl, code proto.Code) {
+	if string(raw) == string(openACL) {
+		return openACL, nil, proto.OK
+	}
+	d := jute.NewDecoder(raw)
+	list, err := p.e.Auth.FixupACL(proto.DecodeACLs(&d), p.ids)
+	if err != nil {
+		return nil, nil, proto.InvalidACL
+	}
+	p.aclBuf = proto.AppendACLs(p.aclBuf[:0], list)
+	return p.aclBuf, p.e.Auth.Compile(list), proto.OK
+}
+
+func (p *preparer) delete(path string, version int32) proto.Code {
+	if code := p.checkSession(); code != proto.OK {
+		return code
+	}
+	parentPath, code := parentOf(path)
+	if code != proto.OK || special(path) {
+		return proto.BadArguments
+	}
+	parent := p.lookup(parentPath, &p.parentScratch)
+	if parent == nil {
+		return proto.NoNode
+	}
+	if !p.allowed(parent.acl, proto.PermDelete) {
+		return proto.NoAuth
+	}
+	c := p.lookup(path, &p.scratch)
+	if c == nil {
+		return proto.NoNode
+	}
+	if version != -1 && version != c.stat.Version {
+		return proto.BadVersion
+	}
+	if c.numChildren > 0 {
+		return proto.NotEmpty
+	}
+	p.enterDelete(path, c, parentPath, parent)
+	p.body = txn.Body{Type: proto.OpDelete, Path: path}
+	return proto.OK
+}
+
+func (p *preparer) deleteContainer(path string) proto.Code {
+	parentPath, code := parentOf(path)
+	if code != proto.OK || special(path) {
+		return proto.BadArguments
+	}
+	c := p.lookup(path, &p.scratch)
+	if c == nil {
+		return proto.NoNode
+	}
+	if c.numChildren > 0 {
+		return proto.NotEmpty
+	}
+	if p.isEphemeral(c.stat.EphemeralOwner) {
+		return proto.BadVersion
+	}
+	parent := p.lookup(parentPath, &p.parentScratch)
+	if parent == nil {
+		return proto.NoNode
+	}
+	p.enterDelete(path, c, parentPath, parent)
+	p.body = txn.Body{Type: proto.OpDeleteContainer, Path: path}
+	return proto.OK
+}
+
+func (p *preparer) enterDelete(path string, c *change, parentPath string, parent *change) {
+	up := p.change(parentPath, parent)
+	up.stat.Pzxid = p.zxid
+	up.numChildren--
+	p.settle(parentPath, up)
+	gone := p.change(path, c)
+	gone.exists = false
+	gone.acl = nil
+}
+
+func (p *preparer) setData(path string, data []byte, version int32) proto.Code {
+	if code := p.checkSession(); code != proto.OK {
+		return code
+	}
+	if !validPath(path) {
+		return proto.BadArguments
+	}
+	c := p.lookup(path, &p.scratch)
+	if c == nil {
+		return proto.NoNode
+	}
+	if !p.allowed(c.acl, proto.PermWrite) {
+		return proto.NoAuth
+	}
+	if code := p.checkQuota(path, int64(len(data))-int64(c.dataLen), 0); code != proto.OK {
+		return code
+	}
+	if version != -1 && version != c.stat.Version {
+		return proto.BadVersion
+	}
+	c = p.change(path, c)
+	c.stat.Version = nextVersion(c.stat.Version)
+	c.stat.Mtime, c.stat.Mzxid = p.now, p.zxid
+	c.crc = tree.PrefixCRC(path, data)
+	c.dataLen = int32(len(data))
+	p.settle(path, c)
+	p.body = txn.Body{Type: proto.OpSetData, Path: path, Data: data, Version: c.stat.Version}
+	return proto.OK
+}
+
+// nextVersion counts up and passes over -1, which in requests means any
+// version.
+func nextVersion(v int32) int32 {
+	if v++; v == -1 {
+		return 0
+	}
+	return v
+}
+
+func (p *preparer) setACL(path string, raw []byte, version int32) proto.Code {
+	if code := p.checkSession(); code != proto.OK {
+		return code
+	}
+	if !validPath(path) {
+		return proto.BadArguments
+	}
+	encoded, compiled, code := p.fixACL(raw)
+	if code != proto.OK {
+		return code
+	}
+	c := p.lookup(path, &p.scratch)
+	if c == nil {
+		return proto.NoNode
+	}
+	if !p.allowed(c.acl, proto.PermAdmin) {
+		return proto.NoAuth
+	}
+	if version != -1 && version != c.stat.Aversion {
+		return proto.BadVersion
+	}
+	c = p.change(path, c)
+	c.stat.Aversion = nextVersion(c.stat.Aversion)
+	c.acl = compiled
+	p.settle(path, c)
+	p.body = txn.Body{Type: proto.OpSetACL, Path: path, ACL: encoded, Version: c.stat.Aversion}
+	return proto.OK
+}
+
+func (p *preparer) check(path string, version int32) proto.Code {
+	if code := p.checkSession(); code != proto.OK {
+		return code
+	}
+	if !validPath(path) {
+		return proto.BadArguments
+	}
+	c := p.lookup(path, &p.scratch)
+	if c == nil {
+		return proto.NoNode
+	}
+	if !p.allowed(c.acl, proto.PermRead) {
+		return proto.NoAuth
+	}
+	if version != -1 && version != c.stat.Version {
+		return proto.BadVersion
+	}
+	p.body = txn.Body{Type: proto.OpCheck, Path: path, Version: nextVersion(c.stat.Version)}
+	return proto.OK
+}
+
+// reconfig is refused by a server that is no ensemble.
+func (p *preparer) reconfig(d *jute.Decoder) proto.Code {
+	for range 3 {
+		d.Buffer()
+	}
+	if d.Long(); d.Err() != nil {
+		return proto.MarshallingError
+	}
+	if !p.e.ReconfigEnabled {
+		return proto.ReconfigDisabled
+	}
+	if code := p.checkSession(); code != proto.OK {
+		return code
+	}
+	return proto.Unimplemented
+}
+
+// closeSession deletes what the session owns, in flight or not.
+func (p *preparer) closeSession(s *session.Session) {
+	owned := p.ownedPaths(s.ID())
+	for _, path := range owned {
+		parentPath, _ := parentOf(path)
+		parent := p.lookup(parentPath, &p.parentScratch)
+		c := p.lookup(path, &p.scratch)
+		if parent == nil || c == nil {
+			continue
+		}
+		p.enterDelete(path, c, parentPath, parent)
+	}
+	p.body = txn.Body{Type: proto.OpCloseSession}
+	if p.e.CloseSessionTxn {
+		p.body.HasPaths, p.body.Paths = true, owned
+	}
+	p.e.Sessions.SetClosing(s.ID())
+}
+
+// ownedPaths are the ephemerals of a session once everything in flight is
+// applied.
+func (p *preparer) ownedPaths(id int64) []string {
+	var owned []string
+	for n := range p.e.Tree.Ephemerals(id) {
+		p.pathBuf = p.e.Tree.Path(p.pathBuf[:0], n)
+		if p.overlay.find(jute.Alias(p.pathBuf)) == nil {
+			owned = append(owned, string(p.pathBuf))
+		}
+	}
+	p.overlay.each(func(c *change) {
+		if c.exists && c.stat.EphemeralOwner == id {
+			owned = append(owned, string(c.path))
+		}
+	})
+	return owned
+}
+
+// checkQuota refuses what would exceed a hard limit of the quota that counts
+// for path. As in Apache's server, it looks at what is applied: what is in
+// flight is not counted.
+func (p *preparer) checkQuota(path string, bytes, count int64) proto.Code {
+	if !p.e.EnforceQuota || !p.e.Tree.HasQuotas() {
+		return proto.OK
+	}
+	_, limits, stats, ok := p.e.Tree.QuotaFor(path)
+	if !ok {
+		return proto.OK
+	}
+	if count != 0 && limits.CountHardLimit > -1 && stats.Count+count > limits.CountHardLimit ||
+		bytes != 0 && limits.ByteHardLimit > -1 && stats.Bytes+bytes > limits.ByteHardLimit {
+		if p.e.QuotaExceeded != nil {
+			p.e.QuotaExceeded(topNamespace(path))
+		}
+		return proto.QuotaExceeded
+	}
+	return proto.OK
+}
+
+// topNamespace is the first component of path.
+func topNamespace(path string) string {
+	if len(path) < 2 {
+		return ""
+	}
+	for i := 1; i < len(path); i++ {
+		if path[i] == '/' {
+			return path[1:i]
+		}
+	}
+	return path[1:]
+}

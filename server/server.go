@@ -1,0 +1,309 @@
+// Package server is a quoll server to be embedded: a configuration in, Run.
+//
+//	s, err := server.New(server.Options{File: "zoo.cfg"})
+//	if err != nil { ... }
+//	err = s.Run(ctx)
+//
+// It wires the rooms of the server together; what they do is theirs.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/quollhq/quoll/internal/auth"
+	"github.com/quollhq/quoll/internal/config"
+	"github.com/quollhq/quoll/internal/listener"
+	"github.com/quollhq/quoll/internal/request"
+	"github.com/quollhq/quoll/internal/session"
+	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/tree"
+	"github.com/quollhq/quoll/internal/watch"
+)
+
+// drainTime is how long a server that is told to stop may take to end its
+// connections.
+const drainTime = 700 * time.Millisecond
+
+// Options say how a server is configured. The zero value is a server with data
+// in ./quoll-data, clients on port 2181 and the admin server on port 8080.
+type Options struct {
+	// File is the path of a zoo.cfg, empty for none.
+	File string
+	// Settings override the file, by the names of zoo.cfg.
+	Settings map[string]string
+	// Env is the environment to read QUOLL_*, SERVER_JVMFLAGS and JVMFLAGS
+	// from, as os.Environ gives it; nil for none.
+	Env []string
+	// Logger gets the server's log; nil makes one from the settings that
+	// writes to Output.
+	Logger *slog.Logger
+	// Output is where the log goes without a Logger; nil is standard error.
+	Output io.Writer
+}
+
+// Server is one quoll server.
+type Server struct {
+	cfg   config.Config
+	log   *slog.Logger
+	begin time.Time
+
+	store     *storage.Store
+	loaded    storage.Loaded
+	sessions  *session.Tracker
+	watches   *watch.Manager
+	auth      *auth.Registry
+	sasl      func(auth.Peer) auth.Exchange // nil without SASL
+	engine    *request.Engine
+	listener  *listener.Listener
+	snapshots *snapshots
+
+	socks []net.Listener
+	tasks sync.WaitGroup
+	stop  context.CancelFunc
+	state stateFlag
+}
+
+// New reads and checks the configuration. It touches neither disk nor network
+// beyond that.
+func New(o Options) (*Server, error) {
+	cfg, warnings, err := config.Load(config.Sources{File: o.File, Env: o.Env, Flags: o.Settings})
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.ValidateSingle(); err != nil {
+		return nil, err
+	}
+	log := o.Logger
+	if log == nil {
+		out := o.Output
+		if out == nil {
+			out = os.Stderr
+		}
+		log = newLogger(cfg.Log, out)
+	}
+	for _, w := range warnings {
+		log.Warn(w.String())
+	}
+	return &Server{cfg: cfg, log: log, begin: time.Now()}, nil
+}
+
+func newLogger(c config.Log, out io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(out, o))
+	}
+	return slog.New(slog.NewTextHandler(out, o))
+}
+
+// Run serves until ctx is done, then ends in an orderly way. The error says
+// why it could not start, or what ended it before.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.Start(ctx); err != nil {
+		s.Close()
+		return err
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+		s.log.Info("stopping", "reason", context.Cause(ctx))
+	case err = <-s.engine.Failed():
+		s.log.Error("stopping: the transaction log cannot be written; what was acknowledged is safe", "error", err)
+	}
+	s.Close()
+	return err
+}
+
+// Start loads the data and serves in the background.
+func (s *Server) Start(ctx context.Context) error {
+	ctx, s.stop = context.WithCancel(ctx)
+	if err := s.setupAuth(); err != nil {
+		return err
+	}
+	if err := s.setupSASL(); err != nil {
+		return err
+	}
+	loaded, err := s.load(ctx)
+	if err != nil {
+		return err
+	}
+	s.assemble(ctx, loaded)
+	if s.loaded.Fresh {
+		if _, err := s.snapshots.write(s.engine.Freeze()); err != nil {
+			return fmt.Errorf("first snapshot: %w", err)
+		}
+	}
+	if err := s.listen(ctx); err != nil {
+		return err
+	}
+	s.serve(ctx)
+	s.state.set(running)
+	s.log.Info("ready", "took", time.Since(s.begin).Round(time.Millisecond), "zxid", fmt.Sprintf("0x%x", s.engine.Zxid()),
+		"znodes", loaded.tree.NodeCount(), "clients", s.addresses())
+	return nil
+}
+
+// load opens the disk and rebuilds the state.
+func (s *Server) load(ctx context.Context) (*state, error) {
+	c := &s.cfg
+	store, err := storage.Open(s.storageOptions())
+	if err != nil {
+		return nil, err
+	}
+	s.store = store
+	st := newState(tree.Options{
+		ExtendedTypes: c.Tree.ExtendedTypes, Emulate353TTL: c.Tree.Emulate353, NoDigest: !c.Storage.Digest,
+	}, s.log)
+	start := time.Now()
+	s.loaded, err = store.Load(ctx, st, st.apply)
+	if err != nil {
+		return nil, err
+	}
+	if st.tree == nil {
+		st.tree = tree.New(st.opts)
+	}
+	s.log.Info("data loaded", "dir", c.Data.Dir, "snapshot", s.loaded.SnapshotPath(), "replayed", s.loaded.Replayed,
+		"znodes", st.tree.NodeCount(), "sessions", len(st.sessions), "took", time.Since(start).Round(time.Millisecond))
+	return st, nil
+}
+
+func (s *Server) storageOptions() storage.Options {
+	c := &s.cfg
+	pre := c.Storage.PreAlloc
+	if pre <= 0 {
+		pre = -1
+	}
+	return storage.Options{
+		Dirs:   storage.Dirs{Data: c.Data.Dir, Log: c.Data.LogDir},
+		Logger: s.log, Preallocate: pre, LogSizeLimit: c.Storage.LogSizeLimit,
+		NoSync: !c.Storage.ForceSync, SlowSync: c.Storage.FsyncWarning,
+		Compression: storage.Compression(c.Storage.Compression), NoDigest: !c.Storage.Digest,
+		NoLastZxid: !c.Storage.LastProcessedZxid, NoDirCreate: !c.Data.AutoCreate,
+		NoDBCreate: !c.Data.DBAutoCreate, TrustEmpty: c.Storage.TrustEmpty,
+		MaxEntry: int(c.Storage.JuteMaxBuffer + c.Storage.JuteExtra),
+	}
+}
+
+// assemble builds the engine over the loaded state.
+func (s *Server) assemble(ctx context.Context, st *state) {
+	c := &s.cfg
+	now := int64(0)
+	s.sessions = session.NewTracker(int32(c.TickTime.Milliseconds()), now)
+	for id, timeout := range st.sessions {
+		s.sessions.Commit(id, timeout, now)
+	}
+	s.watches = watch.New()
+	s.snapshots = newSnapshots(ctx, s.store, s.log, c.Storage.Digest)
+	s.engine = request.New(request.Options{
+		Tree: st.tree, Watches: s.watches, Sessions: s.sessions, Auth: s.auth,
+		Log: s.store.Log(), Logger: s.log, Now: time.Now,
+		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), Live: st.sessions,
+		DigestEnabled: c.Storage.Digest, ExtendedTypes: c.Tree.ExtendedTypes,
+		ReconfigEnabled: c.Ensemble.Reconfig, EnforceQuota: c.Limits.EnforceQuota,
+		CloseSessionTxn: c.Session.CloseTxn, OutstandingLimit: c.Limits.Outstanding,
+		MaxInFlight: 64 << 20, MaxBatch: c.Storage.MaxBatch,
+		SnapCount: c.Storage.SnapCount, SnapSize: c.Storage.SnapSizeLimit, Snapshots: s.snapshots, Logged: int(s.loaded.Replayed),
+		SessionClosed: func(id int64) { s.listener.CloseSession(id, "session expired") },
+	})
+	s.listener = listener.New(s.listenerOptions())
+}
+
+func (s *Server) listenerOptions() listener.Options {
+	c := &s.cfg
+	return listener.Options{
+		Engine: s.engine, Sessions: s.sessions, Auth: s.auth, Policy: s.auth.Policy(),
+		IDs:  session.NewIDs(c.SessionServerID(), time.Now().UnixMilli()),
+		Gate: newGate(c), Logger: s.log, SASL: s.sasl,
+		MaxFrame:   int(c.Storage.JuteMaxBuffer),
+		MinTimeout: int32(c.Session.MinTimeout.Milliseconds()), MaxTimeout: int32(c.Session.MaxTimeout.Milliseconds()),
+		HandshakeTimeout: c.Listen.SessionlessTimeout, X509Scheme: c.Auth.X509Provider,
+		KeepAlive: c.Listen.KeepAlive,
+	}
+}
+
+// serve starts everything that runs in the background.
+func (s *Server) serve(ctx context.Context) {
+	s.engine.Start()
+	s.buryOrphans()
+	s.task(func() { s.engine.RunExpiry(ctx, s.listener.Clock) })
+	s.task(func() {
+		s.engine.RunReaper(ctx, request.ReaperOptions{
+			Interval: s.cfg.Containers.CheckInterval, MaxPerMinute: s.cfg.Containers.MaxPerMinute,
+			MaxNeverUsed: s.cfg.Containers.MaxNeverUsed,
+		})
+	})
+	s.acceptAll()
+}
+
+// buryOrphans removes ephemerals whose session is gone: a server that was
+// stopped between the two leaves such.
+func (s *Server) buryOrphans() {
+	var orphans []int64
+	t := s.engine.Tree
+	t.RLock(0)
+	t.EphemeralOwners(func(id int64, _ int) bool {
+		if s.sessions.Get(id) == nil {
+			orphans = append(orphans, id)
+		}
+		return true
+	})
+	t.RUnlock(0)
+	for _, id := range orphans {
+		sess, _ := s.sessions.Track(id, int32(s.cfg.Session.MinTimeout.Milliseconds()), s.listener.Clock())
+		if err := s.engine.CloseSession(sess); err != nil {
+			return
+		}
+	}
+}
+
+func (s *Server) task(f func()) {
+	s.tasks.Add(1)
+	go func() {
+		defer s.tasks.Done()
+		f()
+	}()
+}
+
+// Close ends the server in the order in which nothing is lost: no new
+// requests, then those in flight, then the disk.
+func (s *Server) Close() {
+	s.state.set(closing)
+	if s.stop != nil {
+		s.stop()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if s.listener != nil {
+		if err := s.listener.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			s.log.Warn("closing connections", "error", err)
+		}
+	}
+	for _, sock := range s.socks {
+		sock.Close()
+	}
+	if s.engine != nil && s.state.started() {
+		s.engine.Close()
+	}
+	s.tasks.Wait()
+	if s.snapshots != nil {
+		s.snapshots.close()
+	}
+	if s.store != nil {
+		if err := s.store.Close(); err != nil {
+			s.log.Warn("closing the data directory", "error", err)
+		}
+	}
+	s.log.Info("stopped", "ran", time.Since(s.begin).Round(time.Millisecond))
+}

@@ -1,0 +1,220 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/quollhq/quoll/internal/jute"
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/request"
+	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/tree"
+	"github.com/quollhq/quoll/internal/txn"
+)
+
+// state is what a server loads from its disk: the tree and the sessions.
+type state struct {
+	opts     tree.Options
+	log      *slog.Logger
+	tree     *tree.Tree
+	loader   *tree.Loader
+	sessions map[int64]int32 // timeouts in milliseconds by id
+	tx       txn.Txn
+	res      tree.Result
+	mismatch int64 // transactions whose digest differed
+}
+
+func newState(o tree.Options, log *slog.Logger) *state {
+	return &state{opts: o, log: log, sessions: make(map[int64]int32)}
+}
+
+// AddSession is storage.SnapshotSink's.
+func (s *state) AddSession(id int64, timeout int32) error {
+	s.sessions[id] = timeout
+	return nil
+}
+
+// Begin starts a snapshot: what an unusable one before it left is dropped.
+func (s *state) Begin() error {
+	s.drop()
+	s.loader = tree.NewLoader(s.opts)
+	return nil
+}
+
+func (s *state) drop() {
+	if s.loader != nil {
+		s.loader.Abort()
+		s.loader = nil
+	}
+	if s.tree != nil {
+		s.tree.Close()
+		s.tree = nil
+	}
+	clear(s.sessions)
+}
+
+// AddACL is storage.SnapshotSink's.
+func (s *state) AddACL(id int64, encoded []byte) error {
+	d := jute.NewDecoder(encoded)
+	acl := proto.DecodeACLs(&d)
+	if err := d.Err(); err != nil {
+		return fmt.Errorf("access control list %d: %w", id, err)
+	}
+	return s.loader.AddACL(id, acl)
+}
+
+// AddNode is storage.SnapshotSink's.
+func (s *state) AddNode(path string, data []byte, acl int64, stat *proto.StatPersisted) error {
+	return s.loader.AddNode(path, data, acl, stat)
+}
+
+// Finish is storage.SnapshotSink's.
+func (s *state) Finish(info *storage.SnapshotInfo) error {
+	zxid := info.Zxid
+	if info.HasLastZxid {
+		zxid = info.LastZxid
+	}
+	if info.HasDigest {
+		s.loader.SetDigest(info.Digest.Zxid, info.Digest.Version, info.Digest.Value)
+	}
+	t, mismatch, err := s.loader.Finish(zxid)
+	if err != nil {
+		return err
+	}
+	s.tree, s.loader = t, nil
+	if mismatch {
+		return fmt.Errorf("digest of the tree at zxid 0x%x is %d, the snapshot says %d", uint64(zxid),
+			t.Digest(), info.Digest.Value)
+	}
+	return nil
+}
+
+// apply replays one transaction of the log.
+func (s *state) apply(entry []byte) error {
+	if s.tree == nil {
+		s.tree = tree.New(s.opts)
+	}
+	if err := txn.Decode(entry, &s.tx); err != nil {
+		return err
+	}
+	s.tree.Apply(&s.tx, &s.res)
+	if s.res.Mismatch {
+		s.mismatch++
+		if s.mismatch == 1 {
+			s.log.Error("digest of the tree differs from the one on disk",
+				"zxid", fmt.Sprintf("0x%x", uint64(s.tx.Zxid)), "disk", s.res.Want, "tree", s.res.Digest)
+		}
+	}
+	switch s.tx.Header.Type {
+	case proto.OpCreateSession:
+		s.sessions[s.tx.ClientID] = s.tx.TimeOut
+	case proto.OpCloseSession:
+		delete(s.sessions, s.tx.ClientID)
+	}
+	return nil
+}
+
+// snapshots writes snapshots in the background, one at a time.
+type snapshots struct {
+	store  *storage.Store
+	log    *slog.Logger
+	digest bool
+	stats  snapshotStats
+
+	mu   sync.Mutex
+	busy bool
+	last storage.SnapshotInfo
+	wg   sync.WaitGroup
+	ctx  context.Context
+	stop context.CancelFunc
+}
+
+type snapshotStats struct {
+	count, failed int64
+	took          time.Duration
+}
+
+func newSnapshots(ctx context.Context, store *storage.Store, log *slog.Logger, digest bool) *snapshots {
+	ctx, stop := context.WithCancel(ctx)
+	return &snapshots{store: store, log: log, digest: digest, ctx: ctx, stop: stop}
+}
+
+// Due starts a snapshot unless one is being written.
+func (s *snapshots) Due(freeze func() request.Frozen) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy || s.ctx.Err() != nil {
+		s.log.Warn("snapshot skipped: the one before is still being written")
+		return
+	}
+	s.busy = true
+	f := freeze()
+	s.wg.Add(1)
+	go func() {
+		defer s.wg.Done()
+		if _, err := s.write(f); err != nil {
+			s.log.Error("snapshot failed; the transaction logs still hold everything", "error", err)
+		}
+	}()
+}
+
+// write writes a frozen state, which it closes.
+func (s *snapshots) write(f request.Frozen) (storage.SnapshotInfo, error) {
+	defer f.View.Close()
+	start := time.Now()
+	info, err := s.store.WriteSnapshot(s.ctx, &frozenSource{f, s.digest})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy = false
+	s.stats.took = time.Since(start)
+	if err != nil {
+		s.stats.failed++
+		return info, err
+	}
+	s.stats.count++
+	s.last = info
+	s.log.Info("snapshot written", "file", info.Path, "znodes", info.Nodes, "bytes", info.Size, "took", s.stats.took)
+	return info, nil
+}
+
+// close waits for a snapshot under way, which is given up.
+func (s *snapshots) close() {
+	s.stop()
+	s.wg.Wait()
+}
+
+// frozenSource is a frozen state as storage takes it.
+type frozenSource struct {
+	f      request.Frozen
+	digest bool
+}
+
+func (s *frozenSource) Zxid() int64 { return s.f.View.Zxid() }
+
+func (s *frozenSource) Digest() (storage.SnapshotDigest, bool) {
+	return storage.SnapshotDigest{Zxid: s.f.View.Zxid(), Version: txn.DigestVersion, Value: s.f.View.Digest()}, s.digest
+}
+
+func (s *frozenSource) Sessions() []storage.Session {
+	list := make([]storage.Session, 0, len(s.f.Sessions))
+	for id, timeout := range s.f.Sessions {
+		list = append(list, storage.Session{ID: id, TimeOut: timeout})
+	}
+	return list
+}
+
+func (s *frozenSource) ACLs() []storage.SnapshotACL {
+	var list []storage.SnapshotACL
+	s.f.View.ACLs(func(id int64, acl []proto.ACL) bool {
+		list = append(list, storage.SnapshotACL{ID: id, ACL: proto.AppendACLs(nil, acl)})
+		return true
+	})
+	return list
+}
+
+func (s *frozenSource) Walk(yield func(path string, data []byte, acl int64, stat *proto.StatPersisted) error) error {
+	return s.f.View.Walk(yield)
+}
