@@ -1,0 +1,201 @@
+package storage
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/quollhq/quoll/internal/jute"
+	"github.com/quollhq/quoll/internal/proto"
+)
+
+const (
+	snapshotBuffer = 256 << 10
+	// snapshotSyncEvery bounds the bytes of a snapshot that wait in the page
+	// cache, so that the log's syncs never queue behind all of them.
+	snapshotSyncEvery = 8 << 20
+)
+
+// WriteSnapshot writes src beside the older snapshots: aside first, then
+// synced, renamed, and the directory synced. A failure leaves no file behind
+// that could be taken for a snapshot, and harms nothing that was there.
+func (s *Store) WriteSnapshot(ctx context.Context, src SnapshotSource) (SnapshotInfo, error) {
+	start := time.Now()
+	info := SnapshotInfo{Zxid: src.Zxid(), Compression: s.opts.Compression}
+	name := SnapshotName(info.Zxid, info.Compression)
+	info.Path = filepath.Join(s.snapDir, name)
+	aside := filepath.Join(s.snapDir, tmpPrefix+name)
+	err := s.writeAside(ctx, aside, src, &info)
+	if err == nil {
+		err = s.fs.Rename(aside, info.Path)
+	}
+	if err != nil {
+		if rerr := s.fs.Remove(aside); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
+			s.log.Warn("An unfinished snapshot could not be removed; the next start removes it", "file", aside, "error", rerr)
+		}
+		return info, fmt.Errorf("write snapshot %s: %w", info.Path, err)
+	}
+	if err := s.fs.SyncDir(s.snapDir); err != nil {
+		return info, fmt.Errorf("write snapshot %s: sync the directory: %w", info.Path, err)
+	}
+	info.ModTime = time.Now()
+	info.Elapsed = info.ModTime.Sub(start)
+	return info, nil
+}
+
+func (s *Store) writeAside(ctx context.Context, name string, src SnapshotSource, info *SnapshotInfo) error {
+	f, err := s.fs.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, filePerm)
+	if err != nil {
+		return err
+	}
+	out := &syncingWriter{ctx: ctx, f: f}
+	err = EncodeSnapshot(out, src, info, !s.opts.NoDigest, !s.opts.NoLastZxid)
+	if err == nil {
+		err = f.Sync()
+	}
+	info.Size = out.off
+	return errors.Join(err, f.Close())
+}
+
+// syncingWriter appends to a file, and syncs as it goes.
+type syncingWriter struct {
+	ctx    context.Context
+	f      File
+	off    int64
+	synced int64
+}
+
+func (w *syncingWriter) Write(b []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := w.f.WriteAt(b, w.off)
+	w.off += int64(n)
+	if err == nil && w.off-w.synced >= snapshotSyncEvery {
+		w.synced = w.off
+		err = w.f.Sync()
+	}
+	return n, err
+}
+
+// EncodeSnapshot writes src to w in the format of a snapshot file, compressed
+// as info.Compression says, and counts in info. digest and lastZxid tell
+// whether these sections are written.
+func EncodeSnapshot(w io.Writer, src SnapshotSource, info *SnapshotInfo, digest, lastZxid bool) error {
+	buffered := bufio.NewWriterSize(w, snapshotBuffer)
+	packed := compressor(buffered, info.Compression)
+	e := snapEncoder{w: packed, buf: make([]byte, 0, snapshotBuffer), sum: adlerInit}
+	if err := e.encode(src, info, digest, lastZxid); err != nil {
+		return errors.Join(err, packed.Close())
+	}
+	if err := packed.Close(); err != nil {
+		return err
+	}
+	return buffered.Flush()
+}
+
+// snapEncoder collects what is written and keeps the checksum over it.
+type snapEncoder struct {
+	w   io.Writer
+	buf []byte
+	sum uint32 // over everything flushed
+}
+
+func (e *snapEncoder) flush() error {
+	e.sum = adler32(e.sum, e.buf)
+	_, err := e.w.Write(e.buf)
+	e.buf = e.buf[:0]
+	return err
+}
+
+// seal ends a section: the checksum over all before it, and a "/".
+func (e *snapEncoder) seal() error {
+	if err := e.flush(); err != nil {
+		return err
+	}
+	e.buf = jute.AppendLong(e.buf, int64(e.sum))
+	e.buf = jute.AppendString(e.buf, nodesEnd)
+	return nil
+}
+
+func (e *snapEncoder) encode(src SnapshotSource, info *SnapshotInfo, digest, lastZxid bool) error {
+	e.buf = appendFileHeader(e.buf, snapshotMagic, snapshotDBID)
+	e.sessions(src.Sessions(), info)
+	if err := e.acls(src.ACLs(), info); err != nil {
+		return err
+	}
+	if err := e.nodes(src, info); err != nil {
+		return err
+	}
+	if err := e.seal(); err != nil {
+		return err
+	}
+	if info.Digest, info.HasDigest = src.Digest(); digest && info.HasDigest {
+		e.buf = appendDigestSection(e.buf, info.Digest)
+		if err := e.seal(); err != nil {
+			return err
+		}
+	}
+	if info.LastZxid, info.HasLastZxid = src.Zxid(), lastZxid; lastZxid {
+		e.buf = jute.AppendLong(e.buf, info.LastZxid)
+		if err := e.seal(); err != nil {
+			return err
+		}
+	}
+	return e.flush()
+}
+
+func (e *snapEncoder) sessions(sessions []Session, info *SnapshotInfo) {
+	info.Sessions = len(sessions)
+	e.buf = jute.AppendInt(e.buf, int32(len(sessions)))
+	for _, s := range sessions {
+		e.buf = jute.AppendLong(e.buf, s.ID)
+		e.buf = jute.AppendInt(e.buf, s.TimeOut)
+	}
+}
+
+func (e *snapEncoder) acls(acls []SnapshotACL, info *SnapshotInfo) error {
+	info.ACLs = len(acls)
+	e.buf = jute.AppendInt(e.buf, int32(len(acls)))
+	for _, a := range acls {
+		e.buf = jute.AppendLong(e.buf, a.ID)
+		e.buf = append(e.buf, a.ACL...)
+		if err := e.flushFull(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *snapEncoder) nodes(src SnapshotSource, info *SnapshotInfo) error {
+	info.Nodes = 0
+	err := src.Walk(func(path string, data []byte, acl int64, stat *proto.StatPersisted) error {
+		info.Nodes++
+		e.buf = jute.AppendString(e.buf, path)
+		e.buf = jute.AppendBuffer(e.buf, data)
+		e.buf = jute.AppendLong(e.buf, acl)
+		e.buf = stat.Append(e.buf)
+		return e.flushFull()
+	})
+	e.buf = jute.AppendString(e.buf, nodesEnd)
+	return err
+}
+
+func (e *snapEncoder) flushFull() error {
+	if len(e.buf) < snapshotBuffer-4<<10 {
+		return nil
+	}
+	return e.flush()
+}
+
+func appendDigestSection(b []byte, d SnapshotDigest) []byte {
+	b = jute.AppendLong(b, d.Zxid)
+	b = jute.AppendInt(b, d.Version)
+	return jute.AppendLong(b, int64(d.Value))
+}
