@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/quollhq/quoll/internal/bench"
+)
+
+// manySessions is many for one server; more than that are spread over several in practice.
+const manySessions = 10_000
+
+// watch measures what a watch costs, and how fast many sessions hear of one change.
+func watch(ctx context.Context, c *comparison) error {
+	each := figure{Name: "1,000,000 watches, 100 sessions on 10,000 znodes", Unit: "bytes resident each", Target: atMost(100)}
+	alone := figure{Name: "1,000,000 watches, 10 sessions on 100,000 znodes", Unit: "bytes resident each", Target: atMost(100)}
+	told := figure{Name: "10,000 sessions watch one znode", Unit: "ms until all are told", Target: atMost(100)}
+	for _, s := range c.subjects {
+		many, err := c.onFresh(ctx, s, "watch", "--connections", "100", "--keys", "10000")
+		if err != nil {
+			return err
+		}
+		few, err := c.onFresh(ctx, s, "watch", "--connections", "10", "--keys", "100000")
+		if err != nil {
+			return err
+		}
+		one, err := c.onFresh(ctx, s, "watch", "--connections", fmt.Sprint(manySessions), "--keys", "1")
+		if err != nil {
+			return err
+		}
+		a, errA := phaseOf(many, "watch")
+		b, errB := phaseOf(few, "watch")
+		t, errT := phaseOf(one, "tell one")
+		if err := errors.Join(errA, errB, errT); err != nil {
+			return err
+		}
+		each.set(s.name(), a.BytesEach)
+		alone.set(s.name(), b.BytesEach)
+		told.set(s.name(), t.Seconds*1e3)
+		c.say("%-7s %.0f and %.0f bytes per watch, %d sessions told in %.1f ms", s.name(), a.BytesEach, b.BytesEach, manySessions, t.Seconds*1e3)
+	}
+	for _, f := range []figure{each, alone, told} {
+		c.report.add(f)
+	}
+	return nil
+}
+
+// idle measures what a session that does nothing costs.
+func idle(ctx context.Context, c *comparison) error {
+	each := figure{Name: "10,000 idle sessions", Unit: "KB resident each", Target: atMost(10)}
+	for _, s := range c.subjects {
+		res, err := c.onFresh(ctx, s, "idle", "--connections", fmt.Sprint(manySessions), "--hold", "12s")
+		if err != nil {
+			return err
+		}
+		p, err := phaseOf(res, "hold")
+		if err != nil {
+			return err
+		}
+		each.set(s.name(), p.BytesEach/1024)
+		c.say("%-7s %.1f KB per idle session", s.name(), p.BytesEach/1024)
+	}
+	c.report.add(each)
+	return nil
+}
+
+// onFresh runs one load on a fresh server.
+func (c *comparison) onFresh(ctx context.Context, s subject, args ...string) (res *bench.Result, err error) {
+	p, err := c.fresh(ctx, s, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.finish(p)) }()
+	return c.bench(ctx, p, args...)
+}
