@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/config"
+	"github.com/quollhq/quoll/internal/tlsconf"
+)
+
+// clientOptions turns the properties of Apache's client into options.
+func clientOptions(c config.Client) ([]client.Option, error) {
+	var opts []client.Option
+	if c.JuteMaxBuffer > 0 {
+		opts = append(opts, client.WithMaxReply(int(max(c.JuteMaxBuffer, client.DefaultMaxReply))))
+	}
+	if c.Secure {
+		source, err := tlsconf.Open(c.TLS, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return nil, fmt.Errorf("tls: %w", err)
+		}
+		opts = append(opts, client.WithDialer(tlsDialer(source)))
+	}
+	section := c.SASL.ClientSection()
+	if section == nil {
+		return opts, nil
+	}
+	user, password, ok := digestLogin(section)
+	if !ok {
+		return nil, fmt.Errorf("%s: section %s has no module for DIGEST-MD5 with username and password", c.SASL.LoginConfig, section.Name)
+	}
+	return append(opts, client.WithSASL(client.DigestMD5(user, password))), nil
+}
+
+// tlsDialer connects by TLS, with the configuration that a source has for a
+// host at that moment.
+func tlsDialer(source *tlsconf.Source) client.DialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		d := tls.Dialer{Config: source.Client(host)}
+		return d.DialContext(ctx, network, address)
+	}
+}
+
+// digestLogin finds user and password in a JAAS section.
+func digestLogin(section *config.JAASSection) (user, password string, ok bool) {
+	for _, m := range section.Modules {
+		user, hasUser := m.Options["username"]
+		password, hasPassword := m.Options["password"]
+		if hasUser && hasPassword {
+			return user, password, true
+		}
+	}
+	return "", "", false
+}
