@@ -169,14 +169,12 @@ func (c *collector) quorumSettings(cfg *Config) {
 
 // ownMember lets the line of this server decide on its role and client port.
 func (c *collector) ownMember(cfg *Config) {
-	if !cfg.HasMyID {
-		return
-	}
 	e, l := &cfg.Ensemble, &cfg.Listen
 	own, ok := e.Membership.Find(cfg.MyID)
+	ok = ok && cfg.HasMyID
 	if isObserver := ok && own.Role == ObserverRole; isObserver != e.Observer {
 		if c.isSet("peerType") {
-			c.warn(c.origin("peerType"), "peerType does not match the role in server.%d, which counts", cfg.MyID)
+			c.warn(c.origin("peerType"), "peerType does not match the role in this server's server.N, which counts")
 		}
 		e.Observer = isObserver
 	}

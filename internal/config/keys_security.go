@@ -78,8 +78,8 @@ func peerSASLKeys() []Key {
 	)
 }
 
-func tlsOf(c *Config) *tlsconf.Options        { return &c.TLS }
-func peerTLSOf(c *Config) *tlsconf.Options    { return &c.PeerTLS }
+func tlsOf(c *Config) *tlsconf.Options     { return &c.TLS }
+func peerTLSOf(c *Config) *tlsconf.Options { return &c.PeerTLS }
 
 // tlsKeys are the keys of one TLS side, all beginning with prefix.
 func tlsKeys(section, prefix string, of func(*Config) *tlsconf.Options) []Key {

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,11 +132,32 @@ func clientText(e Endpoint) string {
 	return bracketed(e.Host) + ":" + strconv.Itoa(e.Port)
 }
 
+// bracketed writes a host as Java does: IPv6 addresses with all their groups,
+// in brackets. Members compare these texts.
 func bracketed(host string) string {
+	if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
+		host = javaAddr(a)
+	}
 	if strings.Contains(host, ":") {
 		return "[" + host + "]"
 	}
 	return host
+}
+
+func javaAddr(a netip.Addr) string {
+	if a.Is4In6() {
+		return a.Unmap().String()
+	}
+	b := a.As16()
+	groups := make([]string, 8)
+	for i := range groups {
+		groups[i] = strconv.FormatUint(uint64(b[2*i])<<8|uint64(b[2*i+1]), 16)
+	}
+	text := strings.Join(groups, ":")
+	if z := a.Zone(); z != "" {
+		text += "%" + z
+	}
+	return text
 }
 
 const serverWant = "host:port:port or host:port:port:role, several with | between them, then ;clientPort or ;host:clientPort if members tell their client ports"
@@ -235,8 +256,10 @@ func cutHost(text string) (host, rest string, err error) {
 		return host, rest, nil
 	}
 	host, rest, ok := strings.Cut(text[1:], "]")
-	if rest, ok2 := strings.CutPrefix(rest, ":"); ok && ok2 && net.ParseIP(host) != nil {
-		return host, rest, nil
+	if rest, ok2 := strings.CutPrefix(rest, ":"); ok && ok2 {
+		if _, err := netip.ParseAddr(host); err == nil {
+			return host, rest, nil
+		}
 	}
 	return "", "", wantError("an IPv6 address in brackets and a colon after it")
 }
@@ -359,6 +382,11 @@ func (t *memberTexts) build(multi bool) (Membership, error) {
 		}
 		if _, ok := m.Weights[s.ID]; !ok {
 			m.Weights[s.ID] = 1
+		}
+	}
+	for _, id := range sortedKeys(grouped) {
+		if _, ok := m.Weights[id]; !ok {
+			errs = append(errs, fmt.Errorf("group.%d names server %d, want a participant (server.%d) or a weight for it", grouped[id], id, id))
 		}
 	}
 	return m, errors.Join(errs...)
