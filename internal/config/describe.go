@@ -48,6 +48,9 @@ Settings come from these sources, each stronger than those before it:
 In Apache ZooKeeper the file is stronger than -D. A key may be written in the file with "zookeeper." before it. Without any file
 the server keeps its data in ./quoll-data and serves clients on port 2181.
 
+Apache takes many values that it cannot read for the default without a word; here they are errors. Numbers may be hexadecimal (0x10) as in
+Apache's properties. A variable without a value counts as not set, and so does a key without one where Apache reads a property.
+
 An unknown key that is nearly a known one is an error; any other unknown key is a warning. ` + "`quoll server --check`" + ` reads
 everything, prints all errors and warnings with their places and does not start.
 

@@ -251,6 +251,18 @@ func (c *collector) tlsSide(o *tlsconf.Options, prefix string) {
 	}
 }
 
+// AdminTLS returns the options of the admin server's HTTPS: the stores for
+// servers, as in Apache, with its own word on clients' certificates.
+func (c *Config) AdminTLS() tlsconf.Options {
+	o := c.PeerTLS
+	o.ClientHostnameVerification = false
+	o.ClientAuth = tlsconf.NoClient
+	if c.Admin.NeedClientAuth {
+		o.ClientAuth = tlsconf.NeedClient
+	}
+	return o
+}
+
 func (c *collector) metrics(cfg *Config) {
 	m := &cfg.Metrics
 	m.Prometheus = m.Class == prometheusMetricsClass

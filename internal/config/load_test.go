@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/quollhq/quoll/internal/tlsconf"
 )
 
 // writeFile writes a file into a fresh directory and returns its path.
@@ -241,6 +243,21 @@ func TestTLSNeedsAKeyStore(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no error %q in\n%v", want, err)
 		}
+	}
+}
+
+func TestAdminTLS(t *testing.T) {
+	text := "dataDir=/d\nclientPort=1\nadmin.portUnification=true\nssl.quorum.keyStore.location=/k.p12\nssl.quorum.clientAuth=want\n"
+	cfg, _ := loadText(t, text)
+	if o := cfg.AdminTLS(); o.KeyStore.Location != "/k.p12" || o.ClientAuth != tlsconf.NoClient || o.ClientHostnameVerification {
+		t.Errorf("%+v", o)
+	}
+	if cfg.PeerTLS.ClientAuth != tlsconf.WantClient || !cfg.PeerTLS.ClientHostnameVerification {
+		t.Errorf("%+v", cfg.PeerTLS)
+	}
+	cfg, _ = loadText(t, text+"admin.needClientAuth=true\n")
+	if o := cfg.AdminTLS(); o.ClientAuth != tlsconf.NeedClient {
+		t.Errorf("%+v", o)
 	}
 }
 
