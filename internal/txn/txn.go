@@ -11,6 +11,7 @@
 package txn
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/quollhq/quoll/internal/jute"
@@ -185,9 +186,11 @@ func (t *Body) decodeCreate(d *jute.Decoder) {
 
 // decodePaths reads the ephemerals that a closing session leaves. Servers
 // before 3.6, or with the list switched off, write none: then only a digest,
-// of just DigestLen bytes, can follow, which is shorter than any two paths.
+// of just DigestLen bytes, can follow. One path of four bytes is as long; but it
+// begins with its count, 1, where a digest has its version, of which the first
+// was never written to logs.
 func (t *Body) decodePaths(d *jute.Decoder) {
-	if d.Len() == 0 || d.Len() == DigestLen {
+	if d.Len() == 0 || d.Len() == DigestLen && binary.BigEndian.Uint32(d.Rest()) != 1 {
 		return
 	}
 	t.HasPaths = true

@@ -24,6 +24,7 @@ func bodies() []Body {
 		{Type: proto.OpCheck, Path: "/a", Version: 1},
 		{Type: proto.OpCreateSession, TimeOut: 30000},
 		{Type: proto.OpCloseSession, HasPaths: true, Paths: []string{"/e1", "/e2"}},
+		{Type: proto.OpCloseSession, HasPaths: true, Paths: []string{"/e/1"}},
 		{Type: proto.OpCloseSession},
 		{Type: proto.OpError, Err: proto.NoNode},
 	}
