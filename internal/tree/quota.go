@@ -42,14 +42,21 @@ func (t *Tree) quotaOf(path string) string {
 	return ""
 }
 
+// belowQuota is the path that a znode with this path, below /zookeeper/quota, is
+// about, and whether it is there or /zookeeper/quota itself.
+func belowQuota(path string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, QuotaPath)
+	return rest, ok && (rest == "" || rest[0] == '/')
+}
+
 // countCreated keeps the quotas after a create.
 func (t *Tree) countCreated(path, parentPath, name string, size int) {
-	if strings.HasPrefix(parentPath, QuotaPath) {
+	if quotaPath, ok := belowQuota(parentPath); ok {
 		switch name {
 		case limitsName:
-			t.addQuota(parentPath[len(QuotaPath):])
+			t.addQuota(quotaPath)
 		case statsName:
-			t.recount(parentPath[len(QuotaPath):])
+			t.recount(quotaPath)
 		}
 	}
 	if len(t.quotas) > 0 {
@@ -62,8 +69,8 @@ func (t *Tree) countDeleted(path, parentPath, name string, size int) {
 	if len(t.quotas) == 0 {
 		return
 	}
-	if name == limitsName && strings.HasPrefix(parentPath, QuotaPath) {
-		delete(t.quotas, parentPath[len(QuotaPath):])
+	if quotaPath, ok := belowQuota(parentPath); ok && name == limitsName {
+		delete(t.quotas, quotaPath)
 	}
 	t.addUsage(path, -int64(size), -1)
 }
