@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 func newServer() *cobra.Command {
 	var check bool
 	var set []string
+	var profile string
 	cmd := &cobra.Command{
 		Use:   "server [zoo.cfg]",
 		Short: "Run a server",
@@ -51,10 +53,22 @@ each can also be given as --set NAME=VALUE or in the environment as QUOLL_NAME
 				return nil
 			}
 			tune()
+			if profile != "" {
+				f, err := os.Create(profile)
+				if err != nil {
+					return err
+				}
+				defer f.Close()
+				if err := pprof.StartCPUProfile(f); err != nil {
+					return err
+				}
+				defer pprof.StopCPUProfile()
+			}
 			return s.Run(cmd.Context())
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and end")
+	cmd.Flags().StringVar(&profile, "cpuprofile", "", "write a CPU profile of the whole run to this file")
 	cmd.Flags().StringArrayVar(&set, "set", nil, "a setting, as NAME=VALUE; may be repeated")
 	return cmd
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync"
 	"syscall"
+
+	"github.com/quollhq/quoll/internal/request"
 )
 
 // sender moves frames from the outbox to the socket. At most one goroutine
@@ -13,7 +15,6 @@ type sender struct {
 	mu      sync.Mutex
 	writing bool
 	stopped bool
-	spare   []byte
 	cond    sync.Cond // a write ended
 	wg      sync.WaitGroup
 
@@ -42,7 +43,7 @@ func (c *conn) Flush() {
 	s.writing = true
 	s.mu.Unlock()
 	for {
-		frames, last := c.Take(s.takeSpare())
+		frames, last := c.Take()
 		if frames == nil {
 			if last {
 				c.Close("session is closed")
@@ -66,7 +67,7 @@ func (c *conn) Flush() {
 			s.handOver(s.out)
 			return
 		}
-		s.keep(frames)
+		request.Recycle(frames)
 	}
 }
 
@@ -87,21 +88,6 @@ func (s *sender) try(fd uintptr) bool {
 		}
 	}
 	return true
-}
-
-func (s *sender) takeSpare() []byte {
-	b := s.spare
-	s.spare = nil
-	return b
-}
-
-// keep saves a buffer for the next batch, unless it is a large one: an idle
-// connection should be small.
-func (s *sender) keep(frames []byte) {
-	const most = 4 << 10
-	if cap(frames) <= most {
-		s.spare = frames[:0]
-	}
 }
 
 // rest ends writing, unless more has come meanwhile.
@@ -136,7 +122,7 @@ func (s *sender) drain(frames []byte) {
 			}
 		}
 		var last bool
-		if frames, last = s.c.Take(frames); frames != nil {
+		if frames, last = s.c.Take(); frames != nil {
 			continue
 		}
 		if last {

@@ -95,8 +95,32 @@ type Outbox struct {
 	frame       int  // where the frame being appended starts
 }
 
+// Buffers for frames come from a pool, so that a client costs memory only
+// while it has something to be sent.
+const (
+	frameSize = 8 << 10
+	frameMost = 64 << 10 // a larger buffer is left to the collector
+)
+
+var framePool = sync.Pool{New: func() any { return new([frameSize]byte) }}
+
+// Recycle takes back what Take gave.
+func Recycle(frames []byte) {
+	if c := cap(frames); c >= frameSize && c <= frameMost {
+		framePool.Put((*[frameSize]byte)(frames[:frameSize]))
+	}
+}
+
+// room makes sure that there is a buffer to append to. The lock is held.
+func (o *Outbox) room() {
+	if o.buf == nil {
+		o.buf = framePool.Get().(*[frameSize]byte)[:0]
+	}
+}
+
 // begin starts a frame. The lock is held.
 func (o *Outbox) begin() {
+	o.room()
 	o.frame = len(o.buf)
 	o.buf = append(o.buf, 0, 0, 0, 0)
 }
@@ -159,15 +183,15 @@ func (o *Outbox) Raw(body func([]byte) []byte) {
 }
 
 // Take gives all frames that are ready and whether the connection must end
-// after them. spare becomes the new buffer. It is nil while there is nothing.
-func (o *Outbox) Take(spare []byte) (frames []byte, last bool) {
+// after them. It is nil while there is nothing. The frames are for Recycle
+// when they are sent.
+func (o *Outbox) Take() (frames []byte, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.buf) == 0 {
 		return nil, o.last
 	}
-	frames = o.buf
-	o.buf = spare[:0]
+	frames, o.buf = o.buf, nil
 	return frames, o.last
 }
 

@@ -183,6 +183,7 @@ func (c *committer) tell(id watch.ID) {
 	c.told++
 	cl.mu.Lock()
 	if !cl.closed {
+		cl.room()
 		cl.buf = append(cl.buf, c.event...)
 		cl.Stats.Sent.Add(1)
 	}
