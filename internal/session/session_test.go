@@ -192,54 +192,58 @@ func FuzzAgreesWithModel(f *testing.F) {
 	})
 }
 
-// TestTouchedSessionsLive touches sessions from many goroutines, with time-outs
-// that become longer and shorter, while buckets fall due. None may expire, and
-// once nobody touches them all must.
+// TestTouchedSessionsLive touches sessions from several goroutines, with
+// time-outs that become longer and shorter, while buckets fall due. None may
+// expire, and once nobody touches them all must. Time goes on when every
+// goroutine has touched every session, and none of them runs ahead.
 func TestTouchedSessionsLive(t *testing.T) {
-	const sessions, touchers = 200, 4
-	tr := NewTracker(10, 0)
+	const (
+		sessions, touchers = 100, 3
+		passes             = 150
+		tick               = 10
+	)
+	tr := NewTracker(tick, 0)
 	var clock atomic.Int64
-	all := make([]*Session, sessions)
-	for i := range all {
-		all[i], _ = tr.Track(int64(i), 20, 0)
+	var done [touchers]atomic.Int64 // passes
+	var all []*Session
+	for i := range int64(sessions) {
+		s, _ := tr.Track(i, 10*tick, 0)
+		all = append(all, s)
 	}
 	var wg sync.WaitGroup
 	for g := range touchers {
 		wg.Go(func() {
-			for r := range 300 {
+			defer done[g].Store(passes)
+			for r := range passes {
+				for clock.Load() < int64(r/2-1)*tick {
+					runtime.Gosched()
+				}
 				for i, s := range all {
-					// A toucher that was held up does not shorten.
-					if !tr.Touch(s, 1_000_000+int32((r+i+g)%7)*100, clock.Load()) {
-						t.Error("a session that is touched has expired")
+					if !tr.Touch(s, int32(5+(r+i+g)%7)*tick, clock.Load()) {
+						t.Errorf("session %v has expired at %d, although it is touched", s, clock.Load())
 						return
 					}
 				}
+				done[g].Add(1)
 			}
 		})
 	}
-	stop := make(chan struct{})
-	expiry := make(chan struct{})
-	go func() {
-		defer close(expiry)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			if now := clock.Add(10); now > 20 && now < 900_000 {
-				tr.Due(now, func(s *Session) {
-					if s.Deadline() > now {
-						t.Errorf("session %v expired at %d, its deadline is %d", s, now, s.Deadline())
-					}
-				})
+	for pass := int64(2); pass <= passes; pass += 2 {
+		for g := range done {
+			for done[g].Load() < pass {
+				runtime.Gosched()
 			}
 		}
-	}()
+		if t.Failed() {
+			clock.Store(1 << 40) // nobody has to wait any more
+			break
+		}
+		tr.Due(clock.Add(tick), func(s *Session) {
+			t.Errorf("session %v expired at %d, its deadline is %d", s, clock.Load(), s.Deadline())
+		})
+	}
 	wg.Wait()
-	close(stop)
-	<-expiry
-	tr.Due(clock.Load()+2_000_000, func(*Session) {})
+	tr.Due(clock.Load()+20*tick, func(*Session) {})
 	for _, s := range all {
 		if !s.Closing() {
 			t.Fatalf("session %v with deadline %d, queued at %d, never expired", s, s.Deadline(), s.queued.Load())
@@ -254,7 +258,7 @@ func TestMemoryPerSession(t *testing.T) {
 		runtime.GC()
 		runtime.GC()
 		runtime.ReadMemStats(&s)
-		return s.HeapInuse
+		return s.HeapAlloc
 	}
 	before := heap()
 	tr := NewTracker(2000, 0)

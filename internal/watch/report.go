@@ -3,6 +3,7 @@ package watch
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 )
 
@@ -129,11 +130,9 @@ func (m *Manager) ByWatcher() []WatcherPaths {
 func (l *lane) appendKnown(i int, paths map[ID][]string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for run, records := range l.records {
-		for j := range records {
-			if records[j].known {
-				paths[ID(run*laneSize+i*laneRun+j)] = nil
-			}
+	for n, r := range l.runs {
+		for rest := r.known; rest != 0; rest &= rest - 1 {
+			paths[ID(n*laneSize+i*laneRun+bits.TrailingZeros64(rest))] = nil
 		}
 	}
 }

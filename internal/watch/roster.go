@@ -35,7 +35,6 @@ type record struct {
 	list  uint32         // the handle, if there is one; the youngest block, if there are more
 	n     uint32         // handles, stale ones included
 	pairs [tables]uint32 // paths that the watcher waits on
-	known bool           // see Summary
 }
 
 // stale tells whether so many handles may be stale that a look is worth it.
@@ -52,13 +51,20 @@ const (
 	countMask    = 1<<16 - 1
 )
 
+// run is the records of neighbouring watchers, and a bit for each that Summary
+// counts.
+type run struct {
+	records [laneRun]record
+	known   uint64
+}
+
 // lane holds the records of some of the watchers.
 type lane struct {
-	mu      sync.Mutex
-	arena   arena
-	records []*[laneRun]record
-	known   int // records with known set
-	_       [64]byte
+	mu    sync.Mutex
+	arena arena
+	runs  []*run
+	known int // bits set in all runs
+	_     [64]byte
 }
 
 // Watchers with neighbouring numbers share a lane, so that an event for many
@@ -74,15 +80,28 @@ type roster [lanes]lane
 func (r *roster) lane(id ID) *lane { return &r[id/laneRun%lanes] }
 
 // record gives the record of id, which lies in l.
-func (l *lane) record(id ID) *record { return &l.records[id/laneSize][id%laneRun] }
+func (l *lane) record(id ID) *record { return &l.runs[id/laneSize].records[id%laneRun] }
+
+// know says whether Summary counts id.
+func (l *lane) know(id ID, known bool) {
+	r, bit := l.runs[id/laneSize], uint64(1)<<(id%laneRun)
+	switch {
+	case known && r.known&bit == 0:
+		r.known |= bit
+		l.known++
+	case !known && r.known&bit != 0:
+		r.known &^= bit
+		l.known--
+	}
+}
 
 // attach makes room for the record of id.
 func (r *roster) attach(id ID) {
 	l := r.lane(id)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for int(id/laneSize) >= len(l.records) {
-		l.records = append(l.records, new([laneRun]record))
+	for int(id/laneSize) >= len(l.runs) {
+		l.runs = append(l.runs, new(run))
 	}
 }
 
@@ -94,9 +113,8 @@ func (r *roster) gain(id ID, h handle) bool {
 	defer l.mu.Unlock()
 	rec := l.record(id)
 	rec.pairs[h.table()]++
-	if h.table() == dataTable && !rec.known {
-		rec.known = true
-		l.known++
+	if h.table() == dataTable {
+		l.know(id, true)
 	}
 	l.append(rec, h)
 	return rec.stale()
@@ -109,9 +127,8 @@ func (r *roster) lose(id ID, t tableID) {
 	defer l.mu.Unlock()
 	rec := l.record(id)
 	rec.pairs[t]--
-	if t == dataTable && rec.pairs[t] == 0 && rec.known {
-		rec.known = false
-		l.known--
+	if t == dataTable && rec.pairs[t] == 0 {
+		l.know(id, false)
 	}
 }
 
@@ -210,9 +227,6 @@ func (r *roster) leave(id ID) {
 	l := r.lane(id)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	rec := l.record(id)
-	if rec.known {
-		l.known--
-	}
-	*rec = record{}
+	l.know(id, false)
+	*l.record(id) = record{}
 }

@@ -36,11 +36,10 @@ func unwatched(sets []set) bool {
 }
 
 const (
-	entryBits   = 7
-	entryPage   = 1 << entryBits
-	maxEntries  = 1 << 27 // what a handle has room for
-	minSlots    = 16
-	slotsFactor = 4 // a table of slots is at most 3/4 full
+	entryBits  = 7
+	entryPage  = 1 << entryBits
+	maxEntries = 1 << 27 // what a handle has room for
+	minSlots   = 16
 )
 
 // slot leads from a path's hash to its entry; entry 0 is none.
@@ -66,13 +65,32 @@ type shard struct {
 // entry gives the entry with this number.
 func (s *shard) entry(n uint32) *entry { return &s.entries[(n-1)>>entryBits][(n-1)&(entryPage-1)] }
 
+// home is the slot in which the search for a hash begins. The number of slots
+// need not be a power of two, so that growing by half is possible.
+func (s *shard) home(hash uint32) int { return int(uint64(hash) * uint64(len(s.slots)) >> 32) }
+
+// after is the slot in which the search goes on.
+func (s *shard) after(i int) int {
+	if i++; i < len(s.slots) {
+		return i
+	}
+	return 0
+}
+
+// distance is how many steps of a search lead from one slot to another.
+func (s *shard) distance(from, to int) int {
+	if d := to - from; d >= 0 {
+		return d
+	}
+	return to - from + len(s.slots)
+}
+
 // find gives the number of the path's entry, or 0.
 func (s *shard) find(hash uint32, path string) uint32 {
 	if s.paths == 0 {
 		return 0
 	}
-	mask := uint32(len(s.slots) - 1)
-	for i := hash & mask; s.slots[i].entry != 0; i = (i + 1) & mask {
+	for i := s.home(hash); s.slots[i].entry != 0; i = s.after(i) {
 		if s.slots[i].hash != hash {
 			continue
 		}
@@ -89,7 +107,7 @@ func (s *shard) ensure(hash uint32, path string) uint32 {
 	if n := s.find(hash, path); n != 0 {
 		return n
 	}
-	if (s.paths+1)*slotsFactor > len(s.slots)*(slotsFactor-1) {
+	if 4*(s.paths+1) > 3*len(s.slots) {
 		s.rehash()
 	}
 	n := s.newEntry()
@@ -116,17 +134,16 @@ func (s *shard) newEntry() uint32 {
 }
 
 func (s *shard) place(sl slot) {
-	mask := uint32(len(s.slots) - 1)
-	i := sl.hash & mask
+	i := s.home(sl.hash)
 	for s.slots[i].entry != 0 {
-		i = (i + 1) & mask
+		i = s.after(i)
 	}
 	s.slots[i] = sl
 }
 
 func (s *shard) rehash() {
 	old := s.slots
-	s.slots = make([]slot, max(minSlots, 2*len(old)))
+	s.slots = make([]slot, max(minSlots, len(old)*3/2))
 	for _, sl := range old {
 		if sl.entry != 0 {
 			s.place(sl)
@@ -146,10 +163,9 @@ func (s *shard) forget(hash, n uint32) {
 		s.unused, s.top = 0, 0
 		return
 	}
-	mask := uint32(len(s.slots) - 1)
-	i := hash & mask
+	i := s.home(hash)
 	for s.slots[i].entry != n {
-		i = (i + 1) & mask
+		i = s.after(i)
 	}
 	s.unplace(i)
 	e := s.entry(n)
@@ -160,11 +176,10 @@ func (s *shard) forget(hash, n uint32) {
 
 // unplace empties a slot, and moves slots back that were placed behind it
 // because it was taken.
-func (s *shard) unplace(hole uint32) {
-	mask := uint32(len(s.slots) - 1)
-	for i := (hole + 1) & mask; s.slots[i].entry != 0; i = (i + 1) & mask {
-		home := s.slots[i].hash & mask
-		if (i-home)&mask >= (i-hole)&mask {
+func (s *shard) unplace(hole int) {
+	for i := s.after(hole); s.slots[i].entry != 0; i = s.after(i) {
+		home := s.home(s.slots[i].hash)
+		if s.distance(home, i) >= s.distance(hole, i) {
 			s.slots[hole] = s.slots[i]
 			hole = i
 		}
