@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -130,24 +131,28 @@ func (s *Store) checkDir(dir string) error {
 	case errors.Is(err, fs.ErrNotExist) && s.opts.NoDirCreate:
 		return fmt.Errorf("%w %s is missing and datadir.autocreate is off: create it, or correct dataDir and dataLogDir", ErrDirectory, dir)
 	case errors.Is(err, fs.ErrNotExist):
-		return s.makeDir(dir)
+		if err := s.fs.MkdirAll(dir, dirPerm); err != nil {
+			return fmt.Errorf("%w %s cannot be created: %w", ErrDirectory, dir, err)
+		}
 	case err != nil:
 		return fmt.Errorf("%w %s: %w", ErrDirectory, dir, err)
 	case !info.IsDir():
 		return fmt.Errorf("%w %s is a file", ErrDirectory, dir)
 	}
+	if err := s.anchor(dir); err != nil {
+		return err
+	}
 	return s.removeUnfinished(dir)
 }
 
-// makeDir makes dir durable, too: the entry in its parent, and the parent's in its own.
-func (s *Store) makeDir(dir string) error {
-	if err := s.fs.MkdirAll(dir, dirPerm); err != nil {
-		return fmt.Errorf("%w %s cannot be created: %w", ErrDirectory, dir, err)
-	}
-	for range 2 {
-		dir = filepath.Dir(dir)
-		if err := s.fs.SyncDir(dir); err != nil {
-			return fmt.Errorf("%w: sync %s: %w", ErrDirectory, dir, err)
+// anchor makes the way to dir durable, which this start may have made, or one
+// before that ended too early. Directories above that this process may not
+// read, or that know no sync, were not made by it.
+func (s *Store) anchor(dir string) error {
+	for parent := filepath.Dir(dir); parent != dir; dir, parent = parent, filepath.Dir(parent) {
+		err := s.fs.SyncDir(parent)
+		if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EINVAL) {
+			return fmt.Errorf("%w: sync %s: %w", ErrDirectory, parent, err)
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package storage
+package storage_test
 
 import (
 	"context"
@@ -8,18 +8,19 @@ import (
 	"testing"
 
 	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/storage"
 	"github.com/quollhq/quoll/internal/txn"
 )
 
 // model is a state for tests: what the snapshot held, and the entries after it.
 type model struct {
 	zxid     int64
-	digest   SnapshotDigest
-	sessions []Session
-	acls     []SnapshotACL
+	digest   storage.SnapshotDigest
+	sessions []storage.Session
+	acls     []storage.SnapshotACL
 	nodes    []modelNode
 	entries  []string
-	info     *SnapshotInfo
+	info     *storage.SnapshotInfo
 }
 
 type modelNode struct {
@@ -32,12 +33,12 @@ type modelNode struct {
 func (m *model) Begin() error { *m = model{}; return nil }
 
 func (m *model) AddSession(id int64, timeOut int32) error {
-	m.sessions = append(m.sessions, Session{id, timeOut})
+	m.sessions = append(m.sessions, storage.Session{id, timeOut})
 	return nil
 }
 
 func (m *model) AddACL(id int64, acl []byte) error {
-	m.acls = append(m.acls, SnapshotACL{id, append([]byte(nil), acl...)})
+	m.acls = append(m.acls, storage.SnapshotACL{id, append([]byte(nil), acl...)})
 	return nil
 }
 
@@ -49,7 +50,7 @@ func (m *model) AddNode(path string, data []byte, acl int64, stat *proto.StatPer
 	return nil
 }
 
-func (m *model) Finish(info *SnapshotInfo) error {
+func (m *model) Finish(info *storage.SnapshotInfo) error {
 	m.info, m.zxid, m.digest = info, info.Zxid, info.Digest
 	return nil
 }
@@ -59,10 +60,10 @@ func (m *model) apply(entry []byte) error {
 	return nil
 }
 
-func (m *model) Zxid() int64                    { return m.zxid }
-func (m *model) Digest() (SnapshotDigest, bool) { return m.digest, true }
-func (m *model) Sessions() []Session            { return m.sessions }
-func (m *model) ACLs() []SnapshotACL            { return m.acls }
+func (m *model) Zxid() int64                            { return m.zxid }
+func (m *model) Digest() (storage.SnapshotDigest, bool) { return m.digest, true }
+func (m *model) Sessions() []storage.Session            { return m.sessions }
+func (m *model) ACLs() []storage.SnapshotACL            { return m.acls }
 
 func (m *model) Walk(yield func(string, []byte, int64, *proto.StatPersisted) error) error {
 	for i := range m.nodes {
@@ -77,10 +78,10 @@ func (m *model) Walk(yield func(string, []byte, int64, *proto.StatPersisted) err
 // newModel is a state of n nodes as of zxid.
 func newModel(zxid int64, n int) *model {
 	m := &model{
-		zxid: zxid, digest: SnapshotDigest{zxid, txn.DigestVersion, 0xfeedfacecafe},
-		sessions: []Session{{1, 10000}, {-5, 4000}},
-		acls:     []SnapshotACL{{1, proto.AppendACLs(nil, proto.OpenACL())}, {7, proto.AppendACLs(nil, []proto.ACL{{Perms: 1, Scheme: "ip", ID: "10.0.0.0/8"}})}},
-		nodes:    []modelNode{{path: "", acl: OpenACLID}},
+		zxid: zxid, digest: storage.SnapshotDigest{zxid, txn.DigestVersion, 0xfeedfacecafe},
+		sessions: []storage.Session{{1, 10000}, {-5, 4000}},
+		acls:     []storage.SnapshotACL{{1, proto.AppendACLs(nil, proto.OpenACL())}, {7, proto.AppendACLs(nil, []proto.ACL{{Perms: 1, Scheme: "ip", ID: "10.0.0.0/8"}})}},
+		nodes:    []modelNode{{path: "", acl: storage.OpenACLID}},
 	}
 	for i := range n {
 		m.nodes = append(m.nodes, modelNode{
@@ -106,11 +107,11 @@ func testEntry(zxid int64, n int) []byte {
 }
 
 func frame(b, entry []byte) []byte {
-	b, mark := BeginRecord(b)
-	return EndRecord(append(b, entry...), mark)
+	b, mark := storage.BeginRecord(b)
+	return storage.EndRecord(append(b, entry...), mark)
 }
 
-func appendBatch(t testing.TB, l *Log, first int64, sizes ...int) {
+func appendBatch(t testing.TB, l *storage.Log, first int64, sizes ...int) {
 	t.Helper()
 	var b []byte
 	for i, n := range sizes {
@@ -124,9 +125,9 @@ func appendBatch(t testing.TB, l *Log, first int64, sizes ...int) {
 	}
 }
 
-func openLoaded(t testing.TB, opts Options) (*Store, *model, Loaded) {
+func openLoaded(t testing.TB, opts storage.Options) (*storage.Store, *model, storage.Loaded) {
 	t.Helper()
-	s, err := Open(opts)
+	s, err := storage.Open(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,10 +140,10 @@ func openLoaded(t testing.TB, opts Options) (*Store, *model, Loaded) {
 }
 
 func TestWhatIsWrittenIsLoaded(t *testing.T) {
-	for _, c := range []Compression{None, Gzip, Snappy} {
+	for _, c := range []storage.Compression{storage.None, storage.Gzip, storage.Snappy} {
 		t.Run("compression "+string(c), func(t *testing.T) {
 			dir := t.TempDir()
-			opts := Options{Dirs: Dirs{Data: filepath.Join(dir, "data"), Log: filepath.Join(dir, "log")}, Compression: c, Preallocate: 1 << 20}
+			opts := storage.Options{Dirs: storage.Dirs{Data: filepath.Join(dir, "data"), Log: filepath.Join(dir, "log")}, Compression: c, Preallocate: 1 << 20}
 			s, _, l := openLoaded(t, opts)
 			if !l.Fresh || l.LastZxid != 0 || l.Unknown {
 				t.Fatalf("%+v", l)

@@ -185,8 +185,8 @@ func (r *remains) nextRecord() (off, zxid int64) {
 // still zero, were not. limit is where it must have ended; exact tells that
 // something whole begins there; begun that its write began before x.
 func (r *remains) explained(limit int64, exact, begun bool) bool {
-	// Whatever begins at limit is written; so is all of its sector.
-	if exact && limit%sector != 0 && r.at(limit - 1)[0] != recordEnd {
+	// Of what begins at limit something is in this sector: then all of it is written.
+	if exact && !allZeroUpTo(r.at(limit), roundUp(limit)-limit) && r.at(limit - 1)[0] != recordEnd {
 		return false
 	}
 	// The sector of x is written if what lies in it before x is of the same write.
