@@ -1,56 +1,77 @@
 package server
 
 import (
-	"fmt"
-	"net/netip"
-	"sync"
+	"context"
+	"math/rand/v2"
+	"time"
 
-	"github.com/quollhq/quoll/internal/config"
+	"github.com/quollhq/quoll/internal/throttle"
 )
 
-// gate bounds how many connections come in.
-type gate struct {
-	perHost, total int
-
-	mu    sync.Mutex
-	hosts map[netip.Addr]int
-	all   int
+// newGate bounds connections, new sessions and large requests.
+func (s *Server) newGate() *throttle.Gate {
+	l, t := &s.cfg.Limits, &s.cfg.Throttle.Connection
+	return throttle.NewGate(throttle.Options{
+		Connections: throttle.ConnectionOptions{PerAddress: l.ClientConnections, Total: l.Connections},
+		Tokens: throttle.TokenOptions{
+			Max: t.Tokens, FillTime: t.FillTime.Milliseconds(), FillCount: t.FillCount, FreezeTime: milliseconds(t.FreezeTime),
+			DropIncrease: t.DropIncrease, DropDecrease: t.DropDecrease, DecreaseRatio: t.DecreaseRatio,
+			Weighted: t.Weighted, GlobalWeight: t.GlobalWeight, RenewWeight: t.RenewWeight, LocalWeight: t.LocalWeight,
+		},
+		Large:         throttle.LargeOptions{Threshold: l.LargeRequestThreshold, MaxBytes: l.LargeRequestBytes},
+		LocalSessions: s.cfg.Session.Local,
+		Now:           s.clock.Now,
+		Chance:        rand.Float64,
+	})
 }
 
-func newGate(c *config.Config) *gate {
-	return &gate{perHost: c.Limits.ClientConnections, total: c.Limits.Connections, hosts: make(map[netip.Addr]int)}
+// newThrottle bounds the requests that are worked on at a time.
+func (s *Server) newThrottle() *throttle.Requests {
+	t := &s.cfg.Throttle.Request
+	return throttle.NewRequests(throttle.RequestOptions{
+		Max: max(t.Max, 0), Stall: max(t.Stall.Milliseconds(), 1), DropStale: t.DropStale,
+		StaleConnection: t.StaleConnection, StaleLatency: t.StaleLatency, OpWait: max(t.OpWait.Milliseconds(), 0),
+	}, s.clock)
 }
 
-// Admit is listener.Gate's.
-func (g *gate) Admit(addr netip.Addr) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.total > 0 && g.all >= g.total {
-		return fmt.Errorf("too many connections: maxCnxns is %d", g.total)
+// milliseconds keeps what is negative for "none" negative.
+func milliseconds(d time.Duration) int64 {
+	if d < 0 {
+		return -1
 	}
-	if g.perHost > 0 && g.hosts[addr] >= g.perHost {
-		return fmt.Errorf("too many connections from %s: maxClientCnxns is %d", addr, g.perHost)
-	}
-	g.all++
-	g.hosts[addr]++
-	return nil
+	return d.Milliseconds()
 }
 
-// Leave is listener.Gate's.
-func (g *gate) Leave(addr netip.Addr) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.all--
-	if g.hosts[addr]--; g.hosts[addr] <= 0 {
-		delete(g.hosts, addr)
-	}
+// clock is a time that never goes back, in milliseconds since the server
+// started.
+type clock struct{ start time.Time }
+
+// Now is the time.
+func (c clock) Now() int64 { return int64(time.Since(c.start) / time.Millisecond) }
+
+// After is ready after so many milliseconds.
+func (c clock) After(ms int64) <-chan time.Time {
+	return time.After(time.Duration(ms) * time.Millisecond)
 }
 
-// Handshake is listener.Gate's.
-func (g *gate) Handshake(bool) bool { return true }
-
-// Large is listener.Gate's.
-func (g *gate) Large(int) (counted, ok bool) { return false, true }
-
-// LargeDone is listener.Gate's.
-func (g *gate) LargeDone(int) {}
+// runPurge removes snapshots and logs that are not to be kept, until ctx is done.
+func (s *Server) runPurge(ctx context.Context) {
+	p := &s.cfg.Purge
+	if p.Interval <= 0 {
+		return
+	}
+	ticker := time.NewTicker(p.Interval)
+	defer ticker.Stop()
+	for {
+		if removed, err := s.store.Purge(ctx, p.Retain); err != nil && ctx.Err() == nil {
+			s.log.Warn("purge failed; it is tried again at the next interval", "error", err)
+		} else if len(removed) > 0 {
+			s.log.Info("purged", "files", len(removed), "snapshots_kept", p.Retain)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

@@ -19,12 +19,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/quollhq/quoll/internal/audit"
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/listener"
 	"github.com/quollhq/quoll/internal/request"
 	"github.com/quollhq/quoll/internal/session"
 	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/tlsconf"
 	"github.com/quollhq/quoll/internal/tree"
 	"github.com/quollhq/quoll/internal/watch"
 )
@@ -55,6 +57,8 @@ type Server struct {
 	cfg   config.Config
 	log   *slog.Logger
 	begin time.Time
+	clock clock
+	audit *audit.Logger // nil if it is off
 
 	store     *storage.Store
 	loaded    storage.Loaded
@@ -93,7 +97,7 @@ func New(o Options) (*Server, error) {
 	for _, w := range warnings {
 		log.Warn(w.String())
 	}
-	return &Server{cfg: cfg, log: log, begin: time.Now()}, nil
+	return &Server{cfg: cfg, log: log, begin: time.Now(), clock: clock{time.Now()}}, nil
 }
 
 func newLogger(c config.Log, out io.Writer) *slog.Logger {
@@ -106,6 +110,23 @@ func newLogger(c config.Log, out io.Writer) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(out, o))
 	}
 	return slog.New(slog.NewTextHandler(out, o))
+}
+
+// Check reads what the configuration names and New did not read: the stores of
+// TLS, the rules of Kerberos, the schemes.
+func (s *Server) Check() error {
+	if err := s.setupAuth(); err != nil {
+		return err
+	}
+	if err := s.setupSASL(); err != nil {
+		return err
+	}
+	if s.cfg.Listen.Secure.Enabled || s.cfg.Listen.Unified {
+		if _, err := tlsconf.Open(s.cfg.TLS, s.log); err != nil {
+			return fmt.Errorf("TLS for clients: %w", err)
+		}
+	}
+	return nil
 }
 
 // Run serves until ctx is done, then ends in an orderly way. The error says
@@ -150,6 +171,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.serve(ctx)
 	s.state.set(running)
+	s.audit.ServerStart(audit.Success)
 	s.log.Info("ready", "took", time.Since(s.begin).Round(time.Millisecond), "zxid", fmt.Sprintf("0x%x", s.engine.Zxid()),
 		"znodes", loaded.tree.NodeCount(), "clients", s.addresses())
 	return nil
@@ -199,7 +221,8 @@ func (s *Server) storageOptions() storage.Options {
 // assemble builds the engine over the loaded state.
 func (s *Server) assemble(ctx context.Context, st *state) {
 	c := &s.cfg
-	now := int64(0)
+	now := s.clock.Now()
+	s.audit = s.newAudit()
 	s.sessions = session.NewTracker(int32(c.TickTime.Milliseconds()), now)
 	for id, timeout := range st.sessions {
 		s.sessions.Commit(id, timeout, now)
@@ -215,6 +238,7 @@ func (s *Server) assemble(ctx context.Context, st *state) {
 		CloseSessionTxn: c.Session.CloseTxn, OutstandingLimit: c.Limits.Outstanding,
 		MaxInFlight: 64 << 20, MaxBatch: c.Storage.MaxBatch,
 		SnapCount: c.Storage.SnapCount, SnapSize: c.Storage.SnapSizeLimit, Snapshots: s.snapshots, Logged: int(s.loaded.Replayed),
+		Audit: s.audit, AuditClient: s.auditClient,
 		SessionClosed: func(id int64) { s.listener.CloseSession(id, "session expired") },
 	})
 	s.listener = listener.New(s.listenerOptions())
@@ -225,7 +249,7 @@ func (s *Server) listenerOptions() listener.Options {
 	return listener.Options{
 		Engine: s.engine, Sessions: s.sessions, Auth: s.auth, Policy: s.auth.Policy(),
 		IDs:  session.NewIDs(c.SessionServerID(), time.Now().UnixMilli()),
-		Gate: newGate(c), Logger: s.log, SASL: s.sasl,
+		Gate: s.newGate(), Throttle: s.newThrottle(), Clock: s.clock.Now, Logger: s.log, SASL: s.sasl,
 		MaxFrame:   int(c.Storage.JuteMaxBuffer),
 		MinTimeout: int32(c.Session.MinTimeout.Milliseconds()), MaxTimeout: int32(c.Session.MaxTimeout.Milliseconds()),
 		HandshakeTimeout: c.Listen.SessionlessTimeout, X509Scheme: c.Auth.X509Provider,
@@ -237,13 +261,14 @@ func (s *Server) listenerOptions() listener.Options {
 func (s *Server) serve(ctx context.Context) {
 	s.engine.Start()
 	s.buryOrphans()
-	s.task(func() { s.engine.RunExpiry(ctx, s.listener.Clock) })
+	s.task(func() { s.engine.RunExpiry(ctx, s.clock.Now) })
 	s.task(func() {
 		s.engine.RunReaper(ctx, request.ReaperOptions{
 			Interval: s.cfg.Containers.CheckInterval, MaxPerMinute: s.cfg.Containers.MaxPerMinute,
 			MaxNeverUsed: s.cfg.Containers.MaxNeverUsed,
 		})
 	})
+	s.task(func() { s.runPurge(ctx) })
 	s.acceptAll()
 }
 
@@ -261,7 +286,7 @@ func (s *Server) buryOrphans() {
 	})
 	t.RUnlock(0)
 	for _, id := range orphans {
-		sess, _ := s.sessions.Track(id, int32(s.cfg.Session.MinTimeout.Milliseconds()), s.listener.Clock())
+		sess, _ := s.sessions.Track(id, int32(s.cfg.Session.MinTimeout.Milliseconds()), s.clock.Now())
 		if err := s.engine.CloseSession(sess); err != nil {
 			return
 		}
@@ -280,6 +305,9 @@ func (s *Server) task(f func()) {
 // requests, then those in flight, then the disk.
 func (s *Server) Close() {
 	s.state.set(closing)
+	if s.state.started() {
+		s.audit.ServerStop()
+	}
 	if s.stop != nil {
 		s.stop()
 	}

@@ -13,18 +13,29 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quollhq/quoll/internal/bench"
+	"github.com/quollhq/quoll/internal/cli"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := newRoot().ExecuteContext(ctx); err != nil {
-		var quiet interface{ Quiet() bool }
-		if !errors.As(err, &quiet) {
-			fmt.Fprintln(os.Stderr, "quoll: "+err.Error())
-		}
-		os.Exit(1)
+		os.Exit(report(err))
 	}
+}
+
+// report prints an error, unless that was done where it arose, and gives the
+// code to exit with.
+func report(err error) int {
+	var said interface {
+		Quiet() bool
+		ExitCode() int
+	}
+	if errors.As(err, &said) {
+		return said.ExitCode()
+	}
+	fmt.Fprintln(os.Stderr, "quoll: "+err.Error())
+	return 1
 }
 
 func newRoot() *cobra.Command {
@@ -40,6 +51,6 @@ Apache ZooKeeper, so that existing clients and data work unchanged.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServer(), newVersion(), bench.NewCommand())
+	root.AddCommand(newServer(), newVersion(), bench.NewCommand(), cli.NewCommand())
 	return root
 }

@@ -9,12 +9,14 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/server"
 )
 
 func newServer() *cobra.Command {
-	var check bool
+	var check, keys bool
 	var set []string
 	var profile string
 	cmd := &cobra.Command{
@@ -24,19 +26,25 @@ func newServer() *cobra.Command {
 
 Without a file, data goes to ./quoll-data, clients come in on port 2181 and the
 admin server listens on port 8080. Settings have the names of Apache's zoo.cfg;
-each can also be given as --set NAME=VALUE or in the environment as QUOLL_NAME
-(clientPort as QUOLL_CLIENT_PORT). JVMFLAGS and SERVER_JVMFLAGS are read for
+each can also be given as a flag (clientPort as --client-port), as
+--set NAME=VALUE, or in the environment (QUOLL_CLIENT_PORT). JVMFLAGS and SERVER_JVMFLAGS are read for
 -D properties.`,
 		Example: `  quoll server
   quoll server /etc/zookeeper/zoo.cfg
-  quoll server --set clientPort=2182 --set dataDir=/var/lib/quoll
+  quoll server --client-port 2182 --data-dir /var/lib/quoll
+  quoll server --set server.1=localhost:2888:3888
+  quoll server --help-config
   quoll server --check zoo.cfg`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if keys {
+				return config.Describe(cmd.OutOrStdout(), config.Keys())
+			}
 			o := server.Options{Env: os.Environ(), Settings: map[string]string{}}
 			if len(args) == 1 {
 				o.File = args[0]
 			}
+			settingFlags(cmd.Flags(), o.Settings)
 			for _, kv := range set {
 				key, value, ok := strings.Cut(kv, "=")
 				if !ok {
@@ -49,6 +57,9 @@ each can also be given as --set NAME=VALUE or in the environment as QUOLL_NAME
 				return err
 			}
 			if check {
+				if err := s.Check(); err != nil {
+					return err
+				}
 				fmt.Fprintln(cmd.OutOrStdout(), "configuration is valid")
 				return nil
 			}
@@ -70,7 +81,35 @@ each can also be given as --set NAME=VALUE or in the environment as QUOLL_NAME
 	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and end")
 	cmd.Flags().StringVar(&profile, "cpuprofile", "", "write a CPU profile of the whole run to this file")
 	cmd.Flags().StringArrayVar(&set, "set", nil, "a setting, as NAME=VALUE; may be repeated")
+	cmd.Flags().BoolVar(&keys, "help-config", false, "list all settings and end")
+	addSettingFlags(cmd.Flags())
 	return cmd
+}
+
+// addSettingFlags adds a flag for every setting. They are too many for the
+// help; --help-config lists them.
+func addSettingFlags(flags *pflag.FlagSet) {
+	for _, k := range config.Keys() {
+		name := strings.TrimPrefix(k.Flag(), "--")
+		if strings.ContainsAny(name, ".") || flags.Lookup(name) != nil {
+			continue // one of a family of keys: for --set
+		}
+		flags.String(name, "", k.Help)
+		_ = flags.MarkHidden(name) // fails only for a flag that is not there
+		_ = flags.SetAnnotation(name, settingName, []string{k.Name})
+	}
+}
+
+// settingName annotates a flag with the setting that it is for.
+const settingName = "setting"
+
+// settingFlags collects the settings that were given as flags of their own.
+func settingFlags(flags *pflag.FlagSet, into map[string]string) {
+	flags.Visit(func(f *pflag.Flag) {
+		if name := f.Annotations[settingName]; len(name) == 1 {
+			into[name[0]] = f.Value.String()
+		}
+	})
 }
 
 // tune sets the runtime up for a server whose state is not on Go's heap: what

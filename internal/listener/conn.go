@@ -36,6 +36,8 @@ type conn struct {
 	addr netip.AddrPort
 	peer auth.Peer
 	done chan struct{} // closed when the goroutine is gone
+	gone chan struct{} // closed when the connection is to end
+	over sync.Once
 
 	in      []byte // what was read and not handled: in[from:to]
 	pooled  *[readSize]byte
@@ -54,8 +56,8 @@ type conn struct {
 }
 
 func newConn(l *Listener, nc net.Conn, addr netip.AddrPort) *conn {
-	c := &conn{l: l, nc: nc, addr: addr, done: make(chan struct{}), serial: l.serial.Add(1)}
-	c.Client.Conn = c
+	c := &conn{l: l, nc: nc, addr: addr, done: make(chan struct{}), gone: make(chan struct{}), serial: l.serial.Add(1)}
+	c.Client.Conn, c.Addr = c, addr
 	c.Slot = l.slots.Add(1)
 	c.peer = auth.Peer{Addr: addr}
 	c.Stats.Established = time.Now()
@@ -132,6 +134,7 @@ func (c *conn) end() {
 // Close ends the connection from elsewhere.
 func (c *conn) Close(reason string) {
 	c.reason.CompareAndSwap(nil, &reason)
+	c.over.Do(func() { close(c.gone) })
 	c.Discard()
 	c.nc.Close()
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/request"
+	"github.com/quollhq/quoll/internal/throttle"
 )
 
 type lengthError struct{ got, most int }
@@ -93,18 +94,67 @@ func (c *conn) flushRuns(now time.Time) error {
 		if err := c.settle(); err != nil {
 			return err
 		}
-		c.l.Engine.Read(&c.Client, c.reads, now)
+		if err := c.admit(c.reads, func(run []request.Request) error {
+			c.l.Engine.Read(&c.Client, run, now)
+			c.l.Throttle.Leave(len(run))
+			return nil
+		}); err != nil {
+			return err
+		}
 		c.reads = shrink(c.reads)
 	}
 	if len(c.writes) == 0 {
 		return nil
 	}
-	err := c.l.Engine.Submit(&c.Client, c.writes)
+	if err := c.admit(c.writes, c.submit); err != nil {
+		return err
+	}
 	c.writes = shrink(c.writes)
-	if err != nil {
+	return c.throttle()
+}
+
+// submit hands writes to the engine. With the request throttle on, it waits
+// for them: they count until they are answered.
+func (c *conn) submit(run []request.Request) error {
+	if err := c.l.Engine.Submit(&c.Client, run); err != nil {
 		return errEnd
 	}
-	return c.throttle()
+	if c.l.Throttle.Off() {
+		return nil
+	}
+	err := c.settle()
+	c.l.Throttle.Leave(len(run))
+	return err
+}
+
+// admit passes requests through the request throttle to work.
+func (c *conn) admit(run []request.Request, work func([]request.Request) error) error {
+	if c.l.Throttle.Off() {
+		return work(run)
+	}
+	received := c.l.Clock()
+	for len(run) > 0 {
+		op := run[0].Op
+		n, verdict := c.l.Throttle.Enter(throttle.Waiting{
+			N: len(run), Received: received, Timeout: c.timeout, Closed: c.gone,
+			Exempt: op == proto.OpPing || op == proto.OpCloseSession, CloseSession: op == proto.OpCloseSession,
+		})
+		switch verdict {
+		case throttle.Drop:
+			return errEnd
+		case throttle.Refuse:
+			for _, r := range run[:n] {
+				c.Reply(proto.ReplyHeader{Xid: r.Xid, Zxid: c.l.Engine.Zxid(), Err: proto.ThrottledOp}, nil)
+			}
+			c.l.Throttle.Leave(n)
+		default:
+			if err := work(run[:n]); err != nil {
+				return err
+			}
+		}
+		run = run[n:]
+	}
+	return nil
 }
 
 // throttle waits for the writes in flight when all clients together have too

@@ -25,6 +25,7 @@ import (
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/request"
 	"github.com/quollhq/quoll/internal/session"
+	"github.com/quollhq/quoll/internal/throttle"
 )
 
 // Gate decides which connections, sessions and requests may come in.
@@ -51,7 +52,10 @@ type Options struct {
 	Auth     *auth.Registry
 	Policy   *auth.Policy
 	Gate     Gate
-	Logger   *slog.Logger
+	Throttle *throttle.Requests
+	// Clock is the time that sessions expire by: milliseconds that never go back.
+	Clock  func() int64
+	Logger *slog.Logger
 	// SASL starts an exchange for a new connection; nil without SASL.
 	SASL func(peer auth.Peer) auth.Exchange
 	// FourLetter answers a four-letter word to w; it is false for words it does
@@ -75,7 +79,6 @@ type Options struct {
 // Listener serves any number of sockets.
 type Listener struct {
 	Options
-	start time.Time
 
 	mu     sync.Mutex
 	conns  map[*conn]struct{}
@@ -91,11 +94,8 @@ type Listener struct {
 
 // New makes a Listener without sockets.
 func New(o Options) *Listener {
-	return &Listener{Options: o, start: time.Now(), conns: make(map[*conn]struct{}), byID: make(map[int64]*conn)}
+	return &Listener{Options: o, conns: make(map[*conn]struct{}), byID: make(map[int64]*conn)}
 }
-
-// Clock is the time that sessions expire by: milliseconds that never go back.
-func (l *Listener) Clock() int64 { return int64(time.Since(l.start) / time.Millisecond) }
 
 // Mode is how a socket treats encryption.
 type Mode int
@@ -231,6 +231,7 @@ func (l *Listener) Close(ctx context.Context) error {
 		conns = append(conns, c)
 	}
 	l.mu.Unlock()
+	l.Throttle.Close()
 	for _, c := range conns {
 		c.Close("server is shutting down")
 	}

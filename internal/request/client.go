@@ -2,6 +2,7 @@ package request
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,8 @@ type Client struct {
 	Conn    Conn
 	Session *session.Session // set once, before the first request
 	Watcher watch.ID
-	Slot    uint32 // spreads readers over the tree's locks
+	Addr    netip.AddrPort // where it connects from
+	Slot    uint32         // spreads readers over the tree's locks
 
 	ids   atomic.Pointer[[]auth.ID]
 	dirty bool // the commit goroutine's: is on its list to be flushed

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/quollhq/quoll/internal/audit"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/tree"
 	"github.com/quollhq/quoll/internal/txn"
@@ -14,19 +15,6 @@ import (
 // commitChunk is how many transactions are applied before readers get their
 // turn.
 const commitChunk = 64
-
-// AuditRecord is one write of a client, for the audit log. Its fields are
-// valid only during the call.
-type AuditRecord struct {
-	Client  *Client
-	Session int64
-	Op      proto.Op
-	Path    string
-	ACL     []byte // the encoded vector, of a setACL
-	Owner   int64  // of a create: the ephemeral owner
-	Code    proto.Code
-	Paths   []string // of a closeSession: the ephemerals that went
-}
 
 // committer applies what is durable. It belongs to the commit goroutine.
 type committer struct {
@@ -128,7 +116,7 @@ func (c *committer) item(b *batch, it *item) {
 		c.apply()
 	}
 	c.sessionEvent(it)
-	if c.e.Audit != nil {
+	if c.e.Audit.Enabled() {
 		c.audit(it)
 	}
 	if it.client != nil {
@@ -321,24 +309,21 @@ func (e *Engine) freeze() Frozen {
 // Freeze is the state of the server at this moment.
 func (e *Engine) Freeze() Frozen { return e.freeze() }
 
+// audit logs who wrote what, and the ephemerals that went with a session.
 func (c *committer) audit(it *item) {
-	if it.client == nil && it.op != proto.OpCloseSession {
+	if it.op == proto.OpCloseSession {
+		c.e.Audit.EphemeralsDeleted(c.tx.ClientID, c.tx.Paths, nil)
 		return
 	}
-	r := AuditRecord{Client: it.client, Op: it.op, Code: it.code, Session: c.tx.ClientID}
-	if it.n > 0 && it.code == proto.OK {
-		r.Code = c.res.Code
-		r.Path, r.ACL, r.Paths = c.tx.Path, c.tx.ACL, c.tx.Paths
-		if c.tx.Ephemeral {
-			r.Owner = c.tx.ClientID
-		}
+	if it.audit == nil || it.client == nil {
+		return
 	}
-	if it.op == proto.OpMulti {
+	o := audit.Outcome{Refused: it.code != proto.OK, Code: it.code}
+	if !o.Refused {
+		o.Code, o.Path = c.res.Code, c.res.Path
 		for i := range c.res.Multi {
-			if c.res.Multi[i].Code != proto.OK {
-				r.Code = c.res.Multi[i].Code
-			}
+			o.Parts = append(o.Parts, audit.Part{Op: c.res.Multi[i].Type, Path: c.res.Multi[i].Path})
 		}
 	}
-	c.e.Audit(&r)
+	c.e.Audit.Request(c.e.AuditClient(it.client), it.audit, &o)
 }

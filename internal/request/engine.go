@@ -28,6 +28,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/quollhq/quoll/internal/audit"
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/session"
 	"github.com/quollhq/quoll/internal/tree"
@@ -95,8 +96,9 @@ type Options struct {
 
 	// Hooks that may be nil.
 
-	// Audit is called by the commit goroutine for each write that a client made.
-	Audit func(*AuditRecord)
+	// Audit is told of every write; nil is off. AuditClient names the client.
+	Audit       *audit.Logger
+	AuditClient func(*Client) audit.Client
 	// SessionClosed is called by the commit goroutine, holding the tree's lock,
 	// when a session has ended that its client did not close.
 	SessionClosed func(id int64)

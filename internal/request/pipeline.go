@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/quollhq/quoll/internal/audit"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/session"
@@ -36,10 +37,11 @@ type item struct {
 	session *session.Session
 	xid     int32
 	op      proto.Op
-	code    proto.Code // the refusal, if it is one
-	zxid    int64      // 0: nothing was logged
-	off, n  int32      // the entry in the batch's buffer
-	when    time.Time  // when it came in
+	code    proto.Code     // the refusal, if it is one
+	zxid    int64          // 0: nothing was logged
+	off, n  int32          // the entry in the batch's buffer
+	when    time.Time      // when it came in
+	audit   *audit.Request // what the audit log has to know, nil if nothing
 }
 
 // batch is a group of writes that become durable together. It is filled under
@@ -156,6 +158,11 @@ func (p *pipeline) request(c *Client, r *Request, now time.Time) {
 	s := &p.prep
 	s.client, s.owner, s.session, s.ids = c, LocalOwner, c.Session.ID(), c.IDs()
 	it := item{client: c, session: c.Session, xid: r.Xid, op: r.Op, when: now}
+	if p.e.Audit.Enabled() {
+		if described, ok := audit.Describe(r.Op, r.Body); ok {
+			it.audit = &described
+		}
+	}
 	switch r.Op {
 	case proto.OpMulti:
 		p.multi(&it, r.Body)
