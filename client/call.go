@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/quollhq/quoll/internal/jute"
@@ -34,22 +33,27 @@ type call struct {
 	zxid      int64
 }
 
-var callPool = sync.Pool{New: func() any { return &call{ready: make(chan struct{}, 1)} }}
+// maxKeptBody bounds the body that is kept for the next call.
+const maxKeptBody = 64 << 10
 
-func newCall(op proto.Op, path string) *call {
-	q := callPool.Get().(*call)
+func (c *Client) newCall(op proto.Op, path string) *call {
+	q, ok := c.calls.Get().(*call)
+	if !ok {
+		q = &call{ready: make(chan struct{}, 1)}
+	}
 	q.op, q.path = op, path
 	return q
 }
 
-// free gives q back for reuse. Only its caller may, once ready was received or
+// free takes q back for reuse. It may be called once ready was received, or
 // when nobody else has seen q.
-func (q *call) free() {
-	if cap(q.out) > 64<<10 {
-		q.out = nil
+func (c *Client) free(q *call) {
+	out := q.out[:0]
+	if cap(out) > maxKeptBody {
+		out = nil
 	}
-	*q = call{out: q.out[:0], ready: q.ready}
-	callPool.Put(q)
+	*q = call{out: out, ready: q.ready}
+	c.calls.Put(q)
 }
 
 // finish hands the outcome to the caller.
@@ -97,7 +101,7 @@ func (c *Client) do(ctx context.Context, q *call) (reply, error) {
 		case c.slots <- struct{}{}:
 		case <-ctx.Done():
 			err := q.fail(ctx.Err(), false)
-			q.free()
+			c.free(q)
 			return reply{}, err
 		}
 	}
@@ -107,7 +111,7 @@ func (c *Client) do(ctx context.Context, q *call) (reply, error) {
 		cn, err := c.await(ctx, expirations)
 		if err != nil {
 			failed := q.fail(err, false)
-			q.free()
+			c.free(q)
 			return reply{}, failed
 		}
 		if !cn.enqueue(q) {
@@ -143,7 +147,7 @@ func (c *Client) outcome(ctx context.Context, q *call) (again bool, r reply, err
 	default:
 		r = reply{jute.NewDecoder(q.body), q.op, q.path}
 	}
-	q.free()
+	c.free(q)
 	return false, r, err
 }
 

@@ -22,6 +22,7 @@ type Client struct {
 	base     time.Time // what elapsed counts from
 	rotation *rotation // of run
 	slots    chan struct{}
+	calls    sync.Pool // of *call
 	watches  watchTable
 
 	ctx    context.Context // the client's life
@@ -175,7 +176,7 @@ func (c *Client) end(closeSession bool) (err error) {
 // breaks is no failure worth telling: the server may close it before the reply
 // is read, and otherwise the session expires.
 func (c *Client) closeSession(cn *conn) error {
-	q := newCall(proto.OpCloseSession, "")
+	q := c.newCall(proto.OpCloseSession, "")
 	if !cn.enqueue(q) {
 		return nil
 	}

@@ -15,7 +15,7 @@ import (
 // with ErrAuthFailed, the server closes the connection, and the client
 // reconnects without that identity.
 func (c *Client) AddAuth(ctx context.Context, scheme string, auth []byte) error {
-	q := newCall(proto.OpAuth, "")
+	q := c.newCall(proto.OpAuth, "")
 	p := proto.AuthPacket{Scheme: scheme, Auth: auth}
 	q.out = p.Append(q.out)
 	if _, err := c.do(ctx, q); err != nil {
@@ -32,7 +32,7 @@ func (c *Client) AddAuth(ctx context.Context, scheme string, auth []byte) error 
 
 // WhoAmI lists the identities that the server sees in this connection.
 func (c *Client) WhoAmI(ctx context.Context) ([]ClientInfo, error) {
-	r, err := c.do(ctx, newCall(proto.OpWhoAmI, ""))
+	r, err := c.do(ctx, c.newCall(proto.OpWhoAmI, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (c *Client) ConfigW(ctx context.Context) ([]byte, Stat, <-chan Event, error
 }
 
 func (c *Client) config(ctx context.Context, ch chan Event) ([]byte, Stat, error) {
-	q := newCall(proto.OpGetData, ConfigPath)
+	q := c.newCall(proto.OpGetData, ConfigPath)
 	q.out = jute.AppendBool(jute.AppendString(q.out, ConfigPath), ch != nil)
 	if ch != nil {
 		q.once = &onceWatch{onceData, ConfigPath, ch}
@@ -97,7 +97,7 @@ func (c *Client) Reconfigure(ctx context.Context, change Reconfiguration) ([]byt
 	if change.Members != "" && (change.Joining != "" || change.Leaving != "") {
 		return nil, Stat{}, &OpError{Op: proto.OpReconfig.String(), Err: fmt.Errorf("%w: members exclude joining and leaving", ErrBadArguments)}
 	}
-	q := newCall(proto.OpReconfig, "")
+	q := c.newCall(proto.OpReconfig, "")
 	for _, s := range []string{change.Joining, change.Leaving, change.Members} {
 		if s == "" {
 			q.out = jute.AppendBuffer(q.out, nil)

@@ -16,15 +16,13 @@ func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 // each runs test on every server that QUOLL_SUBJECTS names.
 func each(t *testing.T, config harness.Config, test func(t *testing.T, s *harness.Server)) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("starts servers")
-	}
 	harness.Each(t, func(t *testing.T, subject harness.Subject) {
 		test(t, harness.Start(t, subject, config))
 	})
 }
 
 func testContext(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
@@ -44,20 +42,26 @@ func dial(t *testing.T, servers string, opts ...client.Option) *client.Client {
 	return c
 }
 
-func TestBasics(t *testing.T) {
-	each(t, harness.Config{}, func(t *testing.T, s *harness.Server) {
-		ctx := testContext(t)
-		c := dial(t, s.Addr())
-		path, err := c.Create(ctx, "/a", []byte("x"))
-		if err != nil || path != "/a" {
-			t.Fatalf("create: %q, %v", path, err)
-		}
-		data, stat, err := c.Get(ctx, "/a")
-		if err != nil || string(data) != "x" || stat.DataLength != 1 {
-			t.Fatalf("get: %q %+v %v", data, stat, err)
-		}
-		if _, _, err := c.Get(ctx, "/b"); !errors.Is(err, client.ErrNoNode) {
-			t.Fatalf("get of nothing: %v", err)
-		}
-	})
+// must fails the test if err is not nil.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantErr fails the test unless err is target.
+func wantErr(t *testing.T, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Fatalf("error %v, want %v", err, target)
+	}
+}
+
+// mustCreate makes a node.
+func mustCreate(t *testing.T, c *client.Client, path, data string, opts ...client.CreateOption) string {
+	t.Helper()
+	made, err := c.Create(testContext(t), path, []byte(data), opts...)
+	must(t, err)
+	return made
 }

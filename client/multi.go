@@ -91,7 +91,7 @@ func (c *Client) Multi(ctx context.Context, ops ...Op) ([]OpResult, error) {
 			return nil, &MultiError{i, &OpError{Op: ops[i].op.String(), Path: ops[i].path, Err: err}}
 		}
 	}
-	q := newCall(proto.OpMulti, "")
+	q := c.newCall(proto.OpMulti, "")
 	for i := range ops {
 		q.out = ops[i].appendTo(c, q.out)
 	}
@@ -172,10 +172,10 @@ type ReadResult struct {
 // MultiRead does all reads on one state of the tree. Each succeeds or fails by
 // itself.
 func (c *Client) MultiRead(ctx context.Context, ops ...ReadOp) ([]ReadResult, error) {
-	q := newCall(proto.OpMultiRead, "")
+	q := c.newCall(proto.OpMultiRead, "")
 	for _, o := range ops {
 		if err := ValidatePath(o.path); err != nil {
-			q.free()
+			c.free(q)
 			return nil, &OpError{Op: o.op.String(), Path: o.path, Err: err}
 		}
 		q.out = proto.MultiHeader{Type: o.op, Err: -1}.Append(q.out)

@@ -13,7 +13,7 @@ func (c *Client) pathCall(op proto.Op, path string) (*call, error) {
 	if err := ValidatePath(path); err != nil {
 		return nil, &OpError{Op: op.String(), Path: path, Err: err}
 	}
-	q := newCall(op, path)
+	q := c.newCall(op, path)
 	q.out = c.appendPath(q.out, path)
 	return q, nil
 }

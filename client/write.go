@@ -150,7 +150,7 @@ func (c *Client) create(ctx context.Context, op proto.Op, path string, data []by
 	if err != nil {
 		return "", Stat{}, &OpError{Op: op.String(), Path: path, Err: err}
 	}
-	q := newCall(op, path)
+	q := c.newCall(op, path)
 	q.out = p.appendTo(c.appendPrefix(q.out, path), data)
 	r, err := c.do(ctx, q)
 	if err != nil {
