@@ -64,11 +64,16 @@ type ClientStats struct {
 	TotalLatency           time.Duration
 	Count                  int64
 	Established            time.Time
+	session                int64 // 0 before it is open
+	timeout                int32 // ms
 }
 
 // answered notes n replies that took d each. The outbox's lock is held.
 func (s *ClientStats) answered(op proto.Op, xid int32, zxid int64, n int64, d time.Duration, now time.Time) {
-	s.LastOp, s.LastXid, s.LastZxid = op, xid, zxid
+	s.LastOp, s.LastZxid = op, zxid
+	if xid >= 0 { // others are the client library's doing: pings, authentication
+		s.LastXid = xid
+	}
 	s.LastResponse = now
 	s.LastLatency = d
 	if s.Count == 0 || d < s.MinLatency {

@@ -27,6 +27,7 @@ type committer struct {
 	limit  int
 	size   int64
 	now    time.Time
+	sizes  frameSizes // of the replies to the batch
 
 	// The change being told to watchers.
 	event []byte // the frame
@@ -74,6 +75,7 @@ func (c *committer) batch(b *batch) {
 		c.flush()
 	}
 	c.e.Metrics.Commits.Add(int64(b.records))
+	c.e.Metrics.responses.add(&c.sizes)
 	c.logged += b.records
 	c.bytes += int64(len(b.buf))
 	c.p.recycle(b, bytes)
@@ -127,6 +129,9 @@ func (c *committer) item(b *batch, it *item) {
 // apply changes the tree and tells the watchers.
 func (c *committer) apply() {
 	c.e.Tree.Apply(&c.tx, &c.res)
+	if c.tx.Zxid%digestEvery == 0 && c.e.DigestEnabled {
+		c.e.digests.add(c.tx.Zxid, c.e.Tree.Digest())
+	}
 	if c.res.Mismatch {
 		c.e.Metrics.DigestMismatches.Add(1)
 		c.e.Logger.Error("digest of the tree differs from the one in the transaction",
@@ -231,7 +236,8 @@ func (c *committer) answer(it *item) {
 	}
 	cl.end()
 	cl.Stats.answered(it.op, it.xid, zxid, 1, latency, c.now)
-	m.answered(it.op, 1, latency, len(cl.buf)-cl.frame)
+	m.answered(it.op, 1, len(cl.buf)-cl.frame)
+	c.sizes.note(len(cl.buf) - cl.frame)
 	m.Writes.Add(1, latency)
 	if it.op == proto.OpCloseSession {
 		cl.last = true

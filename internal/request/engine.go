@@ -112,11 +112,12 @@ type Engine struct {
 	Options
 	Metrics Metrics
 
-	acls  *auth.Cache
-	zxid  atomic.Int64 // the last applied
-	pipe  pipeline
-	fails chan error
-	done  sync.WaitGroup
+	acls    *auth.Cache
+	digests digestLog
+	zxid    atomic.Int64 // the last applied
+	pipe    pipeline
+	fails   chan error
+	done    sync.WaitGroup
 
 	mu      sync.Mutex
 	clients map[watch.ID]*Client

@@ -14,19 +14,18 @@ const opSlots = 128
 type Metrics struct {
 	Received, Sent                                     atomic.Int64
 	ops                                                [opSlots]atomic.Int64
-	Latency, Reads, Writes                             Latency
+	Reads, Writes                                      Latency // of all requests; see All
 	Proposals                                          atomic.Int64
 	Commits                                            atomic.Int64
-	Batches                                            atomic.Int64
-	BatchItems                                         atomic.Int64
+	Batches                                            Sizes // transactions that share a sync
 	SyncTime                                           Latency
 	DigestMismatches                                   atomic.Int64
 	ResponseBytes                                      atomic.Int64
 	WatchBytes                                         atomic.Int64
-	Events                                             [5]atomic.Int64 // told watchers by event type, NodeCreated to NodeChildrenChanged
+	Events                                             [5]Sizes // told watchers by event type, NodeCreated to NodeChildrenChanged
 	SlowClients                                        atomic.Int64
 	ContainersDeleted, TTLCreated, TTLDeleted, Expired atomic.Int64
-	LastResponse, MinResponse, MaxResponse             atomic.Int64
+	responses                                          responseSizes
 }
 
 func slotOf(op proto.Op) int {
@@ -42,13 +41,36 @@ func slotOf(op proto.Op) int {
 	return int(op)
 }
 
-// answered notes n replies to requests of one kind that took d and together
-// are so many bytes long.
-func (m *Metrics) answered(op proto.Op, n int64, d time.Duration, bytes int) {
+// answered notes n replies to requests of one kind that together are so many
+// bytes long.
+func (m *Metrics) answered(op proto.Op, n int64, bytes int) {
 	m.ops[slotOf(op)].Add(n)
 	m.Sent.Add(n)
-	m.Latency.Add(n, d)
 	m.ResponseBytes.Add(int64(bytes))
+}
+
+// All is the latency of all requests, reads and writes.
+func (m *Metrics) All() LatencyView {
+	return m.Reads.View().Plus(m.Writes.View())
+}
+
+// Reset starts anew what the command srst resets.
+func (m *Metrics) Reset() {
+	m.Received.Store(0)
+	m.Sent.Store(0)
+	m.Reads.Reset()
+	m.Writes.Reset()
+	m.SyncTime.Reset()
+	m.Batches.Reset()
+	m.responses.reset()
+	m.ResponseBytes.Store(0)
+	m.WatchBytes.Store(0)
+	for i := range m.Events {
+		m.Events[i].Reset()
+	}
+	for i := range m.ops {
+		m.ops[i].Store(0)
+	}
 }
 
 // event notes that so many watchers were told of an event, with a frame of the
@@ -78,16 +100,7 @@ const latencyBuckets = 32
 func (l *Latency) Add(n int64, d time.Duration) {
 	l.count.Add(n)
 	l.sum.Add(n * int64(d))
-	for v := l.min.Load(); v == 0 || int64(d)+1 < v; v = l.min.Load() {
-		if l.min.CompareAndSwap(v, int64(d)+1) {
-			break
-		}
-	}
-	for v := l.max.Load(); int64(d) > v; v = l.max.Load() {
-		if l.max.CompareAndSwap(v, int64(d)) {
-			break
-		}
-	}
+	spread(&l.min, &l.max, int64(d), int64(d))
 	l.buckets[bucketOf(d)].Add(n)
 }
 

@@ -348,8 +348,7 @@ func (p *pipeline) write(b *batch) error {
 		return fmt.Errorf("sync transaction log: %w", err)
 	}
 	p.e.Metrics.SyncTime.Add(1, p.e.Now().Sub(start))
-	p.e.Metrics.Batches.Add(1)
-	p.e.Metrics.BatchItems.Add(int64(len(b.items)))
+	p.e.Metrics.Batches.Add(int64(len(b.items)))
 	p.e.Metrics.Proposals.Add(int64(b.records))
 	return nil
 }

@@ -72,6 +72,7 @@ type reader struct {
 	zxid int64
 	// refusal answers all requests of a session that is closing.
 	refusal proto.Code
+	sizes   frameSizes
 }
 
 // account notes a run of answered reads.
@@ -89,8 +90,9 @@ func (r *reader) account(reqs []Request, when time.Time, bytes int) {
 	}
 	n := int64(len(reqs))
 	m.Sent.Add(n)
-	m.Latency.Add(n, d)
+	m.Reads.Add(n, d)
 	m.ResponseBytes.Add(int64(bytes))
+	m.responses.add(&r.sizes)
 	last := &reqs[len(reqs)-1]
 	r.c.mu.Lock()
 	r.c.Stats.answered(last.Op, last.Xid, r.zxid, n, d, now)
@@ -116,6 +118,7 @@ func (r *reader) answer(q *Request) {
 		o.buf = b
 	}
 	o.end()
+	r.sizes.note(len(o.buf) - o.frame)
 }
 
 // body appends what a read answers. A malformed request may yield anything:
