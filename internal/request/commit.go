@@ -35,6 +35,8 @@ type committer struct {
 	tellf func(watch.ID)
 	told  int
 	ch    *tree.Change
+
+	run run
 }
 
 // plan draws when the next snapshot is due, so that the members of an ensemble
@@ -70,6 +72,7 @@ func (c *committer) batch(b *batch) {
 		}
 		c.e.zxid.Store(c.e.Tree.Zxid())
 		c.e.Tree.Unlock()
+		c.count()
 		c.p.inFlight.Add(-int64(n))
 		items = items[n:]
 		c.flush()
@@ -137,7 +140,7 @@ func (c *committer) apply() {
 		c.e.Logger.Error("digest of the tree differs from the one in the transaction",
 			"zxid", fmt.Sprintf("0x%x", uint64(c.tx.Zxid)), "transaction", c.res.Want, "tree", c.res.Digest)
 	}
-	if c.e.Watches.Len() == 0 {
+	if c.e.Watches.Empty() {
 		return
 	}
 	for i := range c.res.Changes {
@@ -213,7 +216,6 @@ func (c *committer) sessionEvent(it *item) {
 func (c *committer) answer(it *item) {
 	cl := it.client
 	zxid := c.e.Tree.Zxid()
-	m := &c.e.Metrics
 	latency := c.now.Sub(it.when)
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
@@ -235,14 +237,41 @@ func (c *committer) answer(it *item) {
 		cl.buf = c.body(cl.buf, it.op)
 	}
 	cl.end()
+	n := len(cl.buf) - cl.frame
 	cl.Stats.answered(it.op, it.xid, zxid, 1, latency, c.now)
-	m.answered(it.op, 1, len(cl.buf)-cl.frame)
-	c.sizes.note(len(cl.buf) - cl.frame)
-	m.Writes.Add(1, latency)
+	c.sizes.note(n)
+	c.tally(it.op, latency, n)
 	if it.op == proto.OpCloseSession {
 		cl.last = true
 	}
 	c.touch(cl)
+}
+
+// run is a row of replies to requests of one kind that took equally long: the
+// counters, which others read, are touched once for all of them.
+type run struct {
+	op      proto.Op
+	latency time.Duration
+	n       int64
+	bytes   int
+}
+
+func (c *committer) tally(op proto.Op, latency time.Duration, bytes int) {
+	if c.run.op != op || c.run.latency != latency {
+		c.count()
+		c.run.op, c.run.latency = op, latency
+	}
+	c.run.n++
+	c.run.bytes += bytes
+}
+
+// count adds the row so far to the counters.
+func (c *committer) count() {
+	if c.run.n > 0 {
+		c.e.Metrics.answered(c.run.op, c.run.n, c.run.bytes)
+		c.e.Metrics.Writes.Add(c.run.n, c.run.latency)
+	}
+	c.run = run{}
 }
 
 // body encodes what a successful write answers.
