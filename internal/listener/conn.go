@@ -52,6 +52,9 @@ type conn struct {
 	serial  int64
 	reason  atomic.Pointer[string]
 
+	encrypted atomic.Bool
+	word      atomic.Bool // a four-letter word came in instead of a handshake
+
 	send sender
 }
 
@@ -161,6 +164,7 @@ func (c *conn) secure(mode Mode, tlsConfig *tls.Config) error {
 	if err := tc.Handshake(); err != nil {
 		return err
 	}
+	c.encrypted.Store(true)
 	c.peer.Certificates = tc.ConnectionState().PeerCertificates
 	c.nc = tc
 	return nil
@@ -228,6 +232,7 @@ func (c *conn) readRaw() error {
 				err = io.EOF
 				return true
 			}
+			c.l.Received.Add(int64(n))
 			full := c.to+n == len(c.in)
 			c.to += n
 			if err = c.handle(); err != nil {
@@ -250,6 +255,7 @@ func (c *conn) readPlain() error {
 	for {
 		c.acquire()
 		n, err := c.nc.Read(c.in[c.to:])
+		c.l.Received.Add(int64(n))
 		c.to += n
 		if n > 0 {
 			if err := c.handle(); err != nil {

@@ -17,6 +17,9 @@ const telnetInterrupt = 0xfff4fffd
 // setTraceMask is the four-letter word that an argument follows.
 const setTraceMask = "stmk"
 
+// wordTimeout is how long the answer to a four-letter word may take to be sent.
+const wordTimeout = 10 * time.Second
+
 // handshake takes the first frame of a connection, or a four-letter word in
 // its place. c.open tells whether a session is open after it.
 func (c *conn) handshake() error {
@@ -69,9 +72,17 @@ func (c *conn) fourLetter() (handled bool, err error) {
 	if word == setTraceMask && len(arg) < 8 {
 		return true, nil // the mask follows
 	}
-	if c.l.FourLetter == nil || !c.l.FourLetter(word, arg, c.nc) {
+	if c.l.FourLetter == nil {
 		return false, nil
 	}
+	c.word.Store(true)
+	c.Stats.Received.Add(1)
+	c.l.Engine.Metrics.Received.Add(1)
+	c.nc.SetWriteDeadline(time.Now().Add(wordTimeout))
+	if !c.l.FourLetter(word, arg, c.nc) {
+		return false, nil
+	}
+	c.l.Engine.Metrics.Sent.Add(1)
 	return true, errEnd
 }
 
@@ -120,6 +131,7 @@ func (c *conn) renewSession(r *proto.ConnectRequest) error {
 // welcome answers the handshake.
 func (c *conn) welcome(r *proto.ConnectRequest) error {
 	c.open = true
+	c.Opened(c.timeout, c.l.Engine.Zxid())
 	c.nc.SetReadDeadline(time.Time{})
 	c.l.Logger.Debug("session established", "client", c.addr.String(), "session", c.Session.String(), "timeout_ms", c.timeout)
 	password := session.Password(c.Session.ID())

@@ -88,7 +88,10 @@ type Listener struct {
 	wg     sync.WaitGroup
 	slots  atomic.Uint32
 	serial atomic.Int64
-	// Stats
+	// Counters: bytes that came in, connections refused and ended, those that
+	// opened no session in time, sessions asked for and come back to, refused
+	// authentications.
+	Received                                                       atomic.Int64
 	Rejected, Dropped, Sessionless, Requests, Renewals, AuthFailed atomic.Int64
 }
 
