@@ -36,12 +36,17 @@ func (c *Client) WhoAmI(ctx context.Context) ([]ClientInfo, error) {
 	if err != nil {
 		return nil, err
 	}
+	infos := decodeIdentities(&r)
+	return infos, r.end()
+}
+
+func decodeIdentities(r *reply) []ClientInfo {
 	n := r.Count(8)
 	infos := make([]ClientInfo, 0, max(0, n))
 	for range n {
 		infos = append(infos, ClientInfo{Scheme: r.String(), User: r.String()})
 	}
-	return infos, r.end()
+	return infos
 }
 
 // ConfigPath is the node that holds the configuration of the ensemble. It is

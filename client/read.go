@@ -185,13 +185,18 @@ func (c *Client) ACL(ctx context.Context, path string) (ACLs, Stat, error) {
 	if err != nil {
 		return nil, Stat{}, err
 	}
+	acl, stat := decodeACL(&r)
+	return acl, stat, r.end()
+}
+
+func decodeACL(r *reply) (ACLs, Stat) {
 	list := proto.DecodeACLs(&r.Decoder)
 	stat := decodeStat(&r.Decoder)
 	acl := make(ACLs, len(list))
 	for i, a := range list {
 		acl[i] = ACL{Perm(a.Perms), a.Scheme, a.ID}
 	}
-	return acl, stat, r.end()
+	return acl, stat
 }
 
 // Sync lets the client's later reads see everything that was committed before

@@ -15,6 +15,7 @@ import (
 // shut closes c while its server answers.
 func shut(t *testing.T, c *Client, fc *fakeConn) {
 	t.Helper()
+	synctest.Wait() // until c knows of the connection
 	done := async(c.Close)
 	fc.end()
 	if err := <-done; err != nil {
