@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/quollhq/quoll/internal/bench"
@@ -26,11 +28,12 @@ func (c *comparison) bench(ctx context.Context, p *process, args ...string) (*be
 	runErr := cmd.Run()
 	var res bench.Result
 	if err := json.Unmarshal(out.Bytes(), &res); err != nil || runErr != nil {
-		return nil, fmt.Errorf("quoll %v on %s: %v\n%s%s\nserver: %s", args, p.subject.name(), runErr, out.Bytes(), errs.Bytes(), p.tail())
+		return nil, fmt.Errorf("%s on %s: %w: %s\nits log ends:\n%s", strings.Join(args, " "), p.subject.name(),
+			errors.Join(runErr, err), bytes.TrimSpace(errs.Bytes()), p.tail())
 	}
 	c.report.Runs = append(c.report.Runs, run1{Subject: p.subject.name(), Result: res})
 	if len(res.Errors) > 0 {
-		return &res, fmt.Errorf("quoll %v on %s: errors %v\nserver: %s", args, p.subject.name(), res.Errors, p.tail())
+		return &res, fmt.Errorf("%s on %s: errors %v\nits log ends:\n%s", strings.Join(args, " "), p.subject.name(), res.Errors, p.tail())
 	}
 	return &res, nil
 }

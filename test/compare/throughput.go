@@ -43,20 +43,23 @@ func throughput(ctx context.Context, c *comparison) error {
 	for i := range all {
 		all[i] = samples{}
 	}
-	var err error
+	var errs []error
 	for round := range c.rounds {
 		for i := range subjects {
 			// Who comes first changes, so that a machine that gets slower is unfair to both.
 			s := subjects[(i+round)%len(subjects)]
-			if err = c.round(ctx, s, round, all); err != nil {
-				break
+			if err := c.round(ctx, s, round, all); err != nil {
+				errs = append(errs, fmt.Errorf("round %d: %w", round+1, err))
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
 		}
 	}
 	for i, w := range workloads {
 		w.report(c.report, all[i])
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 // round runs all workloads on one fresh server.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,15 +103,15 @@ func (s *Server) waitReady() error {
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	for {
-		reply, err := FourLetterWord(ctx, s.Addr(), "srvr")
-		if err == nil && strings.Contains(reply, "Mode:") {
+		err := Serves(ctx, s.Addr())
+		if err == nil {
 			return nil
 		}
 		select {
 		case <-s.exited:
 			return fmt.Errorf("ended before it served: %s", s.cmd.ProcessState)
 		case <-ctx.Done():
-			return fmt.Errorf("does not serve after %s (srvr answered %q, %v)", readyTimeout, reply, err)
+			return fmt.Errorf("does not serve after %s: %w", readyTimeout, err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -236,21 +234,3 @@ func (s *Server) Tail(n int) string {
 }
 
 func local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
-
-// FourLetterWord sends one of ZooKeeper's four-letter words and returns the whole answer.
-func FourLetterWord(ctx context.Context, addr, word string) (string, error) {
-	dialer := net.Dialer{Timeout: 2 * time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
-		return "", err
-	}
-	if _, err := io.WriteString(conn, word); err != nil {
-		return "", err
-	}
-	b, err := io.ReadAll(conn)
-	return string(b), err
-}
