@@ -208,16 +208,9 @@ func (t *Tree) adoptParent(parent Node, path string, cversion int32, zxid int64)
 	if cversion == -1 {
 		cversion = d.cversion + 1
 	}
-	if cversion <= d.cversion {
-		return
+	if cversion > d.cversion {
+		t.changeParent(parent, h, path, cversion, zxid)
 	}
-	if !counted(path) || t.opt.NoDigest {
-		d.cversion, d.pzxid = cversion, zxid
-		return
-	}
-	before := t.digestOf(h)
-	d.cversion, d.pzxid = cversion, zxid
-	t.digest += t.digestOf(h) - before
 }
 
 // createExisting deals with a znode that is there already because the snapshot
@@ -279,17 +272,9 @@ func (t *Tree) touchParent(parent Node, path string, zxid int64) {
 	if h.dir == 0 && zxid <= h.czxid {
 		return
 	}
-	d := t.editDir(h)
-	if zxid <= d.pzxid {
-		return
+	if d := t.editDir(h); zxid > d.pzxid {
+		t.changeParent(parent, h, path, d.cversion, zxid)
 	}
-	if !counted(path) || t.opt.NoDigest {
-		d.pzxid = zxid
-		return
-	}
-	before := t.digestOf(h)
-	d.pzxid = zxid
-	t.digest += t.digestOf(h) - before
 }
 
 func (t *Tree) setData(hdr *txn.Header, b *txn.Body, r *Result, out *Outcome) {
@@ -298,6 +283,7 @@ func (t *Tree) setData(hdr *txn.Header, b *txn.Body, r *Result, out *Outcome) {
 		out.Code = proto.NoNode
 		return
 	}
+	t.forget(n)
 	h := t.headerTable.edit(uint32(n))
 	had := t.dataLen(h.blob)
 	inDigest := counted(b.Path) && !t.opt.NoDigest
@@ -331,6 +317,7 @@ func (t *Tree) setACL(b *txn.Body, out *Outcome) {
 		out.Code = proto.MarshallingError
 		return
 	}
+	t.forget(n)
 	h := t.headerTable.edit(uint32(n))
 	t.acls.release(h.acl)
 	h.acl = acl

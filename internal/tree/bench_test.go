@@ -196,7 +196,9 @@ func BenchmarkLoad(b *testing.B) {
 		must(b, l.AddNode("", []byte{}, -1, &st))
 		must(b, l.AddNode("/bench", []byte{}, -1, &st))
 		for _, p := range paths {
-			must(b, l.AddNode(p, data, -1, &st))
+			if err := l.AddNode(p, data, -1, &st); err != nil {
+				b.Fatal(err)
+			}
 		}
 		t, _, err := l.Finish(9)
 		must(b, err)

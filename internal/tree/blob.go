@@ -71,9 +71,9 @@ func (v *version) blobSize(r slab.Ref) int {
 }
 
 func sizeOfBlob(name string, data []byte) int {
-	d := 0
-	if data != nil {
-		d = len(data) + 1
+	d := lengthField(data)
+	if len(name)|d < 0x80 {
+		return 2 + len(name) + len(data)
 	}
 	return uvarintLen(len(name)) + uvarintLen(d) + len(name) + len(data)
 }
@@ -89,14 +89,25 @@ func uvarintLen(x int) int {
 // writeBlob fills b, whose length is sizeOfBlob. name may alias b itself at the
 // place where it stands.
 func writeBlob(b []byte, name string, data []byte) {
-	off := binary.PutUvarint(b, uint64(len(name)))
-	if data == nil {
-		off += binary.PutUvarint(b[off:], 0)
+	d := lengthField(data)
+	if len(name)|d < 0x80 {
+		b[0], b[1] = byte(len(name)), byte(d)
+		b = b[2:]
 	} else {
-		off += binary.PutUvarint(b[off:], uint64(len(data))+1)
+		off := binary.PutUvarint(b, uint64(len(name)))
+		off += binary.PutUvarint(b[off:], uint64(d))
+		b = b[off:]
 	}
-	off += copy(b[off:], name)
-	copy(b[off:], data)
+	copy(b, name)
+	copy(b[len(name):], data)
+}
+
+// lengthField is what a blob says of the length of its data.
+func lengthField(data []byte) int {
+	if data == nil {
+		return 0
+	}
+	return len(data) + 1
 }
 
 func (t *Tree) newBlob(name string, data []byte) slab.Ref {

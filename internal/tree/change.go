@@ -37,8 +37,8 @@ func (t *Tree) addChildAt(pl place, parent Node, path string, data []byte, acl u
 	d.children++
 	d.nameBytes += int64(len(name))
 	t.index.insert(pl, n)
-	if counted(path) {
-		t.digest += t.digestOf(h)
+	if inDigest := counted(path) && !t.opt.NoDigest; inDigest {
+		t.digest += NodeDigest(h.crc, st)
 	}
 	return n
 }
@@ -76,6 +76,7 @@ func (t *Tree) editDir(h *header) *dir {
 // removeNode takes a znode without children out. The parent's digest is left
 // alone.
 func (t *Tree) removeNode(n Node, path string) {
+	t.forget(n)
 	h := t.headerTable.edit(uint32(n))
 	if counted(path) {
 		t.digest -= t.digestOf(h)

@@ -118,6 +118,9 @@ func (c *checker) totals() {
 	if t.dataSize != c.dataSize {
 		c.fault("data size %d, want %d", t.dataSize, c.dataSize)
 	}
+	if m := t.memo; m.node != 0 && m.digest != t.digestOf(t.header(m.node)) {
+		c.fault("znode %d is remembered with the digest %#x, want %#x", m.node, m.digest, t.digestOf(t.header(m.node)))
+	}
 	if t.digest != c.digest {
 		c.fault("digest %#x, want %#x", t.digest, c.digest)
 	}

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"encoding/binary"
 	"hash/crc32"
 	"math/bits"
 	"strings"
@@ -23,11 +24,36 @@ func PrefixCRC(path string, data []byte) uint32 {
 	if path == "/" {
 		path = ""
 	}
-	crc := crc32.Update(0, crc32.IEEETable, stringBytes(path))
-	if len(data) > 0 {
-		crc = crc32.Update(crc, crc32.IEEETable, data)
+	s := feedBytes(^uint32(0), stringBytes(path))
+	if len(data) >= foldFrom {
+		n := len(data) &^ 15
+		s = ^crc32.Update(^s, crc32.IEEETable, data[:n])
+		data = data[n:]
 	}
-	return crc
+	return ^feedBytes(s, data)
+}
+
+// foldFrom is the length from which the processor's instructions, which the
+// library uses for whole 16 bytes, are faster than tables.
+const foldFrom = 64
+
+// feedBytes continues the checksum's state over b.
+func feedBytes(s uint32, b []byte) uint32 {
+	t := &feed
+	for ; len(b) >= 8; b = b[8:] {
+		a := binary.LittleEndian.Uint64(b) ^ uint64(s)
+		s = t[7][a&0xff] ^ t[6][a>>8&0xff] ^ t[5][a>>16&0xff] ^ t[4][a>>24&0xff] ^
+			t[3][a>>32&0xff] ^ t[2][a>>40&0xff] ^ t[1][a>>48&0xff] ^ t[0][a>>56]
+	}
+	if len(b) >= 4 {
+		a := binary.LittleEndian.Uint32(b) ^ s
+		s = t[3][a&0xff] ^ t[2][a>>8&0xff] ^ t[1][a>>16&0xff] ^ t[0][a>>24]
+		b = b[4:]
+	}
+	for _, v := range b {
+		s = t[0][byte(s)^v] ^ s>>8
+	}
+	return s
 }
 
 // NodeDigest is the digest of a znode: prefix continued over the 60 bytes of
@@ -85,6 +111,36 @@ func (t *Tree) digestOf(h *header) uint64 {
 	var st proto.StatPersisted
 	t.persisted(h, &st)
 	return NodeDigest(h.crc, &st)
+}
+
+// memo remembers the digest of the znode below which something was created or
+// deleted last, since the next one is often its sibling.
+type memo struct {
+	node   Node
+	digest uint64
+}
+
+// changeParent changes a dir, made if there is none, and keeps the digest.
+func (t *Tree) changeParent(n Node, h *header, path string, cversion int32, pzxid int64) {
+	d := t.editDir(h)
+	if !counted(path) || t.opt.NoDigest {
+		d.cversion, d.pzxid = cversion, pzxid
+		return
+	}
+	before := t.memo.digest
+	if t.memo.node != n {
+		before = t.digestOf(h)
+	}
+	d.cversion, d.pzxid = cversion, pzxid
+	t.memo = memo{n, t.digestOf(h)}
+	t.digest += t.memo.digest - before
+}
+
+// forget is called before a znode is changed or removed in another way.
+func (t *Tree) forget(n Node) {
+	if t.memo.node == n {
+		t.memo = memo{}
+	}
 }
 
 func (t *Tree) prefixOf(path string, data []byte) uint32 {

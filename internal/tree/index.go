@@ -23,6 +23,7 @@ const (
 	shardBits = 11
 	slotSize  = 6
 	slotMask  = 1<<48 - 1
+	growBy    = 8 // tables grow by more than one part of so many
 )
 
 type shard struct {
@@ -115,10 +116,10 @@ func (v *version) hasPath(n Node, path string) bool {
 func (x *index) insert(pl place, n Node) {
 	s := pl.shard
 	if s.mem == nil || (s.n+1)*8 > s.home*7 {
-		x.resize(s, s.size()+1)
+		x.resize(s, s.size()+s.size()/growBy+1)
 	}
 	for !s.insert(uint64(n)<<16 | uint64(pl.tag)) {
-		x.resize(s, s.size()+1)
+		x.resize(s, s.size()+s.size()/growBy+1)
 	}
 	s.n++
 }

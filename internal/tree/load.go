@@ -17,6 +17,8 @@ type Loader struct {
 	t       *Tree
 	ids     map[int64]uint32 // what the snapshot calls a list -> its number
 	missing map[int64]uint32 // those that it does not have
+	lastACL int64            // what was looked up last in ids
+	lastNum uint32           // what was found
 	last    Node             // znode added last
 	path    []byte           // its path
 	digest  fuzzy
@@ -24,7 +26,7 @@ type Loader struct {
 
 // NewLoader makes a Loader of a tree with these options.
 func NewLoader(options ...Options) *Loader {
-	return &Loader{t: newEmpty(options...), ids: map[int64]uint32{OpenACLID: OpenACL}, missing: map[int64]uint32{}}
+	return &Loader{t: newEmpty(options...), lastACL: OpenACLID, lastNum: OpenACL, ids: map[int64]uint32{OpenACLID: OpenACL}, missing: map[int64]uint32{}}
 }
 
 // AddACL tells what the snapshot calls an access control list. All lists come
@@ -41,6 +43,7 @@ func (l *Loader) AddACL(id int64, acl []proto.ACL) error {
 		l.t.acls.release(old)
 	}
 	l.ids[id] = n
+	l.lastACL, l.lastNum = OpenACLID, OpenACL
 	return nil
 }
 
@@ -52,6 +55,14 @@ func noPerms() []proto.ACL { return []proto.ACL{{Scheme: "world", ID: "anyone"}}
 // be missing; replaying the transactions since then gives the znode its list
 // (ZOOKEEPER-4846). Until then nobody but the super user may use it.
 func (l *Loader) acl(id int64) uint32 {
+	if id != l.lastACL {
+		l.lastACL, l.lastNum = id, l.number(id)
+	}
+	l.t.acls.use(l.lastNum)
+	return l.lastNum
+}
+
+func (l *Loader) number(id int64) uint32 {
 	n, ok := l.ids[id]
 	if !ok {
 		n, ok = l.missing[id]
@@ -60,7 +71,6 @@ func (l *Loader) acl(id int64) uint32 {
 		n, _ = l.t.acls.intern(proto.AppendACLs(nil, noPerms()), false)
 		l.missing[id] = n
 	}
-	l.t.acls.use(n)
 	return n
 }
 

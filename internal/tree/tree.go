@@ -58,6 +58,7 @@ type Tree struct {
 	dataSize int64 // see ApproximateDataSize
 	zxid     int64
 	digest   uint64
+	memo     memo
 	fuzzy    fuzzy
 }
 
