@@ -8,11 +8,19 @@ import (
 	"github.com/quollhq/quoll/internal/throttle"
 )
 
-// newGate bounds connections, new sessions and large requests.
+// newConnections bounds the connections of one socket: the limits hold for each
+// port of its own.
+func (s *Server) newConnections() *throttle.Connections {
+	l := &s.cfg.Limits
+	return throttle.NewConnections(throttle.ConnectionOptions{
+		PerAddress: max(l.ClientConnections, 0), Total: max(l.Connections, 0),
+	})
+}
+
+// newGate bounds new sessions and large requests.
 func (s *Server) newGate() *throttle.Gate {
 	l, t := &s.cfg.Limits, &s.cfg.Throttle.Connection
 	return throttle.NewGate(throttle.Options{
-		Connections: throttle.ConnectionOptions{PerAddress: l.ClientConnections, Total: l.Connections},
 		Tokens: throttle.TokenOptions{
 			Max: t.Tokens, FillTime: t.FillTime.Milliseconds(), FillCount: t.FillCount, FreezeTime: milliseconds(t.FreezeTime),
 			DropIncrease: t.DropIncrease, DropDecrease: t.DropDecrease, DecreaseRatio: t.DecreaseRatio,

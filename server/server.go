@@ -35,6 +35,10 @@ import (
 // connections.
 const drainTime = 700 * time.Millisecond
 
+// maxOutbox is how many bytes of watch events may wait for a client that does
+// not read them, until its connection is closed.
+const maxOutbox = 64 << 20
+
 // Options say how a server is configured. The zero value is a server with data
 // in ./quoll-data, clients on port 2181 and the admin server on port 8080.
 type Options struct {
@@ -73,6 +77,7 @@ type Server struct {
 	socks []net.Listener
 	tasks sync.WaitGroup
 	stop  context.CancelFunc
+	once  sync.Once // Close
 	state stateFlag
 }
 
@@ -133,7 +138,6 @@ func (s *Server) Check() error {
 // why it could not start, or what ended it before.
 func (s *Server) Run(ctx context.Context) error {
 	if err := s.Start(ctx); err != nil {
-		s.Close()
 		return err
 	}
 	var err error
@@ -147,9 +151,25 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// Start loads the data and serves in the background.
+// ErrStarted is what a Server that was started before answers to Start: each
+// serves once.
+var ErrStarted = errors.New("server was started before")
+
+// Start loads the data and serves in the background, until Close or until ctx
+// is done; Close is due in both cases. After an error nothing is left running.
 func (s *Server) Start(ctx context.Context) error {
+	if s.stop != nil {
+		return ErrStarted
+	}
 	ctx, s.stop = context.WithCancel(ctx)
+	if err := s.start(ctx); err != nil {
+		s.Close()
+		return err
+	}
+	return nil
+}
+
+func (s *Server) start(ctx context.Context) error {
 	if err := s.setupAuth(); err != nil {
 		return err
 	}
@@ -229,6 +249,9 @@ func (s *Server) assemble(ctx context.Context, st *state) {
 	}
 	s.watches = watch.New()
 	s.snapshots = newSnapshots(ctx, s.store, s.log, c.Storage.Digest)
+	if s.loaded.Snapshot != nil {
+		s.snapshots.size.Store(s.loaded.Snapshot.Size)
+	}
 	s.engine = request.New(request.Options{
 		Tree: st.tree, Watches: s.watches, Sessions: s.sessions, Auth: s.auth,
 		Log: s.store.Log(), Logger: s.log, Now: time.Now,
@@ -253,7 +276,7 @@ func (s *Server) listenerOptions() listener.Options {
 		MaxFrame:   int(c.Storage.JuteMaxBuffer),
 		MinTimeout: int32(c.Session.MinTimeout.Milliseconds()), MaxTimeout: int32(c.Session.MaxTimeout.Milliseconds()),
 		HandshakeTimeout: c.Listen.SessionlessTimeout, X509Scheme: c.Auth.X509Provider,
-		KeepAlive: c.Listen.KeepAlive,
+		HandshakeLimit: max(c.Listen.HandshakeLimit, 0), MaxOutbox: maxOutbox, KeepAlive: c.Listen.KeepAlive,
 	}
 }
 
@@ -302,8 +325,11 @@ func (s *Server) task(f func()) {
 }
 
 // Close ends the server in the order in which nothing is lost: no new
-// requests, then those in flight, then the disk.
-func (s *Server) Close() {
+// requests, then those in flight, then the disk. Further calls wait for the
+// first and do nothing.
+func (s *Server) Close() { s.once.Do(s.close) }
+
+func (s *Server) close() {
 	s.state.set(closing)
 	if s.state.started() {
 		s.audit.ServerStop()

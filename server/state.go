@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quollhq/quoll/internal/jute"
@@ -123,6 +124,7 @@ type snapshots struct {
 	log    *slog.Logger
 	digest bool
 	stats  snapshotStats
+	size   atomic.Int64
 
 	mu   sync.Mutex
 	busy bool
@@ -161,6 +163,9 @@ func (s *snapshots) Due(freeze func() request.Frozen) {
 	}()
 }
 
+// Size is the length of the last snapshot.
+func (s *snapshots) Size() int64 { return s.size.Load() }
+
 // write writes a frozen state, which it closes.
 func (s *snapshots) write(f request.Frozen) (storage.SnapshotInfo, error) {
 	defer f.View.Close()
@@ -175,6 +180,7 @@ func (s *snapshots) write(f request.Frozen) (storage.SnapshotInfo, error) {
 		return info, err
 	}
 	s.stats.count++
+	s.size.Store(info.Size)
 	s.last = info
 	s.log.Info("snapshot written", "file", info.Path, "znodes", info.Nodes, "bytes", info.Size, "took", s.stats.took)
 	return info, nil

@@ -135,7 +135,8 @@ func (s *Server) bind(addr, key string, mode listener.Mode, tlsConfig *tls.Confi
 func (s *Server) acceptAll() {
 	for _, sock := range s.socks {
 		sk := sock.(socket)
-		s.task(func() { s.listener.Serve(sk.Listener, sk.mode, sk.tls) })
+		how := listener.Socket{Mode: sk.mode, TLS: sk.tls, Connections: s.newConnections()}
+		s.task(func() { s.listener.Serve(sk.Listener, how) })
 	}
 }
 

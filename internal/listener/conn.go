@@ -31,8 +31,10 @@ var errEnd = errors.New("end of connection")
 type conn struct {
 	request.Client
 	l    *Listener
-	nc   net.Conn
+	sock net.Conn        // as it was accepted
+	nc   net.Conn        // sock, or the encryption over it; the goroutine's own
 	raw  syscall.RawConn // nil when encrypted
+	room Connections
 	addr netip.AddrPort
 	peer auth.Peer
 	done chan struct{} // closed when the goroutine is gone
@@ -58,8 +60,11 @@ type conn struct {
 	send sender
 }
 
-func newConn(l *Listener, nc net.Conn, addr netip.AddrPort) *conn {
-	c := &conn{l: l, nc: nc, addr: addr, done: make(chan struct{}), gone: make(chan struct{}), serial: l.serial.Add(1)}
+func newConn(l *Listener, sock net.Conn, addr netip.AddrPort, room Connections) *conn {
+	c := &conn{
+		l: l, sock: sock, nc: sock, room: room, addr: addr,
+		done: make(chan struct{}), gone: make(chan struct{}), serial: l.serial.Add(1),
+	}
 	c.Client.Conn, c.Addr = c, addr
 	c.Slot = l.slots.Add(1)
 	c.peer = auth.Peer{Addr: addr}
@@ -72,11 +77,12 @@ func newConn(l *Listener, nc net.Conn, addr netip.AddrPort) *conn {
 func (c *conn) run(mode Mode, tlsConfig *tls.Config) {
 	defer close(c.done)
 	defer c.end()
-	c.nc.SetReadDeadline(time.Now().Add(c.l.HandshakeTimeout))
+	c.until(c.sock.SetDeadline, time.Now().Add(c.l.HandshakeTimeout))
 	if err := c.secure(mode, tlsConfig); err != nil {
-		c.l.Logger.Warn("cannot encrypt a connection", "client", c.addr.String(), "error", err)
+		c.logSecure(err)
 		return
 	}
+	c.until(c.sock.SetWriteDeadline, time.Time{})
 	c.AddIDs(auth.InitialIDs(c.peer)...)
 	if err := c.judgeCertificate(); err != nil {
 		c.l.Logger.Warn("certificate refused", "client", c.addr.String(), "error", err)
@@ -96,22 +102,20 @@ func (c *conn) run(mode Mode, tlsConfig *tls.Config) {
 
 func (c *conn) logEnd(err error) {
 	log := c.l.Logger
+	reason := "client left"
+	if r := c.reason.Load(); r != nil {
+		reason, err = *r, nil
+	}
 	switch {
-	case err == nil, errors.Is(err, errEnd), errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF):
+	case err == nil, errors.Is(err, errEnd), errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF),
+		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		log.Debug("connection closed", "client", c.addr.String(), "session", c.sessionName(), "reason", reason)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.l.Sessionless.Add(1)
 		log.Info("connection closed: no session was opened in time", "client", c.addr.String())
-		return
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 	default:
 		log.Warn("connection closed", "client", c.addr.String(), "session", c.sessionName(), "reason", err)
-		return
 	}
-	reason := "client left"
-	if r := c.reason.Load(); r != nil {
-		reason = *r
-	}
-	log.Debug("connection closed", "client", c.addr.String(), "session", c.sessionName(), "reason", reason)
 }
 
 func (c *conn) sessionName() string {
@@ -126,7 +130,12 @@ func (c *conn) end() {
 	c.Discard()
 	c.release()
 	c.send.stop()
-	c.nc.Close()
+	if c.leaving() {
+		c.sock.Close()
+	} else {
+		c.nc.Close()
+	}
+	c.largeDone()
 	if c.Session != nil {
 		c.l.Engine.Detach(&c.Client)
 	}
@@ -134,66 +143,45 @@ func (c *conn) end() {
 	c.l.Dropped.Add(1)
 }
 
-// Close ends the connection from elsewhere.
-func (c *conn) Close(reason string) {
-	c.reason.CompareAndSwap(nil, &reason)
-	c.over.Do(func() { close(c.gone) })
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// Close ends the connection from anywhere, its own goroutine included. It does
+// not wait.
+func (c *conn) Close(reason string) { c.shut(reason) }
+
+// shut tells whether it was the first to end the connection.
+//
+// It leaves closing the socket to the connection's goroutine: closing waits for
+// those who read and write, of whom the caller may be one. A deadline that is
+// over wakes them.
+func (c *conn) shut(reason string) (first bool) {
+	c.over.Do(func() {
+		c.reason.Store(&reason)
+		close(c.gone)
+		first = true
+	})
 	c.Discard()
-	c.nc.Close()
+	c.sock.SetDeadline(past)
+	return first
 }
 
-// secure starts encryption where the socket or the client asks for it.
-func (c *conn) secure(mode Mode, tlsConfig *tls.Config) error {
-	if mode == Unified {
-		encrypted, nc, err := peekTLS(c.nc)
-		if err != nil {
-			return err
-		}
-		c.nc = nc
-		if !encrypted {
-			mode = Plain
-		}
+// leaving tells whether the connection is to end.
+func (c *conn) leaving() bool {
+	select {
+	case <-c.gone:
+		return true
+	default:
+		return false
 	}
-	if mode == Plain {
-		if sc, ok := c.nc.(syscall.Conn); ok {
-			c.raw, _ = sc.SyscallConn()
-		}
-		return nil
-	}
-	tc := tls.Server(c.nc, tlsConfig)
-	if err := tc.Handshake(); err != nil {
-		return err
-	}
-	c.encrypted.Store(true)
-	c.peer.Certificates = tc.ConnectionState().PeerCertificates
-	c.nc = tc
-	return nil
 }
 
-// peekTLS tells whether the first byte that a client sends starts a TLS
-// handshake. The connection that it gives reads from that byte on.
-func peekTLS(nc net.Conn) (bool, net.Conn, error) {
-	var first [1]byte
-	if _, err := io.ReadFull(nc, first[:]); err != nil {
-		return false, nil, err
+// until sets a deadline of the socket, unless the connection is to end.
+func (c *conn) until(set func(time.Time) error, t time.Time) {
+	set(t)
+	if c.leaving() {
+		c.sock.SetDeadline(past) // shut has set it before, maybe
 	}
-	const handshakeRecord = 0x16
-	return first[0] == handshakeRecord, &peeked{Conn: nc, first: first[:]}, nil
-}
-
-// peeked is a connection of which some bytes were read already.
-type peeked struct {
-	net.Conn
-	first []byte
-}
-
-func (p *peeked) Read(b []byte) (int, error) {
-	if len(p.first) > 0 {
-		n := copy(b, p.first)
-		p.first = p.first[n:]
-		return n, nil
-	}
-	return p.Conn.Read(b)
 }
 
 func (c *conn) judgeCertificate() error {
@@ -217,7 +205,9 @@ func (c *conn) readRaw() error {
 	var err error
 	rawErr := c.raw.Read(func(fd uintptr) bool {
 		for {
-			c.acquire()
+			if err = c.acquire(); err != nil {
+				return true
+			}
 			n, e := syscall.Read(int(fd), c.in[c.to:])
 			switch {
 			case e == syscall.EAGAIN:
@@ -253,7 +243,9 @@ func (c *conn) readRaw() error {
 // readPlain reads by way of net.Conn.
 func (c *conn) readPlain() error {
 	for {
-		c.acquire()
+		if err := c.acquire(); err != nil {
+			return err
+		}
 		n, err := c.nc.Read(c.in[c.to:])
 		c.l.Received.Add(int64(n))
 		c.to += n
@@ -270,7 +262,7 @@ func (c *conn) readPlain() error {
 }
 
 // acquire makes room to read into.
-func (c *conn) acquire() {
+func (c *conn) acquire() error {
 	switch {
 	case c.in == nil:
 		c.pooled = readPool.Get().(*[readSize]byte)
@@ -282,8 +274,12 @@ func (c *conn) acquire() {
 	default:
 		// One frame fills the buffer: it grows as the frame arrives, so that a
 		// length alone takes no memory.
+		if n := int(binary.BigEndian.Uint32(c.in)); !c.l.Gate.LargeRoom(n) {
+			return errLarge(n)
+		}
 		c.grow(min(2*len(c.in), c.l.MaxFrame+4))
 	}
+	return nil
 }
 
 func (c *conn) grow(size int) {
@@ -320,7 +316,9 @@ func (c *conn) handle() error {
 			return err
 		}
 	}
-	c.l.Sessions.Touch(c.Session, c.timeout, c.l.Clock())
+	if c.whole() {
+		c.l.Sessions.Touch(c.Session, c.timeout, c.l.Clock())
+	}
 	now := time.Now()
 	err := c.frames(now)
 	if ferr := c.flushRuns(now); err == nil {
@@ -333,14 +331,19 @@ func (c *conn) handle() error {
 	return err
 }
 
+// outboxHigh is how many bytes may wait for a client until it is read no
+// further.
+const outboxHigh = 1 << 20
+
 // pressure keeps a client from asking for more while it does not take what it
 // asked for.
-func (c *conn) pressure() error {
-	const high = 1 << 20
-	if c.Outbox.Len() > high {
-		return c.send.wait(high)
-	}
-	return nil
+func (c *conn) pressure() error { return c.send.wait(outboxHigh) }
+
+// whole tells whether a whole frame has arrived: parts of one do not keep a
+// session alive.
+func (c *conn) whole() bool {
+	n := c.to - c.from - 4
+	return n >= 0 && n >= int(int32(binary.BigEndian.Uint32(c.in[c.from:])))
 }
 
 // next cuts the next frame out of the input, nil if it is not whole yet.

@@ -16,6 +16,11 @@ func (e *lengthError) Error() string {
 	return fmt.Sprintf("frame of length %d: it must be from 0 to %d (jute.maxbuffer)", e.got, e.most)
 }
 
+// errLarge refuses a request of so many bytes.
+func errLarge(n int) error {
+	return fmt.Errorf("request of %d bytes: too many large requests are in flight", n)
+}
+
 // frames takes all whole frames of the input. Reads and writes are gathered in
 // runs, so that each run takes its locks once.
 func (c *conn) frames(now time.Time) error {
@@ -73,7 +78,7 @@ func (c *conn) write(r request.Request, now time.Time) error {
 	}
 	counted, ok := c.l.Gate.Large(len(r.Body))
 	if !ok {
-		return fmt.Errorf("request of %d bytes: too many large requests are in flight", len(r.Body))
+		return errLarge(len(r.Body))
 	}
 	if counted {
 		c.large += len(r.Body)
@@ -94,11 +99,7 @@ func (c *conn) flushRuns(now time.Time) error {
 		if err := c.settle(); err != nil {
 			return err
 		}
-		if err := c.admit(c.reads, func(run []request.Request) error {
-			c.l.Engine.Read(&c.Client, run, now)
-			c.l.Throttle.Leave(len(run))
-			return nil
-		}); err != nil {
+		if err := c.admit(c.reads, func(run []request.Request) error { return c.answer(run, now) }); err != nil {
 			return err
 		}
 		c.reads = shrink(c.reads)
@@ -111,6 +112,22 @@ func (c *conn) flushRuns(now time.Time) error {
 	}
 	c.writes = shrink(c.writes)
 	return c.throttle()
+}
+
+// answer answers reads, and waits in between for the client to take its replies.
+func (c *conn) answer(run []request.Request, now time.Time) error {
+	for {
+		n := c.l.Engine.Read(&c.Client, run, now)
+		c.l.Throttle.Leave(n)
+		if run = run[n:]; len(run) == 0 {
+			return nil
+		}
+		c.Flush()
+		if err := c.pressure(); err != nil {
+			c.l.Throttle.Leave(len(run))
+			return err
+		}
+	}
 }
 
 // submit hands writes to the engine. With the request throttle on, it waits
@@ -164,11 +181,16 @@ func (c *conn) throttle() error {
 		return nil
 	}
 	err := c.settle()
+	c.largeDone()
+	return err
+}
+
+// largeDone gives back what the large requests in flight were counted for.
+func (c *conn) largeDone() {
 	if c.large > 0 {
 		c.l.Gate.LargeDone(c.large)
 		c.large = 0
 	}
-	return err
 }
 
 // shrink empties a run, and lets go of the memory of an unusually long one.
@@ -192,13 +214,17 @@ func (c *conn) settle() error {
 	return nil
 }
 
+// lastWords is how long a client may take to receive its last replies.
+const lastWords = 10 * time.Second
+
 // finish ends the connection once everything that it is due was sent.
 func (c *conn) finish() error {
 	if err := c.settle(); err != nil {
 		return err
 	}
+	c.until(c.sock.SetWriteDeadline, time.Now().Add(lastWords))
 	c.Flush()
-	c.send.wait(0)
+	c.send.idle()
 	return errEnd
 }
 

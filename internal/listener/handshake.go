@@ -78,7 +78,7 @@ func (c *conn) fourLetter() (handled bool, err error) {
 	c.word.Store(true)
 	c.Stats.Received.Add(1)
 	c.l.Engine.Metrics.Received.Add(1)
-	c.nc.SetWriteDeadline(time.Now().Add(wordTimeout))
+	c.until(c.sock.SetWriteDeadline, time.Now().Add(wordTimeout))
 	if !c.l.FourLetter(word, arg, c.nc) {
 		return false, nil
 	}
@@ -118,9 +118,7 @@ func (c *conn) renewSession(r *proto.ConnectRequest) error {
 			}).Append(b)
 		})
 		c.CloseAfter()
-		c.Flush()
-		c.send.wait(0)
-		return errEnd
+		return c.finish()
 	}
 	c.Session = s
 	c.l.adopt(c)
@@ -132,7 +130,7 @@ func (c *conn) renewSession(r *proto.ConnectRequest) error {
 func (c *conn) welcome(r *proto.ConnectRequest) error {
 	c.open = true
 	c.Opened(c.timeout, c.l.Engine.Zxid())
-	c.nc.SetReadDeadline(time.Time{})
+	c.until(c.sock.SetReadDeadline, time.Time{})
 	c.l.Logger.Debug("session established", "client", c.addr.String(), "session", c.Session.String(), "timeout_ms", c.timeout)
 	password := session.Password(c.Session.ID())
 	c.Raw(func(b []byte) []byte {

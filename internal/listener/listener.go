@@ -28,15 +28,22 @@ import (
 	"github.com/quollhq/quoll/internal/throttle"
 )
 
-// Gate decides which connections, sessions and requests may come in.
-type Gate interface {
+// Connections counts the connections of one socket.
+type Connections interface {
 	// Admit takes a connection from an address in, or says why not.
 	Admit(addr netip.Addr) error
 	// Leave gives back what Admit took.
 	Leave(addr netip.Addr)
+}
+
+// Gate decides which sessions and requests may come in.
+type Gate interface {
 	// Handshake takes a session in: a new one or the renewal of one. False
 	// closes the connection.
 	Handshake(renew bool) bool
+	// LargeRoom tells whether Large would take n bytes in now. It is asked before
+	// memory is taken for them.
+	LargeRoom(n int) bool
 	// Large takes in a request of n bytes. counted tells that it is a large one,
 	// which LargeDone gives back; without ok there is no room for it.
 	Large(n int) (counted, ok bool)
@@ -66,10 +73,14 @@ type Options struct {
 	MaxFrame int
 	// MinTimeout and MaxTimeout bound what sessions may ask for, in milliseconds.
 	MinTimeout, MaxTimeout int32
-	// Handshake is how long a connection may take to open a session.
+	// HandshakeTimeout is how long a connection may take to be encrypted and to
+	// open a session.
 	HandshakeTimeout time.Duration
-	// MaxOutbox is how many bytes may wait for a client that does not read,
-	// until its connection is closed.
+	// HandshakeLimit is how many connections may be in the TLS handshake at a
+	// time; 0 is for any number.
+	HandshakeLimit int
+	// MaxOutbox is how many bytes of watch events may wait for a client that does
+	// not read, until its connection is closed.
 	MaxOutbox int
 	// X509Scheme is the scheme by which certificates are judged, usually x509.
 	X509Scheme string
@@ -85,19 +96,25 @@ type Listener struct {
 	byID   map[int64]*conn // by session
 	socks  []net.Listener
 	closed bool
+	stop   chan struct{} // closed by Close
 	wg     sync.WaitGroup
-	slots  atomic.Uint32
-	serial atomic.Int64
+
+	handshakes atomic.Int64 // TLS handshakes under way
+	slots      atomic.Uint32
+	serial     atomic.Int64
 	// Counters: bytes that came in, connections refused and ended, those that
 	// opened no session in time, sessions asked for and come back to, refused
-	// authentications.
+	// authentications, TLS handshakes refused because there were too many.
+	HandshakesRefused                                              atomic.Int64
 	Received                                                       atomic.Int64
 	Rejected, Dropped, Sessionless, Requests, Renewals, AuthFailed atomic.Int64
 }
 
 // New makes a Listener without sockets.
 func New(o Options) *Listener {
-	return &Listener{Options: o, conns: make(map[*conn]struct{}), byID: make(map[int64]*conn)}
+	return &Listener{
+		Options: o, conns: make(map[*conn]struct{}), byID: make(map[int64]*conn), stop: make(chan struct{}),
+	}
 }
 
 // Mode is how a socket treats encryption.
@@ -110,9 +127,17 @@ const (
 	Unified             // told by the first byte of each connection
 )
 
-// Serve accepts connections on s until Close. tlsConfig is asked for each
-// encrypted connection.
-func (l *Listener) Serve(s net.Listener, mode Mode, tlsConfig *tls.Config) {
+// Socket says what becomes of the connections that come in by one socket.
+type Socket struct {
+	Mode Mode
+	// TLS is for encrypted connections; nil if there are none.
+	TLS *tls.Config
+	// Connections counts them.
+	Connections Connections
+}
+
+// Serve accepts connections on s until Close.
+func (l *Listener) Serve(s net.Listener, how Socket) {
 	l.mu.Lock()
 	l.socks = append(l.socks, s)
 	closed := l.closed
@@ -133,17 +158,20 @@ func (l *Listener) Serve(s net.Listener, mode Mode, tlsConfig *tls.Config) {
 			// Out of descriptors, usually: the next try may have one.
 			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
 			l.Logger.Warn("cannot accept a connection", "address", s.Addr().String(), "error", err, "retry", wait)
-			time.Sleep(wait)
+			select {
+			case <-l.stop:
+			case <-time.After(wait):
+			}
 			continue
 		}
 		wait = 0
-		l.accept(nc, mode, tlsConfig)
+		l.accept(nc, &how)
 	}
 }
 
-func (l *Listener) accept(nc net.Conn, mode Mode, tlsConfig *tls.Config) {
+func (l *Listener) accept(nc net.Conn, how *Socket) {
 	addr := addrOf(nc)
-	if err := l.Gate.Admit(addr.Addr()); err != nil {
+	if err := how.Connections.Admit(addr.Addr()); err != nil {
 		l.Rejected.Add(1)
 		l.Logger.Warn("connection refused", "client", addr.String(), "reason", err)
 		nc.Close()
@@ -153,11 +181,11 @@ func (l *Listener) accept(nc net.Conn, mode Mode, tlsConfig *tls.Config) {
 		tc.SetNoDelay(true)
 		tc.SetKeepAlive(l.KeepAlive)
 	}
-	c := newConn(l, nc, addr)
+	c := newConn(l, nc, addr, how.Connections)
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
-		l.Gate.Leave(addr.Addr())
+		how.Connections.Leave(addr.Addr())
 		nc.Close()
 		return
 	}
@@ -166,7 +194,7 @@ func (l *Listener) accept(nc net.Conn, mode Mode, tlsConfig *tls.Config) {
 	l.mu.Unlock()
 	go func() {
 		defer l.wg.Done()
-		c.run(mode, tlsConfig)
+		c.run(how.Mode, how.TLS)
 	}()
 }
 
@@ -186,7 +214,7 @@ func (l *Listener) remove(c *conn) {
 		delete(l.byID, s.ID())
 	}
 	l.mu.Unlock()
-	l.Gate.Leave(c.addr.Addr())
+	c.room.Leave(c.addr.Addr())
 }
 
 // adopt makes c the connection of its session and ends the one before.
@@ -225,7 +253,10 @@ func (l *Listener) Len() int {
 // goroutines are gone or ctx is done.
 func (l *Listener) Close(ctx context.Context) error {
 	l.mu.Lock()
-	l.closed = true
+	if !l.closed {
+		l.closed = true
+		close(l.stop)
+	}
 	for _, s := range l.socks {
 		s.Close()
 	}

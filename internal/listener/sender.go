@@ -3,6 +3,7 @@ package listener
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/quollhq/quoll/internal/request"
@@ -15,8 +16,8 @@ type sender struct {
 	mu      sync.Mutex
 	writing bool
 	stopped bool
-	cond    sync.Cond // a write ended
-	wg      sync.WaitGroup
+	cond    sync.Cond    // a write ended
+	load    atomic.Int64 // bytes of the write under way that the socket did not take at once
 
 	// The bytes of the write under way, for try.
 	out  []byte
@@ -38,6 +39,7 @@ func (c *conn) Flush() {
 	s.mu.Lock()
 	if s.writing || s.stopped {
 		s.mu.Unlock()
+		c.shedSlow()
 		return
 	}
 	s.writing = true
@@ -105,21 +107,18 @@ func (s *sender) rest() bool {
 // handOver leaves frames and all that follows to a goroutine, which ends when
 // the outbox is empty. The caller is writing.
 func (s *sender) handOver(frames []byte) {
-	s.wg.Add(1)
-	go func() {
-		defer s.wg.Done()
-		s.drain(frames)
-	}()
+	go s.drain(frames)
 }
 
 // drain writes, waiting for the socket, until the outbox is empty.
 func (s *sender) drain(frames []byte) {
 	for {
 		if frames != nil {
+			s.carry(len(frames))
 			if _, err := s.c.nc.Write(frames); err != nil {
 				s.c.Close("cannot write to the client")
-				frames = nil
 			}
+			s.carry(0)
 		}
 		var last bool
 		if frames, last = s.c.Take(); frames != nil {
@@ -128,12 +127,27 @@ func (s *sender) drain(frames []byte) {
 		if last {
 			s.c.Close("session is closed")
 		}
-		s.mu.Lock()
-		s.cond.Broadcast()
-		s.mu.Unlock()
 		if s.rest() {
 			return
 		}
+	}
+}
+
+// carry notes how many bytes are being written.
+func (s *sender) carry(n int) {
+	s.load.Store(int64(n))
+	s.mu.Lock()
+	s.cond.Broadcast()
+	s.mu.Unlock()
+}
+
+// shedSlow ends the connection of a client that does not take its events.
+// Replies are bounded by what is read from it; nothing but this bounds events.
+func (c *conn) shedSlow() {
+	if waiting := c.EventBytes(); waiting > c.l.MaxOutbox && c.shut("client does not read its events") {
+		c.l.Engine.Metrics.SlowClients.Add(1)
+		c.l.Logger.Warn("connection closed: the client does not read its events",
+			"client", c.addr.String(), "waiting_bytes", waiting, "limit", c.l.MaxOutbox)
 	}
 }
 
@@ -142,23 +156,42 @@ var errSlow = errors.New("connection ended while its client was not reading")
 // wait blocks the connection's goroutine until no more than high bytes wait to
 // be sent.
 func (s *sender) wait(high int) error {
+	if s.waiting() <= high {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.writing && !s.stopped && s.c.Outbox.Len() > high {
+	for s.writing && !s.stopped && s.waiting() > high {
 		s.cond.Wait()
 	}
-	if s.stopped {
+	if s.stopped || s.c.leaving() {
 		return errSlow
 	}
 	return nil
 }
 
-// stop waits for the goroutine that writes, whose socket is closed.
+// waiting is how many bytes the client is due.
+func (s *sender) waiting() int { return int(s.load.Load()) + s.c.Outbox.Len() }
+
+// idle blocks the connection's goroutine until nothing is being sent.
+func (s *sender) idle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.writing && !s.stopped {
+		s.cond.Wait()
+	}
+}
+
+// stop keeps others from writing and waits for the goroutine that does.
 func (s *sender) stop() {
 	s.mu.Lock()
 	s.stopped = true
 	s.cond.Broadcast()
+	if s.writing {
+		s.c.sock.SetDeadline(past)
+	}
+	for s.writing {
+		s.cond.Wait()
+	}
 	s.mu.Unlock()
-	s.c.nc.Close()
-	s.wg.Wait()
 }

@@ -100,6 +100,7 @@ type Outbox struct {
 	last        bool // close the connection once buf is sent
 	closed      bool // nothing goes out any more
 	frame       int  // where the frame being appended starts
+	events      int  // bytes of watch events in buf
 }
 
 // Buffers for frames come from a pool, so that a client costs memory only
@@ -198,7 +199,7 @@ func (o *Outbox) Take() (frames []byte, last bool) {
 	if len(o.buf) == 0 {
 		return nil, o.last
 	}
-	frames, o.buf = o.buf, nil
+	frames, o.buf, o.events = o.buf, nil, 0
 	return frames, o.last
 }
 
@@ -214,6 +215,13 @@ func (o *Outbox) Len() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.buf)
+}
+
+// EventBytes is how many of the bytes that wait to be sent are watch events.
+func (o *Outbox) EventBytes() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.events
 }
 
 // CloseAfter ends the connection once all that is in the outbox was sent.

@@ -181,6 +181,7 @@ func (c *committer) tell(id watch.ID) {
 	if !cl.closed {
 		cl.room()
 		cl.buf = append(cl.buf, c.event...)
+		cl.events += len(c.event)
 		cl.Stats.Sent.Add(1)
 	}
 	cl.mu.Unlock()
@@ -317,12 +318,17 @@ func appendPath(b []byte, path string) []byte {
 	return append(b, path...)
 }
 
-// snapshot freezes the state for a snapshot and has the log roll.
+// snapshot has a snapshot written, unless the log is still short beside the
+// last one.
 func (c *committer) snapshot() {
-	c.plan()
 	if c.e.Snapshots == nil {
 		return
 	}
+	const share = 4
+	if (c.size <= 0 || c.bytes < c.size) && c.bytes < c.e.Snapshots.Size()/share {
+		return
+	}
+	c.plan()
 	c.e.Snapshots.Due(c.e.freeze)
 }
 

@@ -37,30 +37,38 @@ func IsRead(op proto.Op) bool {
 // readChunk is how many reads are answered before writers get their turn.
 const readChunk = 64
 
-// Read answers reads of one client, in order, into its outbox. The client has
-// no writes in flight. when is the time at which the requests came in.
+// readBytes is how long replies may get until Read leaves the rest for later.
+const readBytes = 1 << 20
+
+// Read answers reads of one client, in order, into its outbox. It gives how
+// many it has answered, at least one: when the replies get long, the caller has
+// to see that the client takes them before it goes on with the rest. The client
+// has no writes in flight. when is the time at which the requests came in.
 //
 // The replies are put into the outbox under the tree's read lock: so an event
 // of a later change cannot overtake them, nor they one of an earlier change.
-func (e *Engine) Read(c *Client, reqs []Request, when time.Time) {
-	for len(reqs) > 0 {
-		n := min(len(reqs), readChunk)
+func (e *Engine) Read(c *Client, reqs []Request, when time.Time) (answered int) {
+	for answered < len(reqs) {
+		rest := reqs[answered:]
+		n := min(len(rest), readChunk)
 		e.Tree.RLock(c.Slot)
 		c.mu.Lock()
 		r := reader{e: e, c: c, t: e.Tree, zxid: e.Tree.Zxid()}
 		start := len(c.buf)
 		if !c.closed {
 			r.refusal = c.Session.Check(LocalOwner)
-			for i := range reqs[:n] {
-				r.answer(&reqs[i])
-			}
+			n = r.run(rest[:n], start)
 		}
 		bytes := len(c.buf) - start
 		c.mu.Unlock()
 		e.Tree.RUnlock(c.Slot)
-		r.account(reqs[:n], when, bytes)
-		reqs = reqs[n:]
+		r.account(rest[:n], when, bytes)
+		answered += n
+		if bytes >= readBytes {
+			break
+		}
 	}
+	return answered
 }
 
 // reader answers reads. Its methods run under the tree's read lock and the
@@ -73,6 +81,18 @@ type reader struct {
 	// refusal answers all requests of a session that is closing.
 	refusal proto.Code
 	sizes   frameSizes
+}
+
+// run answers requests until the replies, from start on, are long. It gives how
+// many it has answered.
+func (r *reader) run(reqs []Request, start int) int {
+	for i := range reqs {
+		r.answer(&reqs[i])
+		if len(r.c.buf)-start >= readBytes {
+			return i + 1
+		}
+	}
+	return len(reqs)
 }
 
 // account notes a run of answered reads.

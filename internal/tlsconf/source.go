@@ -117,6 +117,9 @@ func (s *Source) serverConfig(m *material) (*tls.Config, error) {
 		return nil, err
 	}
 	c.ClientCAs = m.roots
+	// A session resumed by ticket would keep what an earlier trust store said of
+	// its client. Connections last; there is little to be saved.
+	c.SessionTicketsDisabled = true
 	switch s.opts.ClientAuth {
 	case NeedClient:
 		c.ClientAuth = tls.RequireAndVerifyClientCert
