@@ -46,10 +46,14 @@ type Log interface {
 }
 
 // Snapshotter is told when a snapshot is due. It is called by the commit
-// goroutine and must not block; freeze, which it may call at once or not at
-// all, gives the state.
+// goroutine and must not block.
 type Snapshotter interface {
+	// Due starts a snapshot; freeze, which it may call at once or not at all,
+	// gives the state.
 	Due(freeze func() Frozen)
+	// Size is the length of the last snapshot on disk, in bytes; 0 before
+	// there is one.
+	Size() int64
 }
 
 // Frozen is the state of a server as of one transaction.
@@ -87,7 +91,9 @@ type Options struct {
 	MaxBatch int
 	// SnapCount and SnapSize say after how many transactions and bytes of log a
 	// snapshot is due (each between half of it and all of it); SnapSize 0
-	// switches the second off. Both are handed to Snapshots.
+	// switches the second off. By count alone it is not due before the log is a
+	// quarter as long as the last snapshot: the state of a large tree would be
+	// written over and over for little that a start has to replay.
 	SnapCount int
 	SnapSize  int64
 	Snapshots Snapshotter

@@ -455,3 +455,33 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// dueCounter is a Snapshotter that only counts.
+type dueCounter struct {
+	size int64
+	due  int
+}
+
+func (d *dueCounter) Due(func() Frozen) { d.due++ }
+func (d *dueCounter) Size() int64       { return d.size }
+
+func TestSnapshotsWaitForALogOfSomeLength(t *testing.T) {
+	for name, tc := range map[string]struct {
+		last int64 // bytes of the last snapshot
+		want bool
+	}{"small tree": {0, true}, "large tree": {1 << 30, false}} {
+		t.Run(name, func(t *testing.T) {
+			snaps := &dueCounter{size: tc.last}
+			w := newWorld(t, func(o *Options) { o.SnapCount, o.Snapshots = 10, snaps })
+			c, _ := w.client()
+			for xid := range int32(20) {
+				w.submit(c, Request{Xid: xid, Op: proto.OpSetData, Body: setBody("/", "x", -1)})
+				c.Drain()
+			}
+			w.Close()
+			if got := snaps.due > 0; got != tc.want {
+				t.Errorf("%d snapshots due, wanted some: %v", snaps.due, tc.want)
+			}
+		})
+	}
+}
