@@ -185,6 +185,11 @@ func BenchmarkAppendChildren(b *testing.B) {
 }
 
 func BenchmarkLoad(b *testing.B) {
+	b.Run("alone", func(b *testing.B) { benchmarkLoad(b, false) })
+	b.Run("parallel", func(b *testing.B) { benchmarkLoad(b, true) })
+}
+
+func benchmarkLoad(b *testing.B, parallel bool) {
 	paths := make([]string, benchNodes)
 	for i := range paths {
 		paths[i] = benchPath(i)
@@ -192,6 +197,9 @@ func BenchmarkLoad(b *testing.B) {
 	data := []byte(strings.Repeat("x", 100))
 	for b.Loop() {
 		l := NewLoader()
+		if parallel {
+			l.Parallel()
+		}
 		st := proto.StatPersisted{Czxid: 5, Mzxid: 5, Pzxid: 5, Ctime: 7, Mtime: 7}
 		must(b, l.AddNode("", []byte{}, -1, &st))
 		must(b, l.AddNode("/bench", []byte{}, -1, &st))

@@ -12,6 +12,7 @@ func (t *Tree) addRoot(data []byte, acl uint32, st *proto.StatPersisted) {
 		panic("tree: the root is not the first znode")
 	}
 	t.fill(root, h, "", "", data, acl, st)
+	h.crc = t.prefixOf("", data)
 	t.digest += t.digestOf(h)
 }
 
@@ -22,6 +23,17 @@ func (t *Tree) addChild(parent Node, path string, data []byte, acl uint32, st *p
 }
 
 func (t *Tree) addChildAt(pl place, parent Node, path string, data []byte, acl uint32, st *proto.StatPersisted) Node {
+	n, h := t.link(parent, path, data, acl, st)
+	h.crc = t.prefixOf(path, data)
+	t.index.insert(pl, n)
+	if counted(path) && !t.opt.NoDigest {
+		t.digest += NodeDigest(h.crc, st)
+	}
+	return n
+}
+
+// link makes a znode that is in neither the index nor the digest.
+func (t *Tree) link(parent Node, path string, data []byte, acl uint32, st *proto.StatPersisted) (Node, *header) {
 	id, h := t.headerTable.add()
 	n := Node(id)
 	name := path[lastSlash(path)+1:]
@@ -36,11 +48,7 @@ func (t *Tree) addChildAt(pl place, parent Node, path string, data []byte, acl u
 	d.last = n
 	d.children++
 	d.nameBytes += int64(len(name))
-	t.index.insert(pl, n)
-	if inDigest := counted(path) && !t.opt.NoDigest; inDigest {
-		t.digest += NodeDigest(h.crc, st)
-	}
-	return n
+	return n, h
 }
 
 // fill sets what a new znode has of its own. h is zeroed.
@@ -48,7 +56,6 @@ func (t *Tree) fill(n Node, h *header, path, name string, data []byte, acl uint3
 	h.czxid, h.mzxid, h.version, h.acl = st.Czxid, st.Mzxid, st.Version, acl
 	h.setCtime(st.Ctime)
 	h.setMtime(st.Mtime)
-	h.crc = t.prefixOf(path, data)
 	h.blob = t.newBlob(name, data)
 	t.markFresh(n)
 	if st.Cversion != 0 || st.Pzxid != st.Czxid {

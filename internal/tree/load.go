@@ -15,6 +15,10 @@ var ErrInvalid = errors.New("invalid tree")
 // Loader builds a tree from a snapshot. It is not safe for concurrent use.
 type Loader struct {
 	t       *Tree
+	batch   *loadBatch
+	worker  *loadWorker // nil: digests are computed by the caller's goroutine
+	err     error
+	touched uint64           // keeps the compiler from leaving out reads that only warm up
 	ids     map[int64]uint32 // what the snapshot calls a list -> its number
 	missing map[int64]uint32 // those that it does not have
 	lastACL int64            // what was looked up last in ids
@@ -26,7 +30,7 @@ type Loader struct {
 
 // NewLoader makes a Loader of a tree with these options.
 func NewLoader(options ...Options) *Loader {
-	return &Loader{t: newEmpty(options...), lastACL: OpenACLID, lastNum: OpenACL, ids: map[int64]uint32{OpenACLID: OpenACL}, missing: map[int64]uint32{}}
+	return &Loader{t: newEmpty(options...), batch: new(loadBatch), lastACL: OpenACLID, lastNum: OpenACL, ids: map[int64]uint32{OpenACLID: OpenACL}, missing: map[int64]uint32{}}
 }
 
 // AddACL tells what the snapshot calls an access control list. All lists come
@@ -89,7 +93,8 @@ func (l *Loader) SetDigest(zxid int64, version int32, digest uint64) {
 }
 
 // AddNode adds a znode, after its parent; the root, whose path is "", comes
-// first. data is nil if it is null. The error wraps ErrInvalid.
+// first. data is nil if it is null. The error wraps ErrInvalid and stays; it
+// may be about a znode added before.
 func (l *Loader) AddNode(path string, data []byte, aclID int64, st *proto.StatPersisted) error {
 	t := l.t
 	if path == "" || t.count == 0 {
@@ -97,41 +102,52 @@ func (l *Loader) AddNode(path string, data []byte, aclID int64, st *proto.StatPe
 	}
 	slash := lastSlash(path)
 	if slash < 0 || slash == len(path)-1 {
-		return fmt.Errorf("%w: path %q of a znode", ErrInvalid, path)
+		return l.fail(fmt.Errorf("%w: path %q of a znode", ErrInvalid, path))
 	}
 	parent := l.parent(path[:slash])
 	if parent == 0 {
-		return fmt.Errorf("%w: parent of %q is missing; the snapshot is damaged or its znodes are out of order", ErrInvalid, path)
+		return l.fail(fmt.Errorf("%w: parent of %q is missing; the snapshot is damaged or its znodes are out of order", ErrInvalid, path))
 	}
-	pl := t.index.place(path)
-	if t.find(pl, path) != 0 {
-		return fmt.Errorf("%w: %q stands twice in the snapshot", ErrInvalid, path)
-	}
-	l.last = t.addChildAt(pl, parent, path, data, l.acl(aclID), st)
+	n, h := t.link(parent, path, data, l.acl(aclID), st)
+	l.last = n
 	l.path = append(l.path[:0], path...)
-	return nil
+	if l.batch.add(n, h, path, t.data(h.blob), st) {
+		l.flush()
+	}
+	return l.err
+}
+
+func (l *Loader) fail(err error) error {
+	if l.err == nil {
+		l.err = err
+	}
+	return l.err
 }
 
 func (l *Loader) addRoot(path string, data []byte, aclID int64, st *proto.StatPersisted) error {
 	if path != "" {
-		return fmt.Errorf("%w: the first znode is %q, not the root", ErrInvalid, path)
+		return l.fail(fmt.Errorf("%w: the first znode is %q, not the root", ErrInvalid, path))
 	}
 	if l.t.count != 0 {
-		return fmt.Errorf("%w: the root stands twice in the snapshot", ErrInvalid)
+		return l.fail(fmt.Errorf("%w: the root stands twice in the snapshot", ErrInvalid))
 	}
 	l.t.addRoot(data, l.acl(aclID), st)
 	l.last = root
 	return nil
 }
 
-// parent finds a znode near the last one, else through the index.
+// parent finds a znode that is the last one or above it, as it is where a
+// snapshot goes depth first, else through the index.
 func (l *Loader) parent(path string) Node {
-	if path == string(l.path) {
-		return l.last
+	n, at := l.last, aliasString(l.path)
+	for len(at) > len(path) {
+		at = at[:lastSlash(at)]
+		n = l.t.header(n).parent
 	}
-	if slash := lastSlash(aliasString(l.path)); slash >= 0 && path == string(l.path[:slash]) {
-		return l.t.header(l.last).parent
+	if at == path {
+		return n
 	}
+	l.flush()
 	return l.t.Find(path)
 }
 
@@ -140,6 +156,11 @@ func (l *Loader) parent(path string) Node {
 // is not what SetDigest said. The error wraps ErrInvalid.
 func (l *Loader) Finish(zxid int64) (t *Tree, mismatch bool, err error) {
 	t = l.t
+	l.flush()
+	l.stopWorker()
+	if l.err != nil {
+		return nil, false, l.err
+	}
 	if t.count == 0 {
 		return nil, false, fmt.Errorf("%w: no znodes in the snapshot", ErrInvalid)
 	}
@@ -162,5 +183,8 @@ func (l *Loader) Finish(zxid int64) (t *Tree, mismatch bool, err error) {
 	return t, mismatch, nil
 }
 
-// Abort gives the memory back of a tree that is not finished.
-func (l *Loader) Abort() { l.t.Close() }
+// Abort gives the memory back of a tree that is not finished, or failed to.
+func (l *Loader) Abort() {
+	l.stopWorker()
+	l.t.Close()
+}

@@ -419,6 +419,9 @@ func reload(tb testing.TB, t *Tree, m *model) {
 	t.Unlock()
 	defer v.Close()
 	l := NewLoader(t.opt)
+	if v.Zxid()%2 == 0 {
+		l.Parallel()
+	}
 	for id, acl := range v.ACLs {
 		must(tb, l.AddACL(id, acl))
 	}
