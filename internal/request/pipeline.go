@@ -73,6 +73,7 @@ type pipeline struct {
 	cur      *batch
 	closing  bool
 	failed   bool
+	err      error // why it failed
 	waiting  bool
 	bytes    int // in flight
 	waitRoom int
@@ -357,6 +358,7 @@ func (p *pipeline) write(b *batch) error {
 func (p *pipeline) fail(err error) {
 	p.mu.Lock()
 	p.failed = true
+	p.err = err
 	p.room.Broadcast()
 	p.mu.Unlock()
 	p.e.fails <- err

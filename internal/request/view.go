@@ -111,3 +111,11 @@ func (e *Engine) Digests() []ZxidDigest {
 	all = append(all, l.ring[l.next:]...)
 	return append(all, l.ring[:l.next]...)
 }
+
+// Err is why the pipeline has failed, nil while it has not. In contrast to
+// Failed it may be asked for any number of times.
+func (e *Engine) Err() error {
+	e.pipe.mu.Lock()
+	defer e.pipe.mu.Unlock()
+	return e.pipe.err
+}
