@@ -21,8 +21,12 @@ type observation struct {
 	lines []string
 	// replies are those to the step's requests, for the generator; shorter if the server closed the connection.
 	replies []reply
+	// events are those among lines, in order.
+	events []event
 	// closed tells that the slot has no connection afterwards.
 	closed bool
+	// stuck tells that the server neither answered nor hung up.
+	stuck bool
 }
 
 func (o *observation) add(format string, args ...any) {
@@ -97,6 +101,8 @@ type request struct {
 	ends bool
 	// nullID tells that an ACL of the request has a null id.
 	nullID bool
+	// hints tell the generator what the request is about.
+	hints []hint
 }
 
 func (r request) frame() []byte {
