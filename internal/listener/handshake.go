@@ -102,28 +102,35 @@ func (c *conn) openSession() error {
 	return nil
 }
 
-// renewSession goes on with a session that the client has. If that is not
-// possible, the client is told that it has expired. The connection that the
-// session had so far ends.
+// renewSession goes on with a session that the client has, or tells it that the
+// session has expired. The connection that the session had so far ends.
 func (c *conn) renewSession(r *proto.ConnectRequest) error {
 	c.l.Renewals.Add(1)
 	s := c.l.Sessions.Get(r.SessionID)
 	if s == nil || !session.CheckPassword(r.SessionID, r.Passwd) ||
 		!c.l.Sessions.Touch(s, c.timeout, c.l.Clock()) || s.SetOwner(request.LocalOwner) != proto.OK {
-		c.l.Logger.Info("session is not valid, probably expired",
-			"client", c.addr.String(), "session", fmt.Sprintf("0x%x", uint64(r.SessionID)))
-		c.Raw(func(b []byte) []byte {
-			return (&proto.ConnectResponse{
-				Passwd: make([]byte, proto.PasswordLen), HasReadOnly: r.HasReadOnly,
-			}).Append(b)
-		})
-		c.CloseAfter()
-		return c.finish()
+		return c.expired(r)
 	}
 	c.Session = s
 	c.l.adopt(c)
 	c.l.Engine.Attach(&c.Client)
+	if c.l.Sessions.Get(r.SessionID) != s {
+		return c.expired(r) // it ended before CloseSession could find this connection
+	}
 	return nil
+}
+
+// expired tells the client that its session is over.
+func (c *conn) expired(r *proto.ConnectRequest) error {
+	c.l.Logger.Info("session is not valid, probably expired",
+		"client", c.addr.String(), "session", fmt.Sprintf("0x%x", uint64(r.SessionID)))
+	c.Raw(func(b []byte) []byte {
+		return (&proto.ConnectResponse{
+			Passwd: make([]byte, proto.PasswordLen), HasReadOnly: r.HasReadOnly,
+		}).Append(b)
+	})
+	c.CloseAfter()
+	return c.finish()
 }
 
 // welcome answers the handshake.
