@@ -53,7 +53,7 @@ func TestMarkdown(t *testing.T) {
 	for _, want := range []string{
 		"| gets, u | 171,000 | 1,300,000 | 7.60x | >= 7x | pass | 2,060,000 |",
 		"| gets CPU, u | 9 | 1.20 | 1/7.50 | <= 1/10 | **MISS** |  |",
-		"| memory, B |  |  |  | <= 200 B |  |  |",
+		"| memory, B |  |  |  | <= 200 |  |  |",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("missing %s in\n%s", want, b.String())

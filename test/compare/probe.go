@@ -21,6 +21,23 @@ type session struct {
 
 const probeWait = 30 * time.Second
 
+// answer tells when a session was granted, or why not.
+type answer struct {
+	at  time.Time
+	err error
+}
+
+// probe asks for a session.
+func probe(ctx context.Context, addr string) answer {
+	s, err := openSession(ctx, addr)
+	if err != nil {
+		return answer{err: err}
+	}
+	at := time.Now()
+	s.close()
+	return answer{at: at}
+}
+
 // openSession connects and is granted a session, or fails at once.
 func openSession(ctx context.Context, addr string) (*session, error) {
 	nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
@@ -29,6 +46,8 @@ func openSession(ctx context.Context, addr string) (*session, error) {
 	}
 	s := &session{nc: nc}
 	_ = nc.SetDeadline(time.Now().Add(probeWait))
+	stop := context.AfterFunc(ctx, func() { nc.Close() })
+	defer stop()
 	req := proto.ConnectRequest{TimeOut: 10_000, Passwd: make([]byte, 16), HasReadOnly: true}
 	body, err := s.exchange(req.Append(nil))
 	if err == nil {

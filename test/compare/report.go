@@ -91,7 +91,7 @@ func (f figure) verdict() string {
 func (f figure) targetText() string {
 	switch f.Target.Kind {
 	case "value<=":
-		return "<= " + number(f.Target.Value) + " " + f.Unit
+		return "<= " + number(f.Target.Value)
 	case "ratio>=":
 		return ">= " + number(f.Target.Value) + "x"
 	case "ratio<=":

@@ -165,25 +165,34 @@ func (p *process) logPath() string { return filepath.Join(p.dir, "server.log") }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// waitReady opens sessions until one is granted.
+// waitReady opens sessions until one is granted. A server that is not ready may refuse, hang up or leave a connection
+// without an answer, so one that waits does not keep others from being tried.
 func (p *process) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
+	const parallel, patience = 32, 20 * time.Millisecond
+	var waiting int
+	var last time.Time
+	answers := make(chan answer, parallel)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
-		s, err := openSession(ctx, p.addr)
-		if err == nil {
-			p.ready = time.Since(p.started)
-			s.close()
-			return nil
+		if waiting == 0 || waiting < parallel && time.Since(last) > patience {
+			waiting, last = waiting+1, time.Now()
+			go func() { answers <- probe(ctx, p.addr) }()
 		}
 		select {
+		case a := <-answers:
+			if waiting--; a.err == nil {
+				p.ready = a.at.Sub(p.started)
+				return nil
+			}
+			<-tick.C
 		case <-tick.C:
 		case <-p.exited:
 			return fmt.Errorf("%s ended before it served:\n%s", p.subject.name(), p.tail())
 		case <-ctx.Done():
-			return fmt.Errorf("%s does not serve after %v (%w):\n%s", p.subject.name(), time.Since(p.started), err, p.tail())
+			return fmt.Errorf("%s does not serve after %v:\n%s", p.subject.name(), time.Since(p.started), p.tail())
 		}
 	}
 }
