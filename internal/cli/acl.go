@@ -29,22 +29,30 @@ func parseACL(p *printer, s string) client.ACLs {
 func parsePerms(p *printer, s string) client.Perm {
 	var perms client.Perm
 	for _, r := range s {
-		switch r {
-		case 'r':
-			perms |= client.PermRead
-		case 'w':
-			perms |= client.PermWrite
-		case 'c':
-			perms |= client.PermCreate
-		case 'd':
-			perms |= client.PermDelete
-		case 'a':
-			perms |= client.PermAdmin
-		default:
+		one := permOf(r)
+		if one == 0 {
 			p.note("Unknown perm type: %c", r)
 		}
+		perms |= one
 	}
 	return perms
+}
+
+// permOf is the permission of a letter, or 0.
+func permOf(r rune) client.Perm {
+	switch r {
+	case 'c':
+		return client.PermCreate
+	case 'd':
+		return client.PermDelete
+	case 'r':
+		return client.PermRead
+	case 'w':
+		return client.PermWrite
+	case 'a':
+		return client.PermAdmin
+	}
+	return 0
 }
 
 // aclDoc is an entry of an ACL in JSON.

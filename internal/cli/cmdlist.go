@@ -22,7 +22,7 @@ func listCommands() []*command {
 			run:      runLs,
 		},
 		{
-			name: "tree", usage: "[-d depth] [-l] [path]", most: 1,
+			name: "tree", usage: "[-d depth] [-l] [path]", most: 1, quiet: true,
 			options: []option{
 				{name: "d", value: "depth", help: "levels below the path, all unless told"},
 				{name: "l", help: "long: with sizes, versions and owners"},

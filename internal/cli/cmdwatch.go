@@ -33,7 +33,7 @@ func watchCommands() []*command {
 			run:      runRemoveWatches,
 		},
 		{
-			name: "watch", usage: "[-m mode] [-n events] [-t] path", least: 1, most: 1,
+			name: "watch", usage: "[-m mode] [-n events] [-t] path", least: 1, most: 1, quiet: true,
 			options: []option{
 				mode, {name: "n", value: "events", help: "end after so many"},
 				{name: "t", help: "with the time at which each event came"},

@@ -78,7 +78,15 @@ func (sh *shell) run(ctx context.Context, words []string, in io.Reader) int {
 		sh.execute(ctx, words)
 		return sh.code
 	}
-	sh.say("Connecting to %s", sh.config.servers)
+	if len(words) > 0 {
+		sh.stdin = in
+		if c := sh.find(words[0]); c != nil && c.quiet {
+			sh.watches = false
+		}
+	}
+	if sh.watches {
+		sh.say("Connecting to %s", sh.config.servers)
+	}
 	if err := sh.connect(ctx, sh.config.servers); err != nil {
 		sh.fail(err)
 		sh.code = exitCode(err)
@@ -110,7 +118,6 @@ func (sh *shell) read(ctx context.Context, in io.Reader) {
 	sh.greet(ctx)
 	var err error
 	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !sh.json {
-		sh.interactive = true
 		err = sh.readTerminal(ctx, f)
 	} else {
 		err = sh.readLines(ctx, in)

@@ -19,7 +19,10 @@ type command struct {
 	// raw commands take all words as arguments, hyphens or not.
 	raw bool
 	// offline commands need no connection.
-	offline  bool
+	offline bool
+	// quiet commands are not Apache's: given to the process, they print nothing
+	// of the connection.
+	quiet    bool
 	summary  string
 	details  string
 	examples []string

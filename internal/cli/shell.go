@@ -20,8 +20,8 @@ type shell struct {
 	watches  bool        // print events
 	code     int         // exit code of the last command
 	done     bool        // quit was said
-	// interactive: lines come from a terminal.
-	interactive bool
+	// stdin is there for the command; nil if commands come from it.
+	stdin io.Reader
 }
 
 func newShell(config connectConfig, p *printer) *shell {
