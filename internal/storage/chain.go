@@ -195,6 +195,13 @@ func (c *chain) inspect(end logEnd) (tail, error) {
 	if err != nil {
 		return t, fmt.Errorf("read log %s: %w", end.path, err)
 	}
+	size, err := f.Size()
+	if err != nil {
+		return t, fmt.Errorf("read log %s: %w", end.path, err)
+	}
+	if !end.header && size < fileHeader {
+		return tail{}, nil
+	}
 	if !end.header && t.kind != tailClean {
 		t = tail{kind: tailDamaged, reason: "its header is missing", before: t.before}
 	}

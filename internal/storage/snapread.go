@@ -16,8 +16,11 @@ import (
 // snapshotCtxEvery is how many nodes are read between two looks at the context.
 const snapshotCtxEvery = 4096
 
+// expansion is about how many times longer a snapshot is than its file.
+var expansion = map[Compression]int64{None: 1, Gzip: 8, Snappy: 4}
+
 // DecodeSnapshot reads a snapshot from r into sink, verifies its checksums and
-// fills in what info says of the content. info.Compression must be set. No
+// fills in what info says of the content. info.Compression and info.Size must be set. No
 // field longer than maxField bytes is taken. A fault of the content is a
 // DamageError with info.Path as its file; sink's errors are returned as they are.
 func DecodeSnapshot(ctx context.Context, r io.Reader, info *SnapshotInfo, maxField int, sink SnapshotSink) error {
@@ -29,7 +32,7 @@ func DecodeSnapshot(ctx context.Context, r io.Reader, info *SnapshotInfo, maxFie
 	if err != nil {
 		return snapshotDamage(info.Path, 0, err)
 	}
-	d := snapDecoder{in: newSumReader(expanded), sink: sink, info: info, maxField: maxField}
+	d := snapDecoder{in: newSumReader(expanded, info.Size*expansion[info.Compression]), sink: sink, info: info, maxField: maxField}
 	defer d.in.close()
 	if err := d.decode(ctx); err != nil {
 		return err

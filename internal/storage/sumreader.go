@@ -6,10 +6,11 @@ import (
 )
 
 const (
-	blockSize = 1 << 20
+	minBlock = 64 << 10
+	maxBlock = 1 << 20
 	// blockHead is the room before a block's data: what is left of the block
 	// before is copied there, so that no record is cut by a block's border.
-	blockHead  = 64 << 10
+	blockHead  = 16 << 10
 	blockCount = 4
 	// sealLag is how far the checksum stays behind what was read: the seals
 	// are all within the last sealLag bytes of a snapshot.
@@ -25,13 +26,14 @@ type sumReader struct {
 	window []byte
 	off    int64 // of the window's start, in the stream
 	cur    *block
-	spare  bool // the window lies in memory of its own, not in cur
+	owned  bool // the window lies in memory of its own, not in cur
 	err    error
 
-	full chan *block
-	free chan *block
-	stop chan struct{}
-	done chan struct{}
+	blockSize int
+	full      chan *block
+	free      chan *block
+	stop      chan struct{}
+	done      chan struct{}
 }
 
 type block struct {
@@ -43,10 +45,12 @@ type block struct {
 	err  error // what ended the stream early
 }
 
-// newSumReader starts to read r. close must be called before r is closed.
-func newSumReader(r io.Reader) *sumReader {
+// newSumReader starts to read r, of which about size bytes are expected. close
+// must be called before r is closed.
+func newSumReader(r io.Reader, size int64) *sumReader {
 	s := &sumReader{
-		full: make(chan *block, blockCount), free: make(chan *block, blockCount),
+		blockSize: int(max(minBlock, min(maxBlock, size))),
+		full:      make(chan *block, blockCount), free: make(chan *block, blockCount),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	for range blockCount {
@@ -73,7 +77,7 @@ func (s *sumReader) run(r io.Reader) {
 		case <-s.stop:
 			return
 		}
-		b.read(r)
+		b.read(r, s.blockSize)
 		sum, tail = b.addTo(sum, tail)
 		if b.last {
 			b.sum, b.tail = sum, tail
@@ -85,9 +89,9 @@ func (s *sumReader) run(r io.Reader) {
 	}
 }
 
-func (b *block) read(r io.Reader) {
+func (b *block) read(r io.Reader, size int) {
 	if b.buf == nil {
-		b.buf = make([]byte, blockHead+blockSize)
+		b.buf = make([]byte, blockHead+size)
 	}
 	n, err := io.ReadFull(r, b.buf[blockHead:])
 	b.n = n
@@ -144,16 +148,16 @@ func (s *sumReader) more() error {
 	b := <-s.full
 	data := b.buf[blockHead : blockHead+b.n]
 	switch left := s.window; {
-	case s.spare && len(left) > blockHead:
+	case s.owned && len(left) > blockHead:
 		s.window = append(left, data...)
 	case len(left) > blockHead:
 		s.window = append(append(make([]byte, 0, 2*(len(left)+len(data))), left...), data...)
-		s.spare = true
+		s.owned = true
 	default:
 		from := blockHead - len(left)
 		copy(b.buf[from:], left)
 		s.window = b.buf[from : blockHead+b.n]
-		s.spare = false
+		s.owned = false
 	}
 	if s.cur != nil {
 		s.free <- s.cur
