@@ -27,8 +27,16 @@ const patience = 20 * time.Second
 
 // memLog is a log without a disk.
 type memLog struct {
-	gate chan struct{} // if not nil, each sync takes one
+	gate chan struct{} // if not nil, each sync takes one until release
+	open sync.Once
 	last atomic.Int64
+}
+
+// release lets all syncs pass.
+func (l *memLog) release() {
+	if l.gate != nil {
+		l.open.Do(func() { close(l.gate) })
+	}
 }
 
 func (l *memLog) Append(_ []byte, first, last int64, _ int) error {
@@ -152,9 +160,7 @@ func (c testClock) After(int64) <-chan time.Time { return time.After(time.Millis
 func (w *world) finish(before int) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if w.disk.gate != nil {
-		close(w.disk.gate)
-	}
+	w.disk.release()
 	if err := w.Close(ctx); err != nil {
 		w.t.Error(err)
 	}
