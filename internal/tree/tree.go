@@ -41,9 +41,14 @@ type paddedLock struct {
 
 // Tree is the state machine. See the package's comment for its locks.
 type Tree struct {
+	locks [lockSlots]paddedLock
+	contents
+}
+
+// contents are what Swap exchanges: all but the locks.
+type contents struct {
 	version // the current one
 
-	locks       [lockSlots]paddedLock
 	slab        *slab.Slab
 	index       *index
 	mvcc        mvcc
@@ -76,7 +81,7 @@ func New(options ...Options) *Tree {
 }
 
 func newEmpty(options ...Options) *Tree {
-	t := &Tree{slab: slab.New(), acls: newACLs(), owners: newOwners(), quotas: make(map[string]struct{})}
+	t := &Tree{contents: contents{slab: slab.New(), acls: newACLs(), owners: newOwners(), quotas: make(map[string]struct{})}}
 	if len(options) > 0 {
 		t.opt = options[0]
 	}
