@@ -112,17 +112,10 @@ func setQuota(ctx context.Context, sh *shell, path string, wanted quotaTrack) er
 	if err := checkNested(ctx, c, path); err != nil {
 		return err
 	}
-	at := quotaRoot
-	for name := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
-		if name == "" {
-			break
-		}
-		at += "/" + name
-		if _, err := c.Create(ctx, at, nil); err != nil && !errors.Is(err, client.ErrNodeExists) {
-			return err
-		}
+	if err := makeQuotaPath(ctx, c, path); err != nil {
+		return err
 	}
-	limits, stats := at+"/"+limitsName, at+"/"+statsName
+	limits, stats := quotaPath(path)+"/"+limitsName, quotaPath(path)+"/"+statsName
 	old, _, err := c.Get(ctx, limits)
 	if errors.Is(err, client.ErrNoNode) {
 		return newQuota(ctx, sh, limits, stats, wanted)
@@ -143,6 +136,26 @@ func setQuota(ctx context.Context, sh *shell, path string, wanted quotaTrack) er
 		return err
 	}
 	return sh.emitPath(path)
+}
+
+// makeQuotaPath makes the nodes above a path's quota nodes. It looks before it
+// creates: a create that is refused is a change, too.
+func makeQuotaPath(ctx context.Context, c *client.Client, path string) error {
+	at := quotaRoot
+	for name := range strings.SplitSeq(path[1:], "/") {
+		at += "/" + name
+		_, found, err := c.Exists(ctx, at)
+		if err != nil {
+			return err
+		}
+		if found {
+			continue
+		}
+		if _, err := c.Create(ctx, at, nil); err != nil && !errors.Is(err, client.ErrNodeExists) {
+			return err
+		}
+	}
+	return nil
 }
 
 func newQuota(ctx context.Context, sh *shell, limits, stats string, wanted quotaTrack) error {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -38,15 +40,26 @@ func (k *keyboard) Write(b []byte) (int, error) { return k.out.Write(b) }
 type console struct {
 	sh      *shell
 	file    *os.File
+	fd      int
 	out     io.Writer // what the shell printed to before
 	editor  *term.Terminal
 	history term.History
 	width   int
+	shown   sync.WaitGroup // writes what may come next above the line
 }
 
-// readTerminal does commands that somebody types.
-func (sh *shell) readTerminal(ctx context.Context, file *os.File) error {
+// readTerminal does commands that somebody types. What interrupts one command
+// does not end the others; SIGTERM and SIGHUP do.
+func (sh *shell) readTerminal(ctx context.Context, stdin *os.File) error {
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	file, done := openTerminal(stdin)
+	defer done()
+	defer context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Now()) })()
 	c := &console{sh: sh, file: file, out: sh.out, history: openHistory(historyFile())}
+	if err := c.findDescriptor(); err != nil {
+		return err
+	}
 	c.newEditor()
 	for !sh.done && ctx.Err() == nil {
 		line, err := c.readLine(ctx)
@@ -65,6 +78,25 @@ func (sh *shell) readTerminal(ctx context.Context, file *os.File) error {
 	return nil
 }
 
+// openTerminal opens the terminal anew if it can: reading from such a file can
+// be ended from outside, reading from standard input cannot.
+func openTerminal(stdin *os.File) (file *os.File, done func()) {
+	f, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return stdin, func() {}
+	}
+	return f, func() { _ = f.Close() }
+}
+
+// findDescriptor avoids File.Fd, which would let reads block for good.
+func (c *console) findDescriptor() error {
+	raw, err := c.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Control(func(fd uintptr) { c.fd = int(fd) })
+}
+
 func (c *console) newEditor() {
 	c.editor = term.NewTerminal(&keyboard{c.file, c.out}, "")
 	c.editor.History = c.history
@@ -74,11 +106,11 @@ func (c *console) newEditor() {
 
 // readLine edits one line. Events that come meanwhile appear above it.
 func (c *console) readLine(ctx context.Context) (string, error) {
-	state, err := term.MakeRaw(int(c.file.Fd()))
+	state, err := term.MakeRaw(c.fd)
 	if err != nil {
 		return "", err
 	}
-	if width, height, err := term.GetSize(int(c.file.Fd())); err == nil && width > 0 {
+	if width, height, err := term.GetSize(c.fd); err == nil && width > 0 {
 		c.width = width
 		_ = c.editor.SetSize(width, height) // its only failure is that of redrawing
 	}
@@ -86,8 +118,9 @@ func (c *console) readLine(ctx context.Context) (string, error) {
 	c.editor.SetPrompt(c.sh.prompt())
 	c.direct(c.editor)
 	line, err := c.editor.ReadLine()
+	c.shown.Wait()
 	c.direct(c.out)
-	restored := term.Restore(int(c.file.Fd()), state)
+	restored := term.Restore(c.fd, state)
 	if errors.Is(err, errInterrupt) {
 		_, _ = io.WriteString(c.out, "^C\n")
 	}
@@ -103,9 +136,12 @@ func (c *console) direct(w io.Writer) {
 
 // do does one command, which ctrl-C ends.
 func (c *console) do(ctx context.Context, line string) {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	command, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	c.sh.line(ctx, line)
+	c.sh.line(command, line)
+	if command.Err() != nil && ctx.Err() == nil {
+		c.sh.say("") // after the ^C that the terminal has shown
+	}
 }
 
 // complete answers the tab key: it completes as far as there is no choice, and
@@ -122,23 +158,21 @@ func (c *console) complete(line string, pos int, key rune) (string, int, bool) {
 		common += " "
 	}
 	if len(common) <= len(word) {
-		c.show(candidates, line, pos)
+		c.show(candidates)
 		return line, pos, true
 	}
 	return line[:pos-len(word)] + common + line[pos:], pos - len(word) + len(common), true
 }
 
-// show lists candidates below the line and lets the line begin anew. The
-// editor holds its lock, so this writes past it.
-func (c *console) show(candidates []string, line string, pos int) {
+// show lists candidates above the line. The editor, which calls this, holds its
+// lock until it waits for the next key.
+func (c *console) show(candidates []string) {
 	if len(candidates) == 0 {
 		return
 	}
-	back := ""
-	if n := len([]rune(line[pos:])); n > 0 {
-		back = strings.Repeat("\b", n)
-	}
-	_, _ = io.WriteString(c.out, "\r\n"+strings.ReplaceAll(columns(candidates, c.width), "\n", "\r\n")+c.sh.prompt()+line+back)
+	text := columns(candidates, c.width)
+	editor := c.editor
+	c.shown.Go(func() { _, _ = io.WriteString(editor, text) })
 }
 
 // columns lays words out in columns that fill a width.
