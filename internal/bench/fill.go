@@ -85,18 +85,23 @@ func (e *experiment) removeAll(ctx context.Context) error {
 	if _, err := e.pipeline(ctx, l, "clean up", e.created); err != nil {
 		return err
 	}
+	return e.withSession(ctx, e.removeParents)
+}
+
+func (e *experiment) removeParents(w *wire) error {
 	if e.Parents > 1 {
 		for p := range int64(e.Parents) {
-			if err := e.remove(e.shape.keys.parent(p)); err != nil {
+			if err := remove(w, e.shape.keys.parent(p)); err != nil {
 				return err
 			}
 		}
 	}
-	return e.remove(e.root)
+	return remove(w, e.root)
 }
 
-func (e *experiment) remove(path string) error {
-	_, err := e.control.call(proto.OpDelete, appendVersion(jute.AppendString(nil, path)))
+// remove deletes a znode, if it is there.
+func remove(w *wire, path string) error {
+	_, err := w.call(proto.OpDelete, appendVersion(jute.AppendString(nil, path)))
 	if err != nil && !errors.Is(err, proto.NoNode) {
 		return fmt.Errorf("delete %s: %w", path, err)
 	}

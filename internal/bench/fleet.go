@@ -69,11 +69,12 @@ func (f *fleet) close() {
 func (f *fleet) closeSessions() {
 	var wg sync.WaitGroup
 	parts := min(len(f.sessions), openers)
+	deadline := time.Now().Add(goodbyeWait)
 	for p := range parts {
 		wg.Go(func() {
-			for i := p; i < len(f.sessions); i += parts {
+			for i := p; i < len(f.sessions) && time.Now().Before(deadline); i += parts {
 				if s := f.sessions[i]; s != nil && s.broken == nil {
-					s.sayGoodbye()
+					s.sayGoodbye(deadline)
 				}
 			}
 		})
@@ -82,15 +83,15 @@ func (f *fleet) closeSessions() {
 	f.close()
 }
 
-// goodbyeWait bounds how long the reply to a close is awaited.
-const goodbyeWait = 2 * time.Second
+// goodbyeWait bounds how long a fleet takes leave of its servers.
+const goodbyeWait = 10 * time.Second
 
 var closeFrame = jute.AppendInt(jute.AppendInt(jute.AppendInt(nil, 8), 0), int32(proto.OpCloseSession))
 
 // sayGoodbye closes the session and reads until the server hangs up: closing
 // a socket that holds unread bytes could drop the request.
-func (s *session) sayGoodbye() {
-	rw, done, err := s.blocking(goodbyeWait)
+func (s *session) sayGoodbye(deadline time.Time) {
+	rw, done, err := s.blocking(deadline)
 	if err != nil {
 		return
 	}
@@ -100,18 +101,18 @@ func (s *session) sayGoodbye() {
 	}
 }
 
-// blocking is the session's socket for reads and writes that wait, at most
-// for d in all.
-func (s *session) blocking(d time.Duration) (io.ReadWriter, func(), error) {
+// blocking is the session's socket for reads and writes that wait, until the
+// deadline.
+func (s *session) blocking(deadline time.Time) (io.ReadWriter, func(), error) {
 	if s.conn != nil {
-		err := s.conn.SetDeadline(time.Now().Add(d))
+		err := s.conn.SetDeadline(deadline)
 		return s.conn, func() {}, err
 	}
 	nc, err := attach(s.fd)
 	if err != nil {
 		return nil, nil, err
 	}
-	err = nc.SetDeadline(time.Now().Add(d))
+	err = nc.SetDeadline(deadline)
 	return nc, func() { nc.Close() }, err
 }
 

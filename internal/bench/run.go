@@ -50,7 +50,6 @@ type experiment struct {
 	*Runner
 	workload string
 	dialer   *dialer
-	control  *wire // makes and removes znodes
 	root     string
 	shape    shape
 	filled   int64 // znodes that exist, numbered from 0
@@ -59,7 +58,7 @@ type experiment struct {
 	lanes    int
 }
 
-// begin opens the control session and makes the place for the run's znodes.
+// begin makes the place for the run's znodes.
 func (e *experiment) begin(ctx context.Context) error {
 	multi, _ := parseMultiOp(e.MultiOp)
 	watch, _ := parseWatch(e.Watch)
@@ -75,15 +74,18 @@ func (e *experiment) begin(ctx context.Context) error {
 		e.lanes = defaultLanes()
 	}
 	e.pid = e.serverPID()
-	var err error
-	if e.control, err = e.dialer.open(ctx); err != nil {
+	return e.withSession(ctx, e.makeParents)
+}
+
+// withSession opens a session for a few requests and closes it. None is held
+// during a run: it would count as load, and expire if nobody pings.
+func (e *experiment) withSession(ctx context.Context, do func(*wire) error) error {
+	w, err := e.dialer.open(ctx)
+	if err != nil {
 		return err
 	}
-	if err := e.makeParents(); err != nil {
-		e.control.close()
-		return err
-	}
-	return nil
+	defer w.close()
+	return do(w)
 }
 
 // defaultLanes leaves at least half of the machine to a server beside.
@@ -91,19 +93,20 @@ func defaultLanes() int { return max(1, min(runtime.GOMAXPROCS(0)/2, 8)) }
 
 // makeParents creates the root and the parents of the run's znodes; they may
 // be there already.
-func (e *experiment) makeParents() error {
-	if err := e.create(e.root); err != nil || e.Parents <= 1 {
+func (e *experiment) makeParents(w *wire) error {
+	if err := create(w, e.root); err != nil || e.Parents <= 1 {
 		return err
 	}
 	for p := range int64(e.Parents) {
-		if err := e.create(e.shape.keys.parent(p)); err != nil {
+		if err := create(w, e.shape.keys.parent(p)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *experiment) create(path string) error {
+// create makes a znode and those above it, if they are not there.
+func create(w *wire, path string) error {
 	for i := 1; i <= len(path); i++ {
 		if i < len(path) && path[i] != '/' {
 			continue
@@ -111,7 +114,7 @@ func (e *experiment) create(path string) error {
 		b := jute.AppendString(nil, path[:i])
 		b = jute.AppendBuffer(b, nil)
 		b = proto.AppendACLs(b, proto.OpenACL())
-		_, err := e.control.call(proto.OpCreate, jute.AppendInt(b, proto.FlagPersistent))
+		_, err := w.call(proto.OpCreate, jute.AppendInt(b, proto.FlagPersistent))
 		if err != nil && !errors.Is(err, proto.NodeExists) {
 			return fmt.Errorf("create %s: %w", path[:i], err)
 		}
@@ -287,10 +290,8 @@ func (e *experiment) newResult(l *load) *Result {
 	return res
 }
 
-// end removes what the run made, unless it is to be kept, and closes the
-// control session.
+// end removes what the run made, unless it is to be kept.
 func (e *experiment) end(ctx context.Context) error {
-	defer e.control.close()
 	if e.Keep || e.Existing {
 		return nil
 	}

@@ -116,29 +116,28 @@ func (w *watching) change(ctx context.Context, told *load, from, to int64) error
 	if to-from > 1 && mode != watchChildren {
 		return w.changeMany(ctx, from, to)
 	}
-	for i := from; i < to && ctx.Err() == nil; i++ {
-		path := w.shape.keys.path(i)
-		if to-from == 1 {
-			told.trigger.Store(told.now())
+	return w.withSession(ctx, func(s *wire) error {
+		told.trigger.Store(told.now())
+		for i := from; i < to && ctx.Err() == nil; i++ {
+			if err := w.changeOne(s, w.shape.keys.path(i), mode == watchChildren); err != nil {
+				return err
+			}
 		}
-		if err := w.changeOne(path, mode == watchChildren); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+		return ctx.Err()
+	})
 }
 
-func (w *watching) changeOne(path string, child bool) error {
+// changeOne sets a znode's data, or gives it a child for a moment.
+func (w *watching) changeOne(s *wire, path string, child bool) error {
 	if !child {
-		_, err := w.control.call(proto.OpSetData, w.shape.appendSet(jute.AppendString(nil, path)))
+		_, err := s.call(proto.OpSetData, w.shape.appendSet(jute.AppendString(nil, path)))
 		return err
 	}
 	path += "/child"
-	if _, err := w.control.call(proto.OpCreate, w.shape.appendCreate(jute.AppendString(nil, path))); err != nil {
+	if _, err := s.call(proto.OpCreate, w.shape.appendCreate(jute.AppendString(nil, path))); err != nil {
 		return err
 	}
-	_, err := w.control.call(proto.OpDelete, appendVersion(jute.AppendString(nil, path)))
-	return err
+	return remove(s, path)
 }
 
 // changeMany sets the data of many znodes, pipelined.
