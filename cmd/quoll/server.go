@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"runtime/pprof"
 	"strings"
 
@@ -112,14 +111,9 @@ func settingFlags(flags *pflag.FlagSet, into map[string]string) {
 	})
 }
 
-// tune sets the runtime up for a server whose state is not on Go's heap: what
-// is on the heap is small and short-lived, so collections can be rare, and one
-// more thread than processors may run Go code because the log's is mostly
-// waiting for the disk.
+// tune lets one more thread than processors run Go code, because the log's is
+// mostly waiting for the disk.
 func tune() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
