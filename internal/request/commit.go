@@ -54,6 +54,7 @@ func (c *committer) plan() {
 // runCommit applies batches in the order in which they became durable.
 func (p *pipeline) runCommit() {
 	defer p.e.done.Done()
+	defer close(p.over)
 	defer close(p.flushes)
 	for b := range p.commits {
 		p.commit.batch(b)
@@ -81,7 +82,12 @@ func (c *committer) batch(b *batch) {
 	c.e.Metrics.responses.add(&c.sizes)
 	c.logged += b.records
 	c.bytes += int64(len(b.buf))
+	after := b.after
 	c.p.recycle(b, bytes)
+	if after != nil {
+		after()
+		return
+	}
 	if c.logged >= c.limit || c.size > 0 && c.bytes >= c.size {
 		c.snapshot()
 	}

@@ -52,14 +52,15 @@ type batch struct {
 	items       []item
 	first, last int64 // zxids of the records
 	records     int
-	roll        bool // start a new log file first
+	roll        bool   // start a new log file first
+	after       func() // called by the commit goroutine at the end; nil for none
 }
 
 func (b *batch) reset() {
 	clear(b.items)
 	b.items = b.items[:0]
 	b.buf = b.buf[:0]
-	b.first, b.last, b.records, b.roll = 0, 0, 0, false
+	b.first, b.last, b.records, b.roll, b.after = 0, 0, 0, false, nil
 }
 
 // pipeline is the way of a write, see the package's comment.
@@ -74,6 +75,7 @@ type pipeline struct {
 	closing  bool
 	failed   bool
 	err      error // why it failed
+	paused   bool  // nothing is let in: the state is being replaced
 	waiting  bool
 	bytes    int // in flight
 	waitRoom int
@@ -81,6 +83,7 @@ type pipeline struct {
 	pool     []*batch
 
 	inFlight atomic.Int64
+	over     chan struct{} // closed when the commit goroutine has ended
 	commits  chan *batch
 	flushes  chan []*Client
 	dirty    []*Client
@@ -95,6 +98,7 @@ func (p *pipeline) init(e *Engine) {
 	p.e = e
 	p.work.L, p.room.L = &p.mu, &p.mu
 	p.cur = new(batch)
+	p.over = make(chan struct{})
 	p.commits = make(chan *batch, 4)
 	p.flushes = make(chan []*Client, 4)
 	p.prep = preparer{e: e, overlay: newOverlay(), zxid: e.Tree.Zxid(), digest: e.Tree.Digest()}
@@ -129,7 +133,7 @@ func (e *Engine) Submit(c *Client, reqs []Request) error {
 
 // admit waits until there is room in flight. The lock is held.
 func (p *pipeline) admit() error {
-	for p.bytes > p.e.MaxInFlight && !p.closing && !p.failed {
+	for (p.paused || p.bytes > p.e.MaxInFlight) && !p.closing && !p.failed {
 		p.waitRoom++
 		p.room.Wait()
 		p.waitRoom--
@@ -318,7 +322,7 @@ func (p *pipeline) runLog() {
 func (p *pipeline) next() *batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.cur.items) == 0 {
+	for len(p.cur.items) == 0 && p.cur.after == nil {
 		if p.closing {
 			return nil
 		}
