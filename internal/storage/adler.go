@@ -34,20 +34,26 @@ func adler32(sum uint32, b []byte) uint32 {
 }
 
 func adlerSum(s1, s2 uint64, b []byte) (uint64, uint64) {
-	for len(b) >= 8 {
-		words := min(len(b)/8, adlerWords)
+	for len(b) >= 16 {
+		n := min(len(b), adlerBlock) &^ 15
+		block := b[:n]
+		b = b[n:]
 		// Per lane: v sums the bytes at one place of every word, w sums v as
 		// it was before each word, that is every byte times the words after it.
 		var v0, v1, w0, w1 uint64
-		for range words {
-			x := binary.LittleEndian.Uint64(b)
-			b = b[8:]
+		for len(block) >= 16 {
+			x, y := binary.LittleEndian.Uint64(block), binary.LittleEndian.Uint64(block[8:])
+			block = block[16:]
 			w0 += v0
 			w1 += v1
 			v0 += x & adlerEven
 			v1 += x >> 8 & adlerEven
+			w0 += v0
+			w1 += v1
+			v0 += y & adlerEven
+			v1 += y >> 8 & adlerEven
 		}
-		s2 += uint64(words)*8*s1 + 8*(lanes(w0)+lanes(w1)) + weighted(v0, v1)
+		s2 += uint64(n)*s1 + 8*(lanes(w0)+lanes(w1)) + weighted(v0, v1)
 		s1 += lanes(v0) + lanes(v1)
 	}
 	for _, c := range b {

@@ -47,6 +47,8 @@ type chain struct {
 	records  int   // read from the open file
 	seen     int64 // zxid of the last record of any file
 	last     int64 // zxid of the last record returned, or after which to begin
+	before   int64 // the last before that
+	begin    int64 // offset of the last record returned
 	returned bool  // any record
 	tooLate  bool  // the files begin behind where the chain begins
 	ends     []logEnd
@@ -158,7 +160,7 @@ func (c *chain) check(zxid, at int64) (skip bool, err error) {
 	if err := c.settle(zxid); err != nil {
 		return false, err
 	}
-	c.seen, c.last, c.returned = zxid, zxid, true
+	c.seen, c.before, c.last, c.begin, c.returned = zxid, c.last, zxid, at, true
 	return false, nil
 }
 
