@@ -3,6 +3,8 @@ package tree
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -162,6 +164,32 @@ func BenchmarkCreateMillion(b *testing.B) {
 		t.Close()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchNodes, "ns/create")
+}
+
+// BenchmarkFootprint tells what a process takes for a million znodes of 100
+// bytes, all told, and how much of that is beside the tree.
+func BenchmarkFootprint(b *testing.B) {
+	before := residentBytes(b)
+	t := benchTree(b, benchNodes)
+	debug.FreeOSMemory()
+	for b.Loop() {
+		after := residentBytes(b)
+		b.ReportMetric(float64(after)/benchNodes, "rss-B/znode")
+		b.ReportMetric(float64(after-before)/benchNodes, "grown-B/znode")
+	}
+	b.ReportMetric(float64(t.Usage().Mapped)/benchNodes, "mapped-B/znode")
+}
+
+func residentBytes(b *testing.B) int64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		b.Skip("no /proc here: ", err)
+	}
+	var size, resident int64
+	if _, err := fmt.Sscan(string(text), &size, &resident); err != nil {
+		b.Fatal(err)
+	}
+	return resident * int64(os.Getpagesize())
 }
 
 func BenchmarkNodeDigest(b *testing.B) {

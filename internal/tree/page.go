@@ -33,10 +33,6 @@ type pageInfo struct {
 
 func pageBytes[T any]() int { return int(unsafe.Sizeof(page[T]{})) }
 
-func newTable[T any](pages *[]*page[T], m *mvcc, s *slab.Slab) table[T] {
-	return table[T]{pages: pages, mvcc: m, slab: s}
-}
-
 // add makes a record, zeroed, and returns its number.
 func (t *table[T]) add() (uint32, *T) {
 	for {

@@ -479,3 +479,11 @@ func FuzzApply(f *testing.F) {
 		d.close()
 	})
 }
+
+func decodeACL(tb testing.TB, text []byte) []proto.ACL {
+	tb.Helper()
+	d := jute.NewDecoder(text)
+	acl := proto.DecodeACLs(&d)
+	must(tb, d.Err())
+	return acl
+}

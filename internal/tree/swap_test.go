@@ -15,11 +15,6 @@ func TestSwap(t *testing.T) {
 		}
 	}
 	for range 3 {
-		for _, d := range drivers {
-			for len(d.views) > 0 {
-				d.closeView(0)
-			}
-		}
 		one, two := drivers[0], drivers[1]
 		one.t.Lock()
 		one.t.Swap(two.t)
@@ -37,18 +32,31 @@ func TestSwap(t *testing.T) {
 	}
 }
 
-func TestSwapRefusesViews(t *testing.T) {
-	one, two := New(), New()
-	defer one.Close()
-	defer two.Close()
-	one.Lock()
-	v := one.Freeze()
-	one.Unlock()
-	defer v.Close()
-	defer func() {
-		if recover() == nil {
-			t.Error("swapped a tree that a View was of")
+// A View shows what it did after its tree was exchanged, and closed.
+func TestViewOutlivesSwap(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	d := newDriver(t, Options{}, r.IntN)
+	for range 500 {
+		d.step()
+	}
+	d.t.Lock()
+	d.views = append(d.views, frozen{d.t.Freeze(), d.m.clone()})
+	other := New(Options{poison: true})
+	d.t.Swap(other)
+	d.t.Unlock()
+	must(t, d.t.Check())
+	must(t, other.Check())
+	slab := other.slab
+	other.Close()
+	for _, f := range d.views {
+		compareView(t, f.v, f.m)
+		if slab.Usage().Used == 0 {
+			t.Fatal("memory was given back under a View")
 		}
-	}()
-	two.Swap(one)
+		f.v.Close()
+	}
+	if slab.Usage().Mapped != 0 {
+		t.Fatal("memory was kept without a View")
+	}
+	d.t.Close()
 }

@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"sync"
 	"unicode/utf8"
 	"unsafe"
 
@@ -31,22 +30,14 @@ type Options struct {
 	poison bool // overwrite what is freed; for tests
 }
 
-// lockSlots is how many mutexes readers are spread over.
-const lockSlots = 16
-
-type paddedLock struct {
-	sync.RWMutex
-	_ [128 - unsafe.Sizeof(sync.RWMutex{})%128]byte
-}
-
 // Tree is the state machine. See the package's comment for its locks.
 type Tree struct {
-	locks [lockSlots]paddedLock
-	contents
+	lock lock
+	state
 }
 
-// contents are what Swap exchanges: all but the locks.
-type contents struct {
+// state is what Swap exchanges.
+type state struct {
 	version // the current one
 
 	slab        *slab.Slab
@@ -65,6 +56,7 @@ type contents struct {
 	digest   uint64
 	memo     memo
 	fuzzy    fuzzy
+	closing  bool // memory is given back when the last View is closed
 }
 
 // New makes a tree with the root, /zookeeper, /zookeeper/quota and
@@ -81,7 +73,7 @@ func New(options ...Options) *Tree {
 }
 
 func newEmpty(options ...Options) *Tree {
-	t := &Tree{contents: contents{slab: slab.New(), acls: newACLs(), owners: newOwners(), quotas: make(map[string]struct{})}}
+	t := &Tree{lock: lock{left: make(chan struct{}, 1)}, state: state{slab: slab.New(), acls: newACLs(), owners: newOwners(), quotas: make(map[string]struct{})}}
 	if len(options) > 0 {
 		t.opt = options[0]
 	}
@@ -91,10 +83,16 @@ func newEmpty(options ...Options) *Tree {
 	t.mem = &t.slab.Reader
 	t.index = newIndex(t.slab)
 	t.mvcc.epoch = 1
-	t.headerTable = newTable(&t.headers, &t.mvcc, t.slab)
-	t.dirTable = newTable(&t.dirs, &t.mvcc, t.slab)
-	t.extraTable = newTable(&t.extras, &t.mvcc, t.slab)
+	t.headerTable.slab, t.dirTable.slab, t.extraTable.slab = t.slab, t.slab, t.slab
+	t.wire()
 	return t
+}
+
+// wire points the tables at the tree that they are part of.
+func (t *Tree) wire() {
+	t.headerTable.pages, t.headerTable.mvcc = &t.headers, &t.mvcc
+	t.dirTable.pages, t.dirTable.mvcc = &t.dirs, &t.mvcc
+	t.extraTable.pages, t.extraTable.mvcc = &t.extras, &t.mvcc
 }
 
 // readACL lets everybody read.
@@ -117,34 +115,34 @@ func (t *Tree) AddConfigNode() {
 	t.addChild(proc, ConfigPath, []byte{}, acl, &proto.StatPersisted{Aversion: -1})
 }
 
-// Close gives the tree's memory back. The tree and its Views must not be used
-// after that.
+// Close gives the tree's memory back, once its Views are closed. The tree must
+// not be used after that.
 func (t *Tree) Close() {
 	t.Lock()
 	defer t.Unlock()
+	if t.closing = true; len(t.mvcc.views) == 0 {
+		t.giveBack()
+	}
+}
+
+func (t *Tree) giveBack() {
 	t.slab.Close()
 	t.headers, t.dirs, t.extras = nil, nil, nil
 	t.index = nil
 }
 
-// RLock lets others read, but not apply, until RUnlock with the same slot.
-// Readers with different slots do not slow each other down.
-func (t *Tree) RLock(slot uint32) { t.locks[slot%lockSlots].RLock() }
-
-// RUnlock ends what RLock with the same slot began.
-func (t *Tree) RUnlock(slot uint32) { t.locks[slot%lockSlots].RUnlock() }
-
-// Lock keeps everybody else out until Unlock.
-func (t *Tree) Lock() {
-	for i := range t.locks {
-		t.locks[i].Lock()
-	}
-}
-
-// Unlock ends what Lock began.
-func (t *Tree) Unlock() {
-	for i := range t.locks {
-		t.locks[i].Unlock()
+// Swap exchanges what two trees hold, so that who has t need not be told of
+// another tree. The caller holds Lock of t, and no lock of o. Views show on what
+// they did.
+func (t *Tree) Swap(o *Tree) {
+	o.Lock()
+	defer o.Unlock()
+	t.state, o.state = o.state, t.state
+	for _, x := range []*Tree{t, o} {
+		x.wire()
+		for _, v := range x.mvcc.views {
+			v.t.Store(x)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/slab"
@@ -9,10 +10,10 @@ import (
 
 // View is the tree as it was when it was frozen. It needs no lock and may be
 // kept long, at the price of memory for what changes meanwhile. It must be
-// closed, before the tree is. One goroutine at a time may use it.
+// closed. One goroutine at a time may use it.
 type View struct {
 	version
-	t      *Tree
+	t      atomic.Pointer[Tree] // that holds what the View is of; changes under both Locks
 	lists  []*aclList
 	reader slab.Reader
 	epoch  uint32
@@ -27,9 +28,10 @@ type View struct {
 // Freeze makes a View of the tree. The caller holds Lock. It takes time in
 // proportion to the number of pages, about 10 us for a million znodes.
 func (t *Tree) Freeze() *View {
-	v := &View{version: t.version, t: t, lists: t.acls.lists, reader: t.slab.Reader, epoch: t.mvcc.epoch,
+	v := &View{version: t.version, lists: t.acls.lists, reader: t.slab.Reader, epoch: t.mvcc.epoch,
 		zxid: t.zxid, digest: t.digest, nodeCount: t.count}
 	v.headers, v.dirs, v.extras = slices.Clone(t.headers), slices.Clone(t.dirs), slices.Clone(t.extras)
+	v.t.Store(t)
 	v.mem = &v.reader
 	t.mvcc.views = append(t.mvcc.views, v)
 	t.mvcc.newest = v.epoch
@@ -120,17 +122,27 @@ func (v *View) Close() {
 		return
 	}
 	v.closed = true
-	t := v.t
-	t.Lock()
-	t.mvcc.drop(v)
-	t.Unlock()
-	for {
-		t.Lock()
-		more := t.mvcc.bury(t.slab, v)
-		t.Unlock()
-		if !more {
-			break
+	v.locked(func(t *Tree) bool {
+		t.mvcc.drop(v)
+		if t.closing && len(t.mvcc.views) == 0 {
+			t.giveBack()
 		}
+		return false
+	})
+	for v.locked(func(t *Tree) bool { return !t.closing && t.mvcc.bury(t.slab, v) }) {
 	}
-	v.version, v.lists, v.reader = version{}, nil, slab.Reader{}
+	v.version, v.lists, v.reader, v.dead = version{}, nil, slab.Reader{}, deadList{}
+}
+
+// locked calls do under the Lock of the tree that holds what v is of.
+func (v *View) locked(do func(*Tree) bool) bool {
+	for {
+		t := v.t.Load()
+		t.Lock()
+		if v.t.Load() == t {
+			defer t.Unlock()
+			return do(t)
+		}
+		t.Unlock()
+	}
 }
