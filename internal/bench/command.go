@@ -18,6 +18,7 @@ import (
 func NewCommand() *cobra.Command {
 	o := DefaultOptions()
 	var out output
+	var files tlsFiles
 	cmd := &cobra.Command{
 		Use:   "bench [flags] WORKLOAD...",
 		Short: "Measure how fast a ZooKeeper server is, and what an operation costs it",
@@ -58,6 +59,9 @@ Everything is made below one new znode and removed at the end.`,
 				return err
 			}
 			defer profiled()
+			if o.TLS, err = files.config(); err != nil {
+				return err
+			}
 			r := &Runner{Options: o, Progress: progressOn(cmd.ErrOrStderr())}
 			for _, w := range args {
 				res, err := r.Run(ctx, w)
@@ -72,6 +76,7 @@ Everything is made below one new znode and removed at the end.`,
 		},
 	}
 	o.addFlags(cmd)
+	files.addFlags(cmd)
 	out.addFlags(cmd)
 	cmd.AddCommand(newLeastServerCommand())
 	return cmd
@@ -106,7 +111,7 @@ func (o *Options) addFlags(cmd *cobra.Command) {
 	f.StringVar(&o.Driver, "driver", o.Driver, "how sockets are moved: epoll or conn (default: epoll where it works)")
 	f.IntVar(&o.Lanes, "lanes", o.Lanes, "threads that make the load (default: half the processors)")
 	f.IntVar(&o.ServerPID, "server-pid", o.ServerPID, "process whose CPU and memory are read (default: who listens on the server's port here)")
-	f.Var(&tlsFlag{o}, "tls-ca", "`file` with the certificates to trust; sessions use TLS (system: the system's)")
+	f.BoolVar(&o.Histograms, "histograms", o.Histograms, "with -o json: add whole histograms, in HdrHistogram's own encoding")
 }
 
 // output says where results go and how they look.

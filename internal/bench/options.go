@@ -66,6 +66,8 @@ type Options struct {
 	// ServerPID is the process whose CPU and memory are read; 0 looks for
 	// the one that listens on the first server's port on this machine.
 	ServerPID int
+	// Histograms adds whole histograms to results.
+	Histograms bool
 	// Hold is how long idle sessions are held.
 	Hold time.Duration
 }

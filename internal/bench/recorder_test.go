@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
+
 	"github.com/quollhq/quoll/internal/proto"
 )
 
@@ -27,8 +29,12 @@ func TestRecorderPercentiles(t *testing.T) {
 	}
 	a.merge(b)
 	var res Result
-	res.fill(a, 1)
+	res.fill(a, 1, true)
 	l := res.Latency["get"]
+	h, err := hdrhistogram.Decode([]byte(l.HDR))
+	if err != nil || h.TotalCount() != 1000 || float64(h.ValueAtQuantile(50))/1e3 != l.P50 {
+		t.Errorf("the encoded histogram does not decode to itself: %v", err)
+	}
 	if l.Count != 1000 || res.Ops != 1000 {
 		t.Fatalf("%d latencies of %d operations", l.Count, res.Ops)
 	}

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // Result is what one run measured. Its JSON form is what -o json prints.
@@ -52,6 +54,9 @@ type Latency struct {
 	P999  float64 `json:"p999_us"`
 	P9999 float64 `json:"p9999_us"`
 	Max   float64 `json:"max_us"`
+	// HDR is the whole histogram, in nanoseconds, in HdrHistogram's own
+	// compressed encoding (version 2, base64), if it was asked for.
+	HDR string `json:"hdr,omitempty"`
 }
 
 // Stalls tells of times in which nothing was completed.
@@ -105,7 +110,7 @@ type Phase struct {
 
 // fill sets the fields of r that come from the recorder; seconds is the
 // length of the measured part.
-func (r *Result) fill(rec *recorder, seconds float64) {
+func (r *Result) fill(rec *recorder, seconds float64, histograms bool) {
 	r.Seconds = seconds
 	r.Ops = rec.total()
 	if seconds > 0 {
@@ -122,8 +127,26 @@ func (r *Result) fill(rec *recorder, seconds float64) {
 			P50: q(50), P90: q(90), P99: q(99), P999: q(99.9), P9999: q(99.99), Max: float64(h.Max()) / 1e3,
 		}
 	}
+	if histograms {
+		r.encode(rec)
+	}
 	r.Errors = rec.failures()
 	r.Stalls = rec.stalls(seconds)
+}
+
+// encode adds whole histograms to the latencies.
+func (r *Result) encode(rec *recorder) {
+	for name, l := range r.Latency {
+		for k, h := range rec.hist {
+			if h == nil || kind(k).String() != name {
+				continue
+			}
+			// It cannot fail: the histogram is one of ours and is encoded in memory.
+			b, _ := h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+			l.HDR = string(b)
+		}
+		r.Latency[name] = l
+	}
 }
 
 // failures names and counts what went wrong.

@@ -261,7 +261,7 @@ func (e *experiment) measure(ctx context.Context, f *fleet, l *load) (*Result, e
 			rec.maxWGap = max(rec.maxWGap, end-l.writes.last.Load())
 		}
 	}
-	res.fill(rec, float64(end-l.span.from)/1e9)
+	res.fill(rec, float64(end-l.span.from)/1e9, e.Histograms)
 	m.fill(res)
 	if err == nil && res.Ops == 0 {
 		err = errNothing

@@ -27,7 +27,7 @@ func (e *experiment) runSessions(ctx context.Context) (*Result, error) {
 	rec := newRecorder(l.span, &l.all, &l.writes)
 	err := e.churn(ctx, l, rec)
 	m.stop()
-	res.fill(rec, float64(min(l.span.to, max(rec.last, from))-from)/1e9)
+	res.fill(rec, float64(min(l.span.to, max(rec.last, from))-from)/1e9, e.Histograms)
 	m.fill(res)
 	return res, err
 }
@@ -91,7 +91,7 @@ func (e *experiment) runIdle(ctx context.Context) (*Result, error) {
 	rec, err := f.run(ctx, l, nil)
 	m.stop()
 	res.Phases = append(res.Phases, e.phase("hold", n, start, before))
-	res.fill(rec, time.Since(start).Seconds())
+	res.fill(rec, time.Since(start).Seconds(), e.Histograms)
 	m.fill(res)
 	start = time.Now()
 	f.closeSessions()

@@ -30,7 +30,7 @@ func (e *experiment) runWatch(ctx context.Context) (*Result, error) {
 	}
 	rec, err := w.tell(ctx, "tell one", 0, 1)
 	if rec != nil {
-		w.res.fill(rec, w.res.Phases[len(w.res.Phases)-1].Seconds)
+		w.res.fill(rec, w.res.Phases[len(w.res.Phases)-1].Seconds, e.Histograms)
 	}
 	if err == nil && e.filled > 1 {
 		_, err = w.tell(ctx, "tell all", 1, e.filled)

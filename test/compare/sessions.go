@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/quollhq/quoll/internal/bench"
 )
@@ -14,14 +15,14 @@ const manySessions = 10_000
 // watch measures what a watch costs, and how fast many sessions hear of one change.
 func watch(ctx context.Context, c *comparison) error {
 	each := figure{Name: "1,000,000 watches, 100 sessions on 10,000 znodes", Unit: "bytes resident each", Target: atMost(100)}
-	alone := figure{Name: "1,000,000 watches, 10 sessions on 100,000 znodes", Unit: "bytes resident each", Target: atMost(100)}
+	alone := figure{Name: "1,000,000 watches, one session on 1,000,000 znodes", Unit: "bytes resident each", Target: atMost(100)}
 	told := figure{Name: "10,000 sessions watch one znode", Unit: "ms until all are told", Target: atMost(100)}
 	for _, s := range c.subjects {
 		many, err := c.onFresh(ctx, s, "watch", "--connections", "100", "--keys", "10000")
 		if err != nil {
 			return err
 		}
-		few, err := c.onFresh(ctx, s, "watch", "--connections", "10", "--keys", "100000")
+		single, err := c.onFresh(ctx, s, "watch", "--connections", "1", "--keys", "1000000", "--parents", strconv.Itoa(manyParents))
 		if err != nil {
 			return err
 		}
@@ -30,7 +31,7 @@ func watch(ctx context.Context, c *comparison) error {
 			return err
 		}
 		a, errA := phaseOf(many, "watch")
-		b, errB := phaseOf(few, "watch")
+		b, errB := phaseOf(single, "watch")
 		t, errT := phaseOf(one, "tell one")
 		if err := errors.Join(errA, errB, errT); err != nil {
 			return err
