@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/sim"
 	"github.com/quollhq/quoll/internal/storage"
 )
@@ -54,7 +55,18 @@ func readTruth(t *testing.T, d *sim.Disk) truth {
 	return tr
 }
 
-func (m *model) content() string { return fmt.Sprint(m.sessions, m.acls, m.nodes) }
+// content is everything that the snapshot held.
+func (m *model) content() string {
+	b := []byte(fmt.Sprint(m.sessions, m.acls))
+	for i := range m.nodes {
+		n := &m.nodes[i]
+		b = jute.AppendString(b, n.path)
+		b = jute.AppendBuffer(b, n.data)
+		b = jute.AppendLong(b, n.acl)
+		b = n.stat.Append(b)
+	}
+	return string(b)
+}
 
 // outcome is what became of a damaged directory.
 type outcome int

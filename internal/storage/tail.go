@@ -73,7 +73,7 @@ func (t tail) damaged(bad *badRecord, why string) tail {
 // lastNonZero is the offset behind the last byte of f that is not zero, x if
 // there is none from x on.
 func lastNonZero(f File, x, size int64) (int64, error) {
-	buf := make([]byte, scanBlock)
+	buf := make([]byte, max(0, min(scanBlock, size-x)))
 	for end := size; end > x; {
 		n := min(int64(len(buf)), end-x)
 		if _, err := f.ReadAt(buf[:n], end-n); err != nil && err != io.EOF {
