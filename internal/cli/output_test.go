@@ -91,6 +91,20 @@ func TestTree(t *testing.T) {
 	})
 }
 
+// waitForWatch waits until somebody watches a path.
+func waitForWatch(t *testing.T, s *harness.Server, path string) {
+	t.Helper()
+	for {
+		reply, err := harness.FourLetterWord(timeLimit(t), s.Addr(), "wchp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(reply, path+"\n") {
+			return
+		}
+	}
+}
+
 // watch prints what happens until it is interrupted.
 func TestWatchCommand(t *testing.T) {
 	each(t, func(t *testing.T, s *harness.Server, c *client.Client) {
@@ -102,17 +116,8 @@ func TestWatchCommand(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		ctx := timeLimit(t)
-		for { // until it watches
-			reply, err := harness.FourLetterWord(ctx, s.Addr(), "wchp")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if strings.Contains(reply, "/seen") {
-				break
-			}
-		}
-		if _, err := c.Create(ctx, "/seen", nil); err != nil {
+		waitForWatch(t, s, "/seen")
+		if _, err := c.Create(t.Context(), "/seen", nil); err != nil {
 			t.Fatal(err)
 		}
 		lines := bufio.NewScanner(out)

@@ -56,14 +56,16 @@ func (sh *shell) readTerminal(ctx context.Context, stdin *os.File) error {
 	file, done := openTerminal(stdin)
 	defer done()
 	defer context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Now()) })()
-	c := &console{sh: sh, file: file, out: sh.out, history: openHistory(historyFile())}
+	c := &console{sh: sh, file: file, out: sh.out, width: 80, history: openHistory(historyFile())}
 	if err := c.findDescriptor(); err != nil {
 		return err
 	}
 	c.newEditor()
 	for !sh.done && ctx.Err() == nil {
-		line, err := c.readLine(ctx)
+		line, err := c.readLine()
 		switch {
+		case ctx.Err() != nil:
+			return nil
 		case errors.Is(err, errInterrupt):
 			c.newEditor() // the line given up is in the old one
 			continue
@@ -105,7 +107,7 @@ func (c *console) newEditor() {
 }
 
 // readLine edits one line. Events that come meanwhile appear above it.
-func (c *console) readLine(ctx context.Context) (string, error) {
+func (c *console) readLine() (string, error) {
 	state, err := term.MakeRaw(c.fd)
 	if err != nil {
 		return "", err
