@@ -174,7 +174,7 @@ func (l *Loader) Finish(zxid int64) (t *Tree, mismatch bool, err error) {
 	}
 	t.acls.sweep()
 	switch {
-	case t.opt.NoDigest || l.digest.until < zxid:
+	case t.opt.NoDigest || l.digest.until <= 0 || l.digest.until < zxid:
 	case l.digest.until == zxid:
 		mismatch = !l.digest.unknown && l.digest.digest != t.digest
 	default:
