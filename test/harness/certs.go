@@ -24,6 +24,8 @@ type Certificates struct {
 	Dir string
 	// ClientSubject is the client's distinguished name, in the form that x509 ACLs have.
 	ClientSubject string
+
+	ca identity
 }
 
 // NewCertificates makes an authority for this test alone. The server's name is 127.0.0.1 and localhost.
@@ -34,13 +36,7 @@ func NewCertificates(t testing.TB) *Certificates {
 		Subject: pkix.Name{CommonName: "quoll-test-ca"}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 	})
-	server := issue(t, &ca, &x509.Certificate{
-		Subject:     pkix.Name{CommonName: "quoll-server"},
-		DNSNames:    []string{"localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	})
+	c.ca = ca
 	client := issue(t, &ca, &x509.Certificate{
 		Subject:     pkix.Name{CommonName: "quoll-client"},
 		DNSNames:    []string{"localhost"},
@@ -49,11 +45,24 @@ func NewCertificates(t testing.TB) *Certificates {
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	c.put(t, "ca.pem", ca.certPEM())
-	c.put(t, "server.pem", append(server.keyPEM(t), server.certPEM()...))
+	c.Renew(t)
 	c.put(t, "client.pem", append(client.keyPEM(t), client.certPEM()...))
 	c.put(t, "client.crt", client.certPEM())
 	c.put(t, "client.key", client.keyPEM(t))
 	return c
+}
+
+// Renew replaces server.pem: a new key and certificate for the same name, by the same authority.
+func (c *Certificates) Renew(t testing.TB) {
+	t.Helper()
+	server := issue(t, &c.ca, &x509.Certificate{
+		Subject:     pkix.Name{CommonName: "quoll-server"},
+		DNSNames:    []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+	c.put(t, "server.pem", append(server.keyPEM(t), server.certPEM()...))
 }
 
 // Keys are the lines of zoo.cfg that make a server use these certificates and ask clients for theirs.
@@ -88,7 +97,11 @@ func (c *Certificates) ClientTLS(t testing.TB, identified bool) *tls.Config {
 
 func (c *Certificates) put(t testing.TB, name string, content []byte) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(c.Dir, name), content, 0o600); err != nil {
+	path := filepath.Join(c.Dir, name)
+	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil { // whoever watches the file sees it whole
 		t.Fatal(err)
 	}
 }

@@ -12,7 +12,12 @@ import (
 // Serves asks for a session that does not exist and returns nil if the server says so: it is up, and nothing in it has
 // changed, no transaction number and no session number was taken.
 func Serves(ctx context.Context, addr string) error {
-	conn, err := dial(ctx, addr)
+	return ServesBy(ctx, addr, (&net.Dialer{}).DialContext)
+}
+
+// ServesBy is Serves over connections of another kind.
+func ServesBy(ctx context.Context, addr string, dialContext DialContext) error {
+	conn, err := dial(ctx, addr, dialContext)
 	if err != nil {
 		return err
 	}
@@ -39,7 +44,7 @@ func Serves(ctx context.Context, addr string) error {
 
 // FourLetterWord sends one of ZooKeeper's four-letter words and returns the whole answer.
 func FourLetterWord(ctx context.Context, addr, word string) (string, error) {
-	conn, err := dial(ctx, addr)
+	conn, err := dial(ctx, addr, (&net.Dialer{}).DialContext)
 	if err != nil {
 		return "", err
 	}
@@ -51,10 +56,12 @@ func FourLetterWord(ctx context.Context, addr, word string) (string, error) {
 	return string(b), err
 }
 
+// DialContext connects, as the methods of that name do.
+type DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+
 // dial connects for one question and its answer.
-func dial(ctx context.Context, addr string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: 2 * time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
+func dial(ctx context.Context, addr string, dialContext DialContext) (net.Conn, error) {
+	conn, err := dialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
