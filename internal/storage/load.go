@@ -35,7 +35,8 @@ type Loaded struct {
 	// Unknown means Fresh, but that what is missing may be known elsewhere: an
 	// empty database was not to be created (Options.NoDBCreate).
 	Unknown bool
-	// CutBytes are the bytes of an interrupted last write that were cut off.
+	// CutBytes are the bytes of an interrupted last write that were cut off,
+	// or would be but for Options.ReadOnly.
 	CutBytes int64
 	// BadSnapshots are newer snapshots that could not be used.
 	BadSnapshots []error
@@ -80,7 +81,9 @@ func (s *Store) Load(ctx context.Context, sink SnapshotSink, apply func(entry []
 	if len(snaps) > 0 && l.LastZxid < snaps[0].zxid {
 		return l, s.shortOf(snaps[0], &l)
 	}
-	s.writer = newLog(s, l.LastZxid)
+	if !s.opts.ReadOnly {
+		s.writer = newLog(s, l.LastZxid)
+	}
 	return l, nil
 }
 
@@ -166,6 +169,10 @@ func (s *Store) mend(c *chain, l *Loaded) error {
 		if err != nil {
 			return err
 		}
+		if s.opts.ReadOnly {
+			l.CutBytes += t.lost
+			continue
+		}
 		if end.records == 0 {
 			if err := s.removeEmpty(end); err != nil {
 				return err
@@ -214,6 +221,9 @@ func (s *Store) withoutSnapshot(l *Loaded) error {
 		return nil
 	}
 	l.Fresh = true
+	if s.opts.ReadOnly {
+		return nil
+	}
 	path := filepath.Join(s.opts.Dirs.Log, initializeName)
 	err := s.fs.Remove(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -233,7 +243,7 @@ func (s *Store) shortOf(snap snapshotInfo, l *Loaded) error {
 	}
 }
 
-// Log is the log to be written. It may be used once Load has succeeded.
+// Log is the log to be written, once Load has succeeded; nil before.
 func (s *Store) Log() *Log { return s.writer }
 
 // Close ends the log, if it was opened. Everything appended should have been

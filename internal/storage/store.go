@@ -59,6 +59,9 @@ type Options struct {
 	// NoLastZxid leaves the last zxid out of snapshots (serializeLastProcessedZxid.enabled=false).
 	NoLastZxid bool
 
+	// ReadOnly changes nothing on disk: for tools that look at a directory.
+	// There is no Log then, and nothing may be written.
+	ReadOnly bool
 	// NoDirCreate refuses directories that are not there (datadir.autocreate=false).
 	NoDirCreate bool
 	// NoDBCreate does not make an empty database without the file
@@ -128,6 +131,8 @@ func (o *Options) setDefaults() {
 func (s *Store) checkDir(dir string) error {
 	info, err := s.fs.Stat(dir)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && s.opts.ReadOnly:
+		return fmt.Errorf("%w %s is missing", ErrDirectory, dir)
 	case errors.Is(err, fs.ErrNotExist) && s.opts.NoDirCreate:
 		return fmt.Errorf("%w %s is missing and datadir.autocreate is off: create it, or correct dataDir and dataLogDir", ErrDirectory, dir)
 	case errors.Is(err, fs.ErrNotExist):
@@ -138,6 +143,9 @@ func (s *Store) checkDir(dir string) error {
 		return fmt.Errorf("%w %s: %w", ErrDirectory, dir, err)
 	case !info.IsDir():
 		return fmt.Errorf("%w %s is a file", ErrDirectory, dir)
+	}
+	if s.opts.ReadOnly {
+		return nil
 	}
 	if err := s.anchor(dir); err != nil {
 		return err
