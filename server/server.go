@@ -73,6 +73,7 @@ type Server struct {
 	engine    *request.Engine
 	listener  *listener.Listener
 	snapshots *snapshots
+	ops       operations
 
 	socks []net.Listener
 	tasks sync.WaitGroup
@@ -170,6 +171,9 @@ func (s *Server) Start(ctx context.Context) error {
 }
 
 func (s *Server) start(ctx context.Context) error {
+	if err := s.startAdmin(ctx); err != nil {
+		return err
+	}
 	if err := s.setupAuth(); err != nil {
 		return err
 	}
@@ -205,9 +209,7 @@ func (s *Server) load(ctx context.Context) (*state, error) {
 		return nil, err
 	}
 	s.store = store
-	st := newState(tree.Options{
-		ExtendedTypes: c.Tree.ExtendedTypes, Emulate353TTL: c.Tree.Emulate353, NoDigest: !c.Storage.Digest,
-	}, s.log)
+	st := newState(s.treeOptions(), s.log)
 	start := time.Now()
 	s.loaded, err = store.Load(ctx, st, st.apply)
 	if err != nil {
@@ -230,7 +232,7 @@ func (s *Server) storageOptions() storage.Options {
 	return storage.Options{
 		Dirs:   storage.Dirs{Data: c.Data.Dir, Log: c.Data.LogDir},
 		Logger: s.log, Preallocate: pre, LogSizeLimit: c.Storage.LogSizeLimit,
-		NoSync: !c.Storage.ForceSync, SlowSync: c.Storage.FsyncWarning,
+		NoSync: !c.Storage.ForceSync, SlowSync: c.Storage.FsyncWarning, OnSync: s.noteSync,
 		Compression: storage.Compression(c.Storage.Compression), NoDigest: !c.Storage.Digest,
 		NoLastZxid: !c.Storage.LastProcessedZxid, NoDirCreate: !c.Data.AutoCreate,
 		NoDBCreate: !c.Data.DBAutoCreate, TrustEmpty: c.Storage.TrustEmpty,
@@ -249,9 +251,7 @@ func (s *Server) assemble(ctx context.Context, st *state) {
 	}
 	s.watches = watch.New()
 	s.snapshots = newSnapshots(ctx, s.store, s.log, c.Storage.Digest)
-	if s.loaded.Snapshot != nil {
-		s.snapshots.size.Store(s.loaded.Snapshot.Size)
-	}
+	s.snapshots.loaded(s.loaded.Snapshot)
 	s.engine = request.New(request.Options{
 		Tree: st.tree, Watches: s.watches, Sessions: s.sessions, Auth: s.auth,
 		Log: s.store.Log(), Logger: s.log, Now: time.Now,
@@ -262,6 +262,7 @@ func (s *Server) assemble(ctx context.Context, st *state) {
 		MaxInFlight: 64 << 20, MaxBatch: c.Storage.MaxBatch,
 		SnapCount: c.Storage.SnapCount, SnapSize: c.Storage.SnapSizeLimit, Snapshots: s.snapshots, Logged: int(s.loaded.Replayed),
 		Audit: s.audit, AuditClient: s.auditClient,
+		QuotaExceeded: s.ops.QuotaExceeded,
 		SessionClosed: func(id int64) { s.listener.CloseSession(id, "session expired") },
 	})
 	s.listener = listener.New(s.listenerOptions())
@@ -275,6 +276,7 @@ func (s *Server) listenerOptions() listener.Options {
 		Gate: s.newGate(), Throttle: s.newThrottle(), Clock: s.clock.Now, Logger: s.log, SASL: s.sasl,
 		MaxFrame:   int(c.Storage.JuteMaxBuffer),
 		MinTimeout: int32(c.Session.MinTimeout.Milliseconds()), MaxTimeout: int32(c.Session.MaxTimeout.Milliseconds()),
+		FourLetter:       s.ops.FourLetter,
 		HandshakeTimeout: c.Listen.SessionlessTimeout, X509Scheme: c.Auth.X509Provider,
 		HandshakeLimit: max(c.Listen.HandshakeLimit, 0), MaxOutbox: maxOutbox, KeepAlive: c.Listen.KeepAlive,
 	}
@@ -292,6 +294,7 @@ func (s *Server) serve(ctx context.Context) {
 		})
 	})
 	s.task(func() { s.runPurge(ctx) })
+	s.showNode()
 	s.acceptAll()
 }
 
@@ -334,6 +337,7 @@ func (s *Server) close() {
 	if s.state.started() {
 		s.audit.ServerStop()
 	}
+	s.stopAdmin()
 	if s.stop != nil {
 		s.stop()
 	}

@@ -1,12 +1,8 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
@@ -116,80 +112,6 @@ func (s *state) apply(entry []byte) error {
 		delete(s.sessions, s.tx.ClientID)
 	}
 	return nil
-}
-
-// snapshots writes snapshots in the background, one at a time.
-type snapshots struct {
-	store  *storage.Store
-	log    *slog.Logger
-	digest bool
-	stats  snapshotStats
-	size   atomic.Int64
-
-	mu   sync.Mutex
-	busy bool
-	last storage.SnapshotInfo
-	wg   sync.WaitGroup
-	ctx  context.Context
-	stop context.CancelFunc
-}
-
-type snapshotStats struct {
-	count, failed int64
-	took          time.Duration
-}
-
-func newSnapshots(ctx context.Context, store *storage.Store, log *slog.Logger, digest bool) *snapshots {
-	ctx, stop := context.WithCancel(ctx)
-	return &snapshots{store: store, log: log, digest: digest, ctx: ctx, stop: stop}
-}
-
-// Due starts a snapshot unless one is being written.
-func (s *snapshots) Due(freeze func() request.Frozen) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.busy || s.ctx.Err() != nil {
-		s.log.Warn("snapshot skipped: the one before is still being written")
-		return
-	}
-	s.busy = true
-	f := freeze()
-	s.wg.Add(1)
-	go func() {
-		defer s.wg.Done()
-		if _, err := s.write(f); err != nil {
-			s.log.Error("snapshot failed; the transaction logs still hold everything", "error", err)
-		}
-	}()
-}
-
-// Size is the length of the last snapshot.
-func (s *snapshots) Size() int64 { return s.size.Load() }
-
-// write writes a frozen state, which it closes.
-func (s *snapshots) write(f request.Frozen) (storage.SnapshotInfo, error) {
-	defer f.View.Close()
-	start := time.Now()
-	info, err := s.store.WriteSnapshot(s.ctx, &frozenSource{f, s.digest})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.busy = false
-	s.stats.took = time.Since(start)
-	if err != nil {
-		s.stats.failed++
-		return info, err
-	}
-	s.stats.count++
-	s.size.Store(info.Size)
-	s.last = info
-	s.log.Info("snapshot written", "file", info.Path, "znodes", info.Nodes, "bytes", info.Size, "took", s.stats.took)
-	return info, nil
-}
-
-// close waits for a snapshot under way, which is given up.
-func (s *snapshots) close() {
-	s.stop()
-	s.wg.Wait()
 }
 
 // frozenSource is a frozen state as storage takes it.

@@ -11,6 +11,10 @@ import (
 // somebody else does.
 var ErrReplacing = errors.New("the state is being replaced already")
 
+// ErrUncertain marks an error of Replacement.Persist after which the disk may
+// hold either state. The pipeline fails with it: a start finds out.
+var ErrUncertain = errors.New("what the disk holds is unknown")
+
 // Replacement is a state that is to take the place of the current one.
 type Replacement struct {
 	// Tree is taken over. It has no Views, and nobody else has it.
@@ -89,6 +93,9 @@ func (p *pipeline) replace(r *Replacement) (int64, error) {
 	frozen := Frozen{View: r.Tree.Freeze(), Sessions: maps.Clone(r.Sessions)}
 	r.Tree.Unlock()
 	if err := r.Persist(frozen); err != nil {
+		if errors.Is(err, ErrUncertain) {
+			p.fail(err)
+		}
 		return 0, err
 	}
 	e.Tree.Lock()

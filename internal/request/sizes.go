@@ -83,13 +83,14 @@ func (r *responseSizes) reset() {
 }
 
 // ResponseSizes are the sizes of the last, the shortest and the longest reply,
-// in bytes with the frame's length; -1 each while there was none.
+// in bytes without the frame's length; -1 each while there was none.
 func (m *Metrics) ResponseSizes() (last, shortest, longest int64) {
 	r := &m.responses
 	if r.last.Load() == 0 {
 		return -1, -1, -1
 	}
-	return r.last.Load(), r.min.Load() - 1, r.max.Load()
+	const length = 4
+	return r.last.Load() - length, r.min.Load() - 1 - length, r.max.Load() - length
 }
 
 // Plus is v and w together.
