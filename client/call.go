@@ -94,13 +94,18 @@ func (r *reply) end() error {
 // do sends q and waits for its reply. It owns q from here on. The error is an
 // OpError.
 func (c *Client) do(ctx context.Context, q *call) (reply, error) {
+	if d := c.opts.requestTimeout; d > 0 {
+		bounded, cancel := context.WithTimeoutCause(ctx, d, ErrRequestTimeout)
+		defer cancel()
+		ctx = bounded
+	}
 	select {
 	case c.slots <- struct{}{}:
 	default:
 		select {
 		case c.slots <- struct{}{}:
 		case <-ctx.Done():
-			err := q.fail(ctx.Err(), false)
+			err := q.fail(endOf(ctx), false)
 			c.free(q)
 			return reply{}, err
 		}
@@ -131,7 +136,7 @@ func (c *Client) outcome(ctx context.Context, q *call) (again bool, r reply, err
 	case <-q.ready:
 	case <-ctx.Done():
 		q.abandoned.Store(true)
-		return false, r, q.fail(ctx.Err(), true)
+		return false, r, q.fail(endOf(ctx), true)
 	}
 	switch {
 	case q.err != nil && c.closing.Load():
@@ -149,6 +154,14 @@ func (c *Client) outcome(ctx context.Context, q *call) (again bool, r reply, err
 	}
 	c.free(q)
 	return false, r, err
+}
+
+// endOf is why a request's context has ended.
+func endOf(ctx context.Context) error {
+	if context.Cause(ctx) == error(ErrRequestTimeout) {
+		return ErrRequestTimeout
+	}
+	return ctx.Err()
 }
 
 // await returns the connection, and waits for one if need be.
@@ -179,7 +192,7 @@ func (c *Client) await(ctx context.Context, expirations int64) (*conn, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, endOf(ctx)
 		}
 	}
 }

@@ -28,6 +28,7 @@ type options struct {
 	keepOrder      bool
 	readOnly       bool
 	singleSession  bool
+	requestTimeout time.Duration
 	failFast       bool
 	tls            *tls.Config
 	dial           DialFunc
@@ -92,6 +93,12 @@ func WithSingleSession() Option { return func(o *options) { o.singleSession = tr
 // again when a connection breaks. Default: off; they wait until their context
 // ends.
 func WithFailFast() Option { return func(o *options) { o.failFast = true } }
+
+// WithRequestTimeout bounds each request in addition to its context: it fails
+// with [ErrRequestTimeout] after d. Default: only the context bounds it.
+func WithRequestTimeout(d time.Duration) Option {
+	return func(o *options) { o.requestTimeout = d }
+}
 
 // WithTLS encrypts connections. A configuration without ServerName checks the
 // certificate of each server against its host in the list of servers.

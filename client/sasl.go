@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/quollhq/quoll/internal/jute"
@@ -12,12 +13,14 @@ import (
 // maxSASLRounds bounds an exchange; real ones take two or three.
 const maxSASLRounds = 16
 
-// SASL is one authentication by one mechanism on one connection.
+// SASL is one authentication by one mechanism on one connection. If it is an
+// io.Closer, it is closed after the exchange.
 type SASL interface {
 	// Start returns what the client sends first; it may be empty.
 	Start() ([]byte, error)
-	// Next answers a challenge. Done tells that the client has no more to
-	// say, and that it takes the server for authentic.
+	// Next answers a challenge. Done tells that the client takes the server for
+	// authentic and waits for no other challenge; the response, unless it is
+	// nil, is still sent.
 	Next(challenge []byte) (response []byte, done bool, err error)
 }
 
@@ -26,6 +29,9 @@ func (cn *conn) authenticate(start func(server string) (SASL, error)) error {
 	mech, err := start(cn.server)
 	if err != nil {
 		return fmt.Errorf("sasl: %w", err)
+	}
+	if c, ok := mech.(io.Closer); ok {
+		defer c.Close()
 	}
 	token, err := mech.Start()
 	if err != nil {
@@ -36,19 +42,26 @@ func (cn *conn) authenticate(start func(server string) (SASL, error)) error {
 		if err != nil {
 			return err
 		}
+		if challenge == nil {
+			return &authError{errors.New("the server has no answer")}
+		}
 		response, done, err := mech.Next(challenge)
 		if err != nil {
 			return &authError{err}
 		}
-		if done {
+		if done && response == nil {
 			return nil
+		}
+		if done {
+			_, err := cn.exchange(response)
+			return err
 		}
 		token = response
 	}
 	return &authError{fmt.Errorf("no end after %d rounds", maxSASLRounds)}
 }
 
-// exchange sends a token and returns the server's.
+// exchange sends a token and returns the server's, which may be nil.
 func (cn *conn) exchange(token []byte) ([]byte, error) {
 	if token == nil {
 		token = []byte{}
@@ -75,9 +88,6 @@ func (cn *conn) exchange(token []byte) ([]byte, error) {
 	challenge := d.Buffer()
 	if err := d.Err(); err != nil {
 		return nil, fmt.Errorf("%w: sasl: %w", ErrMalformed, err)
-	}
-	if challenge == nil {
-		return nil, &authError{errors.New("the server has no answer")}
 	}
 	return challenge, nil
 }

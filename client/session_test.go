@@ -301,6 +301,23 @@ func TestContexts(t *testing.T) {
 	})
 }
 
+func TestRequestTimeout(t *testing.T) {
+	run(t, func(t *testing.T, f *fake) {
+		c := f.client(WithRequestTimeout(2 * time.Second))
+		fc, _ := f.accept()
+		began := time.Now()
+		got := async(func() error { return c.Delete(t.Context(), "/a", 0) })
+		h, _ := fc.request(proto.OpDelete)
+		err := <-got
+		wantIs(t, err, ErrRequestTimeout)
+		if took := time.Since(began); took != 2*time.Second || !MaybeApplied(err) {
+			t.Errorf("%v after %v", err, took)
+		}
+		fc.reply(h.Xid, 1, proto.OK, nil)
+		shut(t, c, fc)
+	})
+}
+
 func TestFailFast(t *testing.T) {
 	run(t, func(t *testing.T, f *fake) {
 		f.refusing.Store(true)

@@ -55,7 +55,7 @@ Commands:
 func run(cmd *cobra.Command, args []string) error {
 	o, err := parseInvocation(args)
 	if err != nil {
-		return err
+		return wrongInvocation(cmd, err)
 	}
 	if o.help {
 		return cmd.Help()
@@ -63,13 +63,18 @@ func run(cmd *cobra.Command, args []string) error {
 	p := &printer{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), json: o.json}
 	config, err := o.connectConfig(p)
 	if err != nil {
-		return err
+		return wrongInvocation(cmd, err)
 	}
 	sh := newShell(config, p)
 	if code := sh.run(cmd.Context(), o.command, cmd.InOrStdin()); code != 0 {
 		return &ExitError{code}
 	}
 	return nil
+}
+
+func wrongInvocation(cmd *cobra.Command, err error) error {
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s\nTry: quoll cli --help\n", message(err))
+	return &ExitError{exitCode(err)}
 }
 
 // run does one command, or reads commands from in, and returns the exit code.

@@ -162,6 +162,3 @@ func exitCode(err error) int {
 	}
 	return exitFailure
 }
-
-// ExitCode is the exit code of the process if the failure ends it.
-func (f *failure) ExitCode() int { return f.code }

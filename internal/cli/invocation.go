@@ -104,6 +104,9 @@ func (o *invocation) connectConfig(p *printer) (connectConfig, error) {
 	for _, w := range warnings {
 		p.note("%s: %s", w.Origin, w.Msg)
 	}
+	if settings.DisableWatchReset {
+		p.note("disableAutoWatchReset has no effect: quoll cli sets its watches again on every connection")
+	}
 	if settings.Secure {
 		p.say("Secure connection is enabled")
 	}

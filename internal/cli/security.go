@@ -18,6 +18,9 @@ func clientOptions(c config.Client) ([]client.Option, error) {
 	if c.JuteMaxBuffer > 0 {
 		opts = append(opts, client.WithMaxReply(int(max(c.JuteMaxBuffer, client.DefaultMaxReply))))
 	}
+	if c.RequestTimeout > 0 {
+		opts = append(opts, client.WithRequestTimeout(c.RequestTimeout))
+	}
 	if c.Secure {
 		source, err := tlsconf.Open(c.TLS, slog.New(slog.DiscardHandler))
 		if err != nil {
@@ -31,7 +34,7 @@ func clientOptions(c config.Client) ([]client.Option, error) {
 	}
 	user, password, ok := digestLogin(section)
 	if !ok {
-		return nil, fmt.Errorf("%s: section %s has no module for DIGEST-MD5 with username and password", c.SASL.LoginConfig, section.Name)
+		return nil, fmt.Errorf("%s: section %s names no username and password for DIGEST-MD5, which is the only mechanism of quoll cli", c.SASL.LoginConfig, section.Name)
 	}
 	return append(opts, client.WithSASL(client.DigestMD5(user, password))), nil
 }
