@@ -41,6 +41,8 @@ func (c *conn) handshake() error {
 		return fmt.Errorf("connect request: %w", d.Err())
 	}
 	c.l.Requests.Add(1)
+	c.Stats.Received.Add(1)
+	c.l.Engine.Metrics.Received.Add(1)
 	if !c.l.Gate.Handshake(r.SessionID != 0) {
 		c.l.Rejected.Add(1)
 		return errEnd
@@ -80,6 +82,7 @@ func (c *conn) fourLetter() (handled bool, err error) {
 	c.l.Engine.Metrics.Received.Add(1)
 	c.until(c.sock.SetWriteDeadline, time.Now().Add(wordTimeout))
 	if !c.l.FourLetter(word, arg, c.nc) {
+		c.word.Store(false)
 		return false, nil
 	}
 	c.l.Engine.Metrics.Sent.Add(1)
@@ -136,6 +139,7 @@ func (c *conn) expired(r *proto.ConnectRequest) error {
 // welcome answers the handshake.
 func (c *conn) welcome(r *proto.ConnectRequest) error {
 	c.open = true
+	c.l.Engine.Metrics.Sent.Add(1)
 	c.Opened(c.timeout, c.l.Engine.Zxid())
 	c.until(c.sock.SetReadDeadline, time.Time{})
 	c.l.Logger.Debug("session established", "client", c.addr.String(), "session", c.Session.String(), "timeout_ms", c.timeout)
