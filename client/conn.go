@@ -118,6 +118,7 @@ func (cn *conn) fail(cause error) {
 	pending, auths := cn.pending, cn.auths
 	cn.pending, cn.auths = fifo[*call]{}, fifo[*call]{}
 	cn.mu.Unlock()
+	cn.c.live.CompareAndSwap(cn, nil) // nobody needs to find out by trying
 	close(cn.done)
 	_ = cn.nc.Close() // nothing depends on how a broken connection closes
 	for _, q := range append(pending.all(), auths.all()...) {
