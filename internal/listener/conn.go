@@ -201,6 +201,11 @@ func (c *conn) judgeCertificate() error {
 // parks the goroutine until the socket is readable again, and an edge that
 // comes while a batch is handled is not lost in between. So a drained socket
 // costs no read that only tells so.
+//
+// That the client has left may come with its last bytes, by the same edge. If
+// they were whole requests, the replies find nobody, and the socket's error is a
+// new edge; after anything else the socket is read until it is drained. A client
+// that only stops sending is noticed when its session expires.
 func (c *conn) readRaw() error {
 	var err error
 	rawErr := c.raw.Read(func(fd uintptr) bool {
@@ -228,7 +233,7 @@ func (c *conn) readRaw() error {
 			if err = c.handle(); err != nil {
 				return true
 			}
-			if !full {
+			if !full && c.open && c.from == c.to {
 				c.idle()
 				return false
 			}
