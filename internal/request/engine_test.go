@@ -485,3 +485,48 @@ func TestSnapshotsWaitForALogOfSomeLength(t *testing.T) {
 		})
 	}
 }
+
+func TestLargeListsComeFromAView(t *testing.T) {
+	w := newWorld(t, nil)
+	c, m := w.client()
+	const children = largeList + 10
+	for i := 0; i < children; i += 100 {
+		var batch []Request
+		for j := i; j < min(i+100, children); j++ {
+			batch = append(batch, Request{Op: proto.OpCreate, Body: createBody(fmt.Sprintf("/c%06d", j), "", 0)})
+		}
+		w.submit(c, batch...)
+		if !c.Drain() {
+			t.Fatal("client is gone")
+		}
+	}
+	m.Flush()
+	for range children {
+		m.next(t)
+	}
+	reqs := []Request{
+		{Xid: 1, Op: proto.OpExists, Body: readBody("/c000001", false)},
+		{Xid: 2, Op: proto.OpGetChildren2, Body: readBody("/", true)},
+		{Xid: 3, Op: proto.OpGetChildren, Body: readBody("/", false)},
+		{Xid: 4, Op: proto.OpExists, Body: readBody("/c000001", false)},
+	}
+	for done := 0; done < len(reqs); {
+		done += w.Read(c, reqs[done:], time.Now())
+	}
+	w.submit(c, Request{Xid: 5, Op: proto.OpDelete, Body: deleteBody("/c000001", -1)})
+	m.Flush()
+	for xid := int32(1); xid <= 4; xid++ {
+		h, d := m.next(t)
+		if h.Xid != xid || h.Err != 0 {
+			t.Fatalf("reply %+v, want xid %d", h, xid)
+		}
+		if xid == 2 || xid == 3 {
+			if n := len(d.Strings()); n != children+1 {
+				t.Errorf("reply %d lists %d children", xid, n)
+			}
+		}
+	}
+	if h, _ := m.next(t); h.Xid != proto.XidNotification {
+		t.Errorf("the watch set with a large list was not told: %+v", h)
+	}
+}

@@ -64,6 +64,11 @@ func (e *Engine) Read(c *Client, reqs []Request, when time.Time) (answered int) 
 		e.Tree.RUnlock(c.Slot)
 		r.account(rest[:n], when, bytes)
 		answered += n
+		if r.large && bytes < readBytes {
+			e.readLarge(c, &rest[n], when)
+			answered++
+			break
+		}
 		if bytes >= readBytes {
 			break
 		}
@@ -80,13 +85,17 @@ type reader struct {
 	zxid int64
 	// refusal answers all requests of a session that is closing.
 	refusal proto.Code
+	large   bool // run stopped before a request for a large list
 	sizes   frameSizes
 }
 
-// run answers requests until the replies, from start on, are long. It gives how
-// many it has answered.
+// run answers requests until the replies, from start on, are long, or up to one
+// that asks for a large list. It gives how many it has answered.
 func (r *reader) run(reqs []Request, start int) int {
 	for i := range reqs {
+		if r.large = r.isLarge(&reqs[i]); r.large {
+			return i
+		}
 		r.answer(&reqs[i])
 		if len(r.c.buf)-start >= readBytes {
 			return i + 1
@@ -97,6 +106,9 @@ func (r *reader) run(reqs []Request, start int) int {
 
 // account notes a run of answered reads.
 func (r *reader) account(reqs []Request, when time.Time, bytes int) {
+	if len(reqs) == 0 {
+		return
+	}
 	now := r.e.Now()
 	d := now.Sub(when)
 	m := &r.e.Metrics
@@ -123,7 +135,11 @@ func (r *reader) account(reqs []Request, when time.Time, bytes int) {
 func (r *reader) answer(q *Request) {
 	o := &r.c.Outbox
 	o.begin()
-	o.header(q.Xid, r.zxid, proto.OK)
+	xid := q.Xid
+	if q.Op == proto.OpPing {
+		xid = proto.XidPing // whatever the client numbered it
+	}
+	o.header(xid, r.zxid, proto.OK)
 	d := jute.NewDecoder(q.Body)
 	b, code := o.buf, r.refusal
 	if code == proto.OK {
