@@ -96,12 +96,20 @@ class Events:
 class Client(KazooClient):
     """A started client that keeps its states. Closes at the end of a with block."""
 
-    def __init__(self, hosts=SERVER, timeout=TIMEOUT, **kwargs):
+    def __init__(self, hosts=SERVER, timeout=TIMEOUT, wait=True, **kwargs):
         retry = dict(max_tries=-1, delay=0.05, backoff=1, max_delay=0.2, ignore_expire=False)
         super().__init__(hosts=hosts, timeout=timeout, connection_retry=KazooRetry(**retry), **kwargs)
         self.states = queue.Queue()
-        self.add_listener(self.states.put)
-        self.start(timeout=WAIT)
+        self.details = []  # what kazoo's few states hide
+        self.add_listener(self._note)
+        if wait:
+            self.start(timeout=WAIT)
+        else:
+            self.start_async()
+
+    def _note(self, state):
+        self.details.append(self.client_state)
+        self.states.put(state)
 
     def await_state(self, state):
         """Waits for a state, dropping others before it."""
