@@ -237,7 +237,11 @@ func (c *conn) refuse(r *request.Request, now time.Time, code proto.Code, reason
 		return err
 	}
 	c.l.Logger.Info("request refused", "client", c.addr.String(), "session", c.sessionName(), "reason", reason)
-	c.Reply(proto.ReplyHeader{Xid: r.Xid, Zxid: c.l.Engine.Zxid(), Err: code}, nil)
+	zxid := int64(0)
+	if code == proto.Unimplemented {
+		zxid = -1 // what Apache's server answers: the request never got one
+	}
+	c.Reply(proto.ReplyHeader{Xid: r.Xid, Zxid: zxid, Err: code}, nil)
 	c.CloseAfter()
 	return c.finish()
 }

@@ -38,7 +38,7 @@ func TestUnknownOperations(t *testing.T) {
 		if h, _ := p.reply(); h.Xid != 1 {
 			t.Errorf("%v: %+v", op, h)
 		}
-		if h, _ := p.reply(); h.Xid != 2 || h.Err != proto.Unimplemented {
+		if h, _ := p.reply(); h.Xid != 2 || h.Err != proto.Unimplemented || h.Zxid != -1 {
 			t.Errorf("%v: %+v", op, h)
 		}
 		if rest := p.ended(); len(rest) > 0 {

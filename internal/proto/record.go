@@ -313,11 +313,14 @@ type CreateRequest struct {
 	ACL   []byte // the encoded vector
 	Flags int32
 	TTL   int64 // milliseconds; createTTL only
+	// NullPath tells that the path is null, which Path shows as "".
+	NullPath bool
 }
 
 // Decode reads r; op tells whether a TTL follows.
 func (r *CreateRequest) Decode(d *jute.Decoder, op Op) {
-	r.Path = d.AliasString()
+	path := d.Buffer()
+	r.Path, r.NullPath = jute.Alias(path), path == nil
 	r.Data = d.Buffer()
 	r.ACL = SkipACLs(d)
 	r.Flags = d.Int()

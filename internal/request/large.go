@@ -31,7 +31,7 @@ func (e *Engine) readLarge(c *Client, q *Request, when time.Time) {
 	e.Tree.Lock()
 	r := reader{e: e, c: c, t: e.Tree, zxid: e.Tree.Zxid(), refusal: c.Session.Check(LocalOwner)}
 	d := jute.NewDecoder(q.Body)
-	path, watched := d.AliasString(), d.Bool()
+	path, watched := nodePath(&d), d.Bool()
 	code := r.refusal
 	if code == proto.OK && d.Err() != nil {
 		code = proto.MarshallingError

@@ -11,8 +11,13 @@ import (
 // its own code, those behind with RuntimeInconsistency.
 func (p *pipeline) multi(it *item, body []byte) {
 	s := &p.prep
+	code, spends := checkMulti(body)
+	if !spends {
+		it.code = code
+		return
+	}
 	s.zxid++
-	if code := checkMulti(body); code != proto.OK {
+	if code != proto.OK {
 		p.refuse(it, code)
 		return
 	}
@@ -113,54 +118,65 @@ func multiOp(d *jute.Decoder, op proto.Op) (proto.Op, *proto.CreateRequest) {
 	return proto.OpCreate, r
 }
 
-// skipMultiOp passes over the body of one change.
-func skipMultiOp(d *jute.Decoder, op proto.Op) {
+// skipMultiOp passes over the body of one change. It tells whether its path is
+// there, not null.
+func skipMultiOp(d *jute.Decoder, op proto.Op) (named bool) {
 	switch op {
 	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
 		var r proto.CreateRequest
 		r.Decode(d, op)
+		return !r.NullPath
 	case proto.OpDelete, proto.OpCheck:
-		d.Buffer()
+		named = d.Buffer() != nil
 		d.Int()
 	case proto.OpSetData:
-		d.Buffer()
+		named = d.Buffer() != nil
 		d.Buffer()
 		d.Int()
-	case proto.OpGetData, proto.OpGetChildren:
-		d.Buffer()
-		d.Bool()
 	default:
 		d.Fail(jute.ErrMalformed)
 	}
+	return named
 }
 
 // checkMulti reads a whole multi request without executing it: one that cannot
-// be decoded, or that mixes reads into the writes, is refused as a whole.
-func checkMulti(body []byte) proto.Code {
+// be decoded, that mixes reads into the writes, or that has a path or an ACL
+// that is null, is refused as a whole. It takes a zxid, as in Apache's server,
+// if spends says so.
+func checkMulti(body []byte) (code proto.Code, spends bool) {
 	d := jute.NewDecoder(body)
-	for d.Err() == nil {
+	named := true
+	for {
 		var h proto.MultiHeader
-		if h.Decode(&d); h.Done {
+		if h.Decode(&d); d.Err() != nil {
+			return proto.MarshallingError, true
+		}
+		if h.Done {
 			break
 		}
 		switch h.Type {
-		case proto.OpGetData, proto.OpGetChildren:
-			return proto.MarshallingError
-		case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
+		case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer:
 			var r proto.CreateRequest
 			r.Decode(&d, h.Type)
-			if h.Type != proto.OpCreateTTL && !validCreateFlags(r.Flags) {
-				return proto.MarshallingError
+			if d.Err() != nil || !validCreateFlags(r.Flags) {
+				return proto.MarshallingError, true
 			}
+			if string(r.ACL) == nullVector {
+				return proto.MarshallingError, false
+			}
+			named = named && !r.NullPath
 		default:
-			skipMultiOp(&d, h.Type)
+			named = skipMultiOp(&d, h.Type) && named
 		}
 	}
-	if d.Err() != nil {
-		return proto.MarshallingError
+	if !named {
+		return proto.MarshallingError, true
 	}
-	return proto.OK
+	return proto.OK, true
 }
+
+// nullVector is the encoding of a list that is null.
+const nullVector = "\xff\xff\xff\xff"
 
 // validCreateFlags tells whether a create without a time to live may carry
 // these flags.

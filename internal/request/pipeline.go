@@ -189,10 +189,10 @@ func (p *pipeline) single(it *item, r *Request) {
 	s.zxid++
 	d := jute.NewDecoder(r.Body)
 	code := s.prepare(r.Op, &d)
-	switch code {
-	case proto.OK:
+	switch {
+	case code == proto.OK:
 		p.log(it, r.Op, &s.body)
-	case proto.MarshallingError:
+	case d.Err() != nil:
 		s.zxid--
 		it.code = code
 	default:

@@ -97,7 +97,8 @@ func (p *preparer) allowed(a acl, perm int32) bool {
 }
 
 // prepare makes p.body of one change that a request asks for. A refusal is
-// the code other than OK; then nothing has changed.
+// the code other than OK; then nothing has changed. MarshallingError is the
+// refusal of what cannot be decoded, and of a path that is null.
 func (p *preparer) prepare(op proto.Op, d *jute.Decoder) proto.Code {
 	p.body = txn.Body{Type: op}
 	switch op {
@@ -108,17 +109,17 @@ func (p *preparer) prepare(op proto.Op, d *jute.Decoder) proto.Code {
 		}
 		return p.create(op, &r)
 	case proto.OpDelete:
-		path, version := d.AliasString(), d.Int()
+		path, version := d.Buffer(), d.Int()
 		if d.Err() != nil {
 			return proto.MarshallingError
 		}
 		return p.delete(path, version)
 	case proto.OpDeleteContainer:
-		path := d.AliasString()
-		if d.Err() != nil {
+		path := d.Buffer()
+		if d.Err() != nil || path == nil {
 			return proto.MarshallingError
 		}
-		return p.deleteContainer(path)
+		return p.deleteContainer(jute.Alias(path))
 	case proto.OpSetData:
 		path, data, version := d.AliasString(), d.Buffer(), d.Int()
 		if d.Err() != nil {
@@ -159,6 +160,9 @@ func (p *preparer) checkSession() proto.Code {
 func (p *preparer) create(op proto.Op, r *proto.CreateRequest) proto.Code {
 	if code := p.checkCreate(op, r); code != proto.OK {
 		return code
+	}
+	if r.NullPath {
+		return proto.MarshallingError
 	}
 	path := r.Path
 	parentPath, code := parentOf(path)
@@ -303,10 +307,14 @@ func (p *preparer) fixACL(raw []byte) (encoded []byte, compiled acl, code proto.
 	return p.aclBuf, p.e.Auth.Compile(list), proto.OK
 }
 
-func (p *preparer) delete(path string, version int32) proto.Code {
+func (p *preparer) delete(name []byte, version int32) proto.Code {
 	if code := p.checkSession(); code != proto.OK {
 		return code
 	}
+	if name == nil {
+		return proto.MarshallingError
+	}
+	path := jute.Alias(name)
 	parentPath, code := parentOf(path)
 	if code != proto.OK || special(path) {
 		return proto.BadArguments

@@ -86,7 +86,10 @@ type reader struct {
 	// refusal answers all requests of a session that is closing.
 	refusal proto.Code
 	large   bool // run stopped before a request for a large list
-	sizes   frameSizes
+	// multi is set while the reads of a multiRead are answered: they set no
+	// watches, whatever they say.
+	multi bool
+	sizes frameSizes
 }
 
 // run answers requests until the replies, from start on, are long, or up to one
@@ -192,6 +195,16 @@ func (r *reader) body(b []byte, op proto.Op, d *jute.Decoder) ([]byte, proto.Cod
 	return b, proto.Unimplemented
 }
 
+// nodePath reads the path of a znode. One that is null makes the request a
+// malformed one.
+func nodePath(d *jute.Decoder) string {
+	path := d.Buffer()
+	if path == nil {
+		d.Fail(jute.ErrMalformed)
+	}
+	return jute.Alias(path)
+}
+
 // find is the znode at path if the client has perm on it.
 func (r *reader) find(path string, perm int32) (tree.Node, proto.Code) {
 	n := r.t.Find(path)
@@ -210,7 +223,7 @@ func (r *reader) allowed(n tree.Node, perm int32) bool {
 }
 
 func (r *reader) getData(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
-	path, watched := d.AliasString(), d.Bool()
+	path, watched := nodePath(d), d.Bool()
 	if d.Err() != nil {
 		return b, proto.MarshallingError
 	}
@@ -218,7 +231,7 @@ func (r *reader) getData(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
 	if code != proto.OK {
 		return b, code
 	}
-	if watched {
+	if watched && !r.multi {
 		r.e.Watches.Add(r.c.Watcher, path, watch.Data)
 	}
 	b = jute.AppendBuffer(b, r.t.Data(n))
@@ -226,7 +239,7 @@ func (r *reader) getData(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
 }
 
 func (r *reader) exists(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
-	path, watched := d.AliasString(), d.Bool()
+	path, watched := nodePath(d), d.Bool()
 	if d.Err() != nil {
 		return b, proto.MarshallingError
 	}
@@ -247,7 +260,7 @@ func (r *reader) exists(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
 }
 
 func (r *reader) getChildren(b []byte, d *jute.Decoder, stat bool) ([]byte, proto.Code) {
-	path, watched := d.AliasString(), d.Bool()
+	path, watched := nodePath(d), d.Bool()
 	if d.Err() != nil {
 		return b, proto.MarshallingError
 	}
@@ -255,7 +268,7 @@ func (r *reader) getChildren(b []byte, d *jute.Decoder, stat bool) ([]byte, prot
 	if code != proto.OK {
 		return b, code
 	}
-	if watched {
+	if watched && !r.multi {
 		r.e.Watches.Add(r.c.Watcher, path, watch.Child)
 	}
 	b = r.t.AppendChildren(b, n)
@@ -266,7 +279,7 @@ func (r *reader) getChildren(b []byte, d *jute.Decoder, stat bool) ([]byte, prot
 }
 
 func (r *reader) getACL(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
-	path := d.AliasString()
+	path := nodePath(d)
 	if d.Err() != nil {
 		return b, proto.MarshallingError
 	}
@@ -296,7 +309,7 @@ func maskDigests(acl []proto.ACL) []proto.ACL {
 }
 
 func (r *reader) getAllChildrenNumber(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
-	path := d.AliasString()
+	path := nodePath(d)
 	if d.Err() != nil {
 		return b, proto.MarshallingError
 	}
@@ -304,7 +317,11 @@ func (r *reader) getAllChildrenNumber(b []byte, d *jute.Decoder) ([]byte, proto.
 	if code != proto.OK {
 		return b, code
 	}
-	return jute.AppendInt(b, int32(r.t.AllChildren(n))), proto.OK
+	count := r.t.AllChildren(n)
+	if path == "" {
+		count++ // Apache's server counts the root among its own children if it is called so
+	}
+	return jute.AppendInt(b, int32(count)), proto.OK
 }
 
 func (r *reader) getEphemerals(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
@@ -312,7 +329,8 @@ func (r *reader) getEphemerals(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
 	if d.Err() != nil {
 		return b, proto.MarshallingError
 	}
-	if t := strings.TrimSpace(prefix); t == "" || t == "/" {
+	// Java's idea of blank: everything up to the space, nothing beyond it.
+	if t := strings.TrimFunc(prefix, func(r rune) bool { return r <= ' ' }); t == "" || t == "/" {
 		prefix = ""
 	}
 	mark := len(b)
@@ -333,6 +351,8 @@ func (r *reader) getEphemerals(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
 // multiRead answers several reads; one that is refused does not affect the
 // others.
 func (r *reader) multiRead(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
+	r.multi = true
+	defer func() { r.multi = false }()
 	for d.Err() == nil {
 		var h proto.MultiHeader
 		if h.Decode(d); h.Done {

@@ -178,8 +178,9 @@ func (g *generator) mutated(slot int) request {
 	if len(r.body) == 0 {
 		return r
 	}
-	// A damaged time to live may come with flags that Apache's server fails on while it applies them.
-	if g.chance(50) || r.op == proto.OpCreateTTL || r.op == proto.OpMulti {
+	// A damaged time to live may come with flags that Apache's server fails on while it applies them. A path that is null is
+	// a path like any other to its watches.
+	if g.chance(50) || r.op == proto.OpCreateTTL || r.op == proto.OpMulti || isWatch(r.op) {
 		if g.chance(20) {
 			r.body = append(r.body, 1, 2, 3)
 		} else {
@@ -199,6 +200,14 @@ func (g *generator) mutated(slot int) request {
 	}
 	r.nullID = true
 	return r
+}
+
+func isWatch(op proto.Op) bool {
+	switch op {
+	case proto.OpSetWatches, proto.OpSetWatches2, proto.OpAddWatch, proto.OpCheckWatches, proto.OpRemoveWatches:
+		return true
+	}
+	return false
 }
 
 // xid is the next one of a slot, now and then one that a client would not use. Never -1: replies with it look like events.

@@ -1,10 +1,12 @@
 package differential
 
 import (
+	"bytes"
 	"fmt"
 	"hash/crc32"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/quollhq/quoll/internal/proto"
 )
@@ -42,7 +44,7 @@ func (w *world) event(frame []byte) (event, bool) {
 		return event{}, false
 	}
 	kind, state, path := proto.EventType(c.int()), c.int(), c.buffer()
-	text := fmt.Sprintf("event zxid=0x%x %s state=%d %s", uint64(zxid), kind, state, quoted(path))
+	text := fmt.Sprintf("event zxid=0x%x %s state=%d %s", uint64(zxid), kind, state, plain(path))
 	return event{zxid: zxid, text: text + code32(code) + rest(&c)}, true
 }
 
@@ -103,8 +105,11 @@ func (w *world) reply(r request, frame []byte) reply {
 	} else {
 		p.results = []result{{err: code}}
 	}
+	if r.op == proto.OpMultiRead && code == proto.MarshallingError {
+		c.b = nil // Apache's server sends the results before the failure, too, which no client looks at
+	}
 	if r.nullID && (code == proto.MarshallingError || code == proto.InvalidACL) {
-		code = proto.InvalidACL // an id that is null is a NullPointerException in Apache's server
+		code = proto.InvalidACL // what is null is a NullPointerException in Apache's server
 	}
 	p.text = fmt.Sprintf("reply xid=%d zxid=0x%x %s%s%s", xid, uint64(zxid), codeName(code), body, rest(&c))
 	return p
@@ -164,7 +169,7 @@ func (w *world) body(op proto.Op, c *cursor, p *reply) string {
 func (w *world) path(c *cursor, r *result) string {
 	b := c.buffer()
 	r.path = string(b)
-	return " path=" + quoted(b)
+	return " path=" + plain(b)
 }
 
 func (w *world) stat(c *cursor, r *result) string {
@@ -195,7 +200,7 @@ func list(c *cursor, r *result) string {
 			break
 		}
 		b := c.buffer()
-		shown = append(shown, quoted(b))
+		shown = append(shown, plain(b))
 		r.list = append(r.list, string(b))
 	}
 	slices.Sort(shown)
@@ -211,7 +216,7 @@ func whoAmI(c *cursor) string {
 		if c.bad {
 			break
 		}
-		ids = append(ids, quoted(c.buffer())+":"+quoted(c.buffer()))
+		ids = append(ids, plain(c.buffer())+":"+plain(c.buffer()))
 	}
 	slices.Sort(ids)
 	return fmt.Sprintf(" %d%v", n, ids)
@@ -228,7 +233,7 @@ func acls(c *cursor, even bool) []string {
 	start, last := 0, int32(-1)
 	for i := range int(n) {
 		perms := c.int()
-		entry := fmt.Sprintf("%d:%s:%s", perms, quoted(c.buffer()), quoted(c.buffer()))
+		entry := fmt.Sprintf("%d:%s:%s", perms, plain(c.buffer()), plain(c.buffer()))
 		if c.bad {
 			break
 		}
@@ -277,4 +282,31 @@ func quoted(b []byte) string {
 		return fmt.Sprintf("%q...(%d bytes, crc %08x)", b[:16], len(b), crc32.ChecksumIEEE(b))
 	}
 	return fmt.Sprintf("%q", b)
+}
+
+// plain shows a string. What is not UTF-8 Apache's server replaces by U+FFFD, and what is beyond the basic multilingual
+// plane it encodes as two surrogates, which is not UTF-8 either. quoll leaves strings as they are.
+func plain(b []byte) string {
+	if b == nil {
+		return "null"
+	}
+	odd := func(r rune) bool { return r == utf8.RuneError || r > 0xffff }
+	if bytes.IndexFunc(b, odd) < 0 {
+		return quoted(b)
+	}
+	var out []byte
+	last := false
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if odd(r) {
+			if !last {
+				out = append(out, "\ufffd"...)
+			}
+		} else {
+			out = append(out, b[:n]...)
+		}
+		last = odd(r)
+		b = b[n:]
+	}
+	return quoted(out)
 }

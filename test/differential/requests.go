@@ -95,9 +95,9 @@ func (g *generator) operation(op proto.Op, r *request) (hint, []byte) {
 	case proto.OpGetEphemerals:
 		b = g.putPath(b, pick(g, "/", "", "  ", " / ", "/a", "/b", "/a/b", g.path()))
 	case proto.OpAddWatch:
-		b = putInt(g.putPath(b, g.watched()), pick[int32](g, 0, 1, 0, 1, 0, 1, 0, 1, 2, -1))
+		b = putInt(putString(b, g.watched()), pick[int32](g, 0, 1, 0, 1, 0, 1, 0, 1, 2, -1))
 	case proto.OpRemoveWatches, proto.OpCheckWatches:
-		b = putInt(g.putPath(b, g.watched()), pick[int32](g, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 0, 6, -1))
+		b = putInt(putString(b, g.watched()), pick[int32](g, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 0, 6, -1))
 	case proto.OpSetWatches, proto.OpSetWatches2:
 		b = g.setWatches(op)
 	case proto.OpReconfig:
@@ -123,6 +123,9 @@ func (g *generator) create(op proto.Op, r *request) (hint, []byte) {
 	switch {
 	case op == proto.OpCreateTTL:
 		flags = pick[int32](g, 5, 6)
+		if r.op == proto.OpMulti && g.chance(15) {
+			flags = pick[int32](g, 0, 1, 2, 3, 4, 7, -1) // alone, Apache's server fails while it applies them
+		}
 	case op == proto.OpCreateContainer && g.chance(90):
 		flags = 4
 	case g.chance(4):

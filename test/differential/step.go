@@ -97,9 +97,9 @@ type request struct {
 	body []byte
 	// bytes replace the whole frame, its length included, if not nil: the server must hang up on it.
 	bytes []byte
-	// ends tells that the server is to answer and then to hang up, or not: it is asked whether it did.
+	// ends tells that the server is to hang up after a refusal.
 	ends bool
-	// nullID tells that an ACL of the request has a null id.
+	// nullID tells that an ACL of the request may have an id or a scheme that is null.
 	nullID bool
 	// hints tell the generator what the request is about.
 	hints []hint

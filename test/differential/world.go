@@ -153,6 +153,7 @@ func (w *world) drain(conn *wire, o *observation) {
 		frame, err := conn.frame()
 		if err != nil {
 			o.add("%v", err)
+			o.stuck = !errors.Is(err, errClosed)
 			return
 		}
 		w.unasked(frame, o)
@@ -194,7 +195,7 @@ func (s resume) run(w *world) observation {
 	case "length":
 		who.passwd = who.passwd[:8]
 	case "session":
-		who.id++
+		who.id += 1 << 20 // one that nobody has: with a wrong password, Apache closes the connection of the session
 	}
 	w.clients[s.slot].wire = nil
 	w.connect(s.slot, connectRequest(s.zxid, s.timeout, who.id, who.passwd, s.readOnly), &o)
@@ -277,8 +278,9 @@ func (w *world) converse(slot int, requests []request, o *observation) {
 		w.drain(c.wire, o)
 		w.hangUp(slot)
 		c.session = -1
-	case last.ends:
-		w.ask(slot, o)
+	case last.ends && o.replies[len(o.replies)-1].err != proto.OK:
+		w.drain(c.wire, o)
+		w.hangUp(slot)
 	}
 }
 
