@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/quollhq/quoll/internal/jute"
@@ -197,5 +198,8 @@ func (e *snapEncoder) flushFull() error {
 func appendDigestSection(b []byte, d SnapshotDigest) []byte {
 	b = jute.AppendLong(b, d.Zxid)
 	b = jute.AppendInt(b, d.Version)
+	if d.Version < 2 { // as it was written before 3.6 was released
+		return jute.AppendString(b, strconv.FormatUint(d.Value, 16))
+	}
 	return jute.AppendLong(b, int64(d.Value))
 }

@@ -59,8 +59,8 @@ type Options struct {
 	// NoLastZxid leaves the last zxid out of snapshots (serializeLastProcessedZxid.enabled=false).
 	NoLastZxid bool
 
-	// ReadOnly changes nothing on disk: for tools that look at a directory.
-	// There is no Log then, and nothing may be written.
+	// ReadOnly lets Open and Load change nothing on disk: for tools that look
+	// at a directory. There is no Log then.
 	ReadOnly bool
 	// NoDirCreate refuses directories that are not there (datadir.autocreate=false).
 	NoDirCreate bool

@@ -1,0 +1,107 @@
+package datatool
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quollhq/quoll/internal/storage"
+)
+
+// NewCommand is `quoll data`.
+func NewCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "data",
+		Short: "Look at, verify, convert and mend logs and snapshots",
+		Long: `Works on the files of a ZooKeeper server, quoll's or Apache's: transaction logs
+(log.<zxid>) and snapshots (snapshot.<zxid>, also .gz and .snappy). A DIR is a
+dataDir, or the version-2 directory in it. No command changes a file that is
+there, except purge and "recover --replace".`,
+		Example: `  quoll data list /var/lib/zookeeper
+  quoll data verify /var/lib/zookeeper --log-dir /var/log/zookeeper
+  quoll data dump /var/lib/zookeeper/version-2/log.100000001
+  quoll data dump -o json snapshot.4e | jq -r .path
+  quoll data convert --to gz snapshot.4e snapshot.4e.gz`,
+	}
+	cmd.AddCommand(newList(), newVerify(), newDump(), newConvert(), newChop(), newRecover(), newSummary(), newCompare(), newPurge())
+	return cmd
+}
+
+// zxid prints as the logs of ZooKeeper's servers do: in hexadecimal.
+type zxid int64
+
+func (z zxid) String() string { return fmt.Sprintf("0x%x", uint64(z)) }
+
+// MarshalText makes it the same in JSON.
+func (z zxid) MarshalText() ([]byte, error) { return []byte(z.String()), nil }
+
+// dirs are the directories that a command works on.
+type dirs struct{ log string }
+
+func (d *dirs) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&d.log, "log-dir", "", "the dataLogDir, if it is not the dataDir")
+}
+
+// resolve makes the argument, a dataDir or its version-2, what storage wants.
+func (d *dirs) resolve(arg string) storage.Dirs {
+	log := d.log
+	if log == "" {
+		log = arg
+	}
+	return storage.Dirs{Data: withoutVersion(arg), Log: withoutVersion(log)}
+}
+
+func withoutVersion(dir string) string {
+	if clean := filepath.Clean(dir); filepath.Base(clean) == storage.VersionDir {
+		return filepath.Dir(clean)
+	}
+	return dir
+}
+
+func versionDir(dir string) string { return filepath.Join(dir, storage.VersionDir) }
+
+// output is what -o says.
+type output struct{ format string }
+
+func (o *output) addFlags(cmd *cobra.Command, formats string) {
+	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "how to print: "+formats)
+}
+
+func (o *output) check(known ...string) error {
+	for _, k := range known {
+		if o.format == k {
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown output %q: it is one of %v", o.format, known)
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// errFound is the failure of a command that has said what is wrong.
+type errFound struct{ n int }
+
+func (e *errFound) Error() string { return fmt.Sprintf("%d files are damaged", e.n) }
+
+// Quiet tells that it was printed.
+func (e *errFound) Quiet() bool { return true }
+
+// ExitCode is that of the process.
+func (e *errFound) ExitCode() int { return 1 }
+
+// reason is what is wrong, without the file's name where that was said.
+func reason(err error) string {
+	var d *storage.DamageError
+	if !errors.As(err, &d) {
+		return err.Error()
+	}
+	return fmt.Sprintf("at offset %d: %s", d.Offset, d.Reason)
+}
