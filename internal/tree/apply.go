@@ -269,9 +269,6 @@ func (t *Tree) removeBelow(n Node, path string) {
 // A larger pzxid comes from a create that the snapshot's parent has seen.
 func (t *Tree) touchParent(parent Node, path string, zxid int64) {
 	h := t.headerTable.edit(uint32(parent))
-	if h.dir == 0 && zxid <= h.czxid {
-		return
-	}
 	if d := t.editDir(h); zxid > d.pzxid {
 		t.changeParent(parent, h, path, d.cversion, zxid)
 	}
@@ -285,16 +282,16 @@ func (t *Tree) setData(hdr *txn.Header, b *txn.Body, r *Result, out *Outcome) {
 	}
 	t.forget(n)
 	h := t.headerTable.edit(uint32(n))
-	had := t.dataLen(h.blob)
+	blob := t.open(h.blob)
+	had, stat := max(blob.dataLen, 0), blob.stat()
 	inDigest := counted(b.Path) && !t.opt.NoDigest
 	if inDigest {
 		t.digest -= t.digestOf(h)
-		h.crc = PrefixCRC(b.Path, b.Data)
+		stat.crc = PrefixCRC(b.Path, b.Data)
 	}
-	t.replaceData(n, h, b.Data)
-	h.mzxid, h.version = hdr.Zxid, b.Version
-	h.setMtime(hdr.Time)
-	if h.extra != 0 || !timeFits(hdr.Time) {
+	stat.mzxid, stat.mtime, stat.version = hdr.Zxid, uint64(hdr.Time)&timeMask, b.Version
+	t.replaceData(n, h, &stat, b.Data)
+	if h.more&isExtra != 0 || !timeFits(hdr.Time) {
 		t.editExtra(n, h).mtimeTop = topOf(hdr.Time)
 	}
 	if inDigest {
@@ -325,7 +322,7 @@ func (t *Tree) setACL(b *txn.Body, out *Outcome) {
 		t.digest -= t.digestOf(h)
 		defer func() { t.digest += t.digestOf(h) }()
 	}
-	if h.extra != 0 || b.Version != 0 {
+	if h.more&isExtra != 0 || b.Version != 0 {
 		t.editExtra(n, h).aversion = b.Version
 	}
 	t.stat(h, &out.Stat)

@@ -4,28 +4,64 @@ import (
 	"encoding/binary"
 	"unsafe"
 
+	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/slab"
 )
 
-// A blob holds a znode's name and data:
+// A blob holds what a znode gets when it is created, and what setting its data
+// changes:
 //
-//	length of the name: uvarint | length of the data plus one, 0 for null: uvarint | name | data
+//	 0  czxid 8 | checksum 4 | ctime 6
+//	18  length of the name times two, plus one if modified: uvarint
+//	    length of the data plus one, 0 for null: uvarint
+//	    mzxid 8 | mtime 6 | version 4, if modified
+//	    name | data
+//
+// A znode is modified unless its mzxid, mtime and version are those of its
+// creation. Numbers are little-endian; of times the low 48 bits stand here, see
+// extra. The checksum is PrefixCRC of path and data, 0 below /zookeeper/.
+const (
+	fixedLen    = 18
+	modifiedLen = 18
+)
 
-// maxPrefix bounds the two lengths of a blob.
-const maxPrefix = 2 * binary.MaxVarintLen32
+// blobStat is the part of a znode's stat that its blob holds.
+type blobStat struct {
+	czxid, mzxid int64
+	ctime, mtime uint64 // 48 bits
+	version      int32
+	crc          uint32
+}
 
-// lengths reads a blob's lengths and where its name begins. dataLen is -1 for
-// null.
-func (v *version) lengths(r slab.Ref) (p unsafe.Pointer, nameLen, dataLen, off int) {
-	p = v.mem.Pointer(r)
-	nameLen = int(*(*byte)(p))
-	dataLen = int(*(*byte)(unsafe.Add(p, 1)))
-	if nameLen|dataLen < 0x80 {
-		return p, nameLen, dataLen - 1, 2
+func (s *blobStat) modified() bool {
+	return s.mzxid != s.czxid || s.mtime != s.ctime || s.version != 0
+}
+
+const timeMask = 1<<48 - 1
+
+func newBlobStat(st *proto.StatPersisted, crc uint32) blobStat {
+	return blobStat{czxid: st.Czxid, mzxid: st.Mzxid, ctime: uint64(st.Ctime) & timeMask, mtime: uint64(st.Mtime) & timeMask,
+		version: st.Version, crc: crc}
+}
+
+// blob is an opened blob.
+type blob struct {
+	p        unsafe.Pointer
+	nameOff  int
+	nameLen  int
+	dataLen  int // -1: null
+	modified bool
+}
+
+func (v *version) open(r slab.Ref) blob {
+	p := v.mem.Pointer(r)
+	names, data := int(*(*byte)(unsafe.Add(p, fixedLen))), int(*(*byte)(unsafe.Add(p, fixedLen+1)))
+	off := fixedLen + 2
+	if names|data >= 0x80 {
+		names, off = uvarint(p, fixedLen)
+		data, off = uvarint(p, off)
 	}
-	nameLen, off = uvarint(p, 0)
-	dataLen, off = uvarint(p, off)
-	return p, nameLen, dataLen - 1, off
+	return blob{p: p, nameOff: off + names&1*modifiedLen, nameLen: names >> 1, dataLen: data - 1, modified: names&1 != 0}
 }
 
 func uvarint(p unsafe.Pointer, off int) (int, int) {
@@ -40,45 +76,77 @@ func uvarint(p unsafe.Pointer, off int) (int, int) {
 	}
 }
 
-func (v *version) name(r slab.Ref) []byte {
-	p, n, _, off := v.lengths(r)
-	return unsafe.Slice((*byte)(unsafe.Add(p, off)), n)
-}
-
-func (v *version) nameLen(r slab.Ref) int {
-	_, n, _, _ := v.lengths(r)
-	return n
-}
+func (b *blob) name() []byte { return unsafe.Slice((*byte)(unsafe.Add(b.p, b.nameOff)), b.nameLen) }
 
 // data is nil for null. Its capacity is its length.
-func (v *version) data(r slab.Ref) []byte {
-	p, n, d, off := v.lengths(r)
-	if d < 0 {
+func (b *blob) data() []byte {
+	if b.dataLen < 0 {
 		return nil
 	}
-	return unsafe.Slice((*byte)(unsafe.Add(p, off+n)), d)
+	return unsafe.Slice((*byte)(unsafe.Add(b.p, b.nameOff+b.nameLen)), b.dataLen)
 }
 
-func (v *version) dataLen(r slab.Ref) int {
-	_, _, d, _ := v.lengths(r)
-	return max(d, 0)
-}
+// size is what the blob was asked for with.
+func (b *blob) size() int { return b.nameOff + b.nameLen + max(b.dataLen, 0) }
 
-// blobSize is what a blob was asked for with.
-func (v *version) blobSize(r slab.Ref) int {
-	_, n, d, off := v.lengths(r)
-	return off + n + max(d, 0)
-}
+// crc is where the checksum stands.
+func (b *blob) crc() *uint32 { return (*uint32)(unsafe.Add(b.p, 8)) }
 
-func sizeOfBlob(name string, data []byte) int {
-	d := lengthField(data)
-	if len(name)|d < 0x80 {
-		return 2 + len(name) + len(data)
+func (b *blob) stat() blobStat {
+	f := (*[fixedLen]byte)(b.p)
+	le := binary.LittleEndian
+	s := blobStat{czxid: int64(le.Uint64(f[0:])), crc: *b.crc(), ctime: uint64(le.Uint32(f[12:])) | uint64(le.Uint16(f[16:]))<<32}
+	if !b.modified {
+		s.mzxid, s.mtime = s.czxid, s.ctime
+		return s
 	}
-	return uvarintLen(len(name)) + uvarintLen(d) + len(name) + len(data)
+	m := (*[modifiedLen]byte)(unsafe.Add(b.p, b.nameOff-modifiedLen))
+	s.mzxid = int64(le.Uint64(m[0:]))
+	s.mtime = uint64(le.Uint32(m[8:])) | uint64(le.Uint16(m[12:]))<<32
+	s.version = int32(le.Uint32(m[14:]))
+	return s
 }
 
-func uvarintLen(x int) int {
+func (v *version) name(r slab.Ref) []byte {
+	b := v.open(r)
+	return b.name()
+}
+
+func (v *version) nameLen(r slab.Ref) int { return v.open(r).nameLen }
+
+func (v *version) data(r slab.Ref) []byte {
+	b := v.open(r)
+	return b.data()
+}
+
+func (v *version) dataLen(r slab.Ref) int { return max(v.open(r).dataLen, 0) }
+
+// lengthFields is what a blob says of the lengths of its name and data.
+func lengthFields(name string, data []byte, modified bool) (uint, uint) {
+	n, d := uint(len(name))*2, uint(0)
+	if modified {
+		n++
+	}
+	if data != nil {
+		d = uint(len(data)) + 1
+	}
+	return n, d
+}
+
+// layOut tells where the name of such a blob stands, and the blob's size.
+func layOut(name string, data []byte, modified bool) (nameOff, size int) {
+	n, d := lengthFields(name, data, modified)
+	off := fixedLen + 2
+	if n|d >= 0x80 {
+		off = fixedLen + uvarintLen(n) + uvarintLen(d)
+	}
+	if modified {
+		off += modifiedLen
+	}
+	return off, off + len(name) + len(data)
+}
+
+func uvarintLen(x uint) int {
 	n := 1
 	for ; x >= 0x80; x >>= 7 {
 		n++
@@ -86,33 +154,38 @@ func uvarintLen(x int) int {
 	return n
 }
 
-// writeBlob fills b, whose length is sizeOfBlob. name may alias b itself at the
+// writeBlob fills b, as long as layOut says. name may alias b itself at the
 // place where it stands.
-func writeBlob(b []byte, name string, data []byte) {
-	d := lengthField(data)
-	if len(name)|d < 0x80 {
-		b[0], b[1] = byte(len(name)), byte(d)
-		b = b[2:]
+func writeBlob(b []byte, s *blobStat, name string, data []byte) {
+	le := binary.LittleEndian
+	modified := s.modified()
+	le.PutUint64(b[0:], uint64(s.czxid))
+	*(*uint32)(unsafe.Pointer(&b[8])) = s.crc // in the machine's order, see crc
+	le.PutUint32(b[12:], uint32(s.ctime))
+	le.PutUint16(b[16:], uint16(s.ctime>>32))
+	n, d := lengthFields(name, data, modified)
+	if n|d < 0x80 {
+		b[fixedLen], b[fixedLen+1] = byte(n), byte(d)
+		b = b[fixedLen+2:]
 	} else {
-		off := binary.PutUvarint(b, uint64(len(name)))
+		off := fixedLen + binary.PutUvarint(b[fixedLen:], uint64(n))
 		off += binary.PutUvarint(b[off:], uint64(d))
 		b = b[off:]
+	}
+	if modified {
+		le.PutUint64(b[0:], uint64(s.mzxid))
+		le.PutUint32(b[8:], uint32(s.mtime))
+		le.PutUint16(b[12:], uint16(s.mtime>>32))
+		le.PutUint32(b[14:], uint32(s.version))
+		b = b[modifiedLen:]
 	}
 	copy(b, name)
 	copy(b[len(name):], data)
 }
 
-// lengthField is what a blob says of the length of its data.
-func lengthField(data []byte) int {
-	if data == nil {
-		return 0
-	}
-	return len(data) + 1
-}
-
-func (t *Tree) newBlob(name string, data []byte) slab.Ref {
-	size := sizeOfBlob(name, data)
+func (t *Tree) newBlob(s *blobStat, name string, data []byte) slab.Ref {
+	_, size := layOut(name, data, s.modified())
 	r := t.slab.Alloc(size)
-	writeBlob(t.slab.Bytes(r, size), name, data)
+	writeBlob(t.slab.Bytes(r, size), s, name, data)
 	return r
 }

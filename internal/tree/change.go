@@ -12,8 +12,9 @@ func (t *Tree) addRoot(data []byte, acl uint32, st *proto.StatPersisted) {
 		panic("tree: the root is not the first znode")
 	}
 	t.fill(root, h, "", "", data, acl, st)
-	h.crc = t.prefixOf("", data)
-	t.digest += t.digestOf(h)
+	if !t.opt.NoDigest {
+		t.digest += t.setChecksum(h, "", data, st)
+	}
 }
 
 // addChild makes a znode below parent, whose digest it leaves alone: creating
@@ -24,12 +25,19 @@ func (t *Tree) addChild(parent Node, path string, data []byte, acl uint32, st *p
 
 func (t *Tree) addChildAt(pl place, parent Node, path string, data []byte, acl uint32, st *proto.StatPersisted) Node {
 	n, h := t.link(parent, path, data, acl, st)
-	h.crc = t.prefixOf(path, data)
 	t.index.insert(pl, n)
 	if counted(path) && !t.opt.NoDigest {
-		t.digest += NodeDigest(h.crc, st)
+		t.digest += t.setChecksum(h, path, data, st)
 	}
 	return n
+}
+
+// setChecksum sets the checksum of a counted znode and returns its digest.
+func (t *Tree) setChecksum(h *header, path string, data []byte, st *proto.StatPersisted) uint64 {
+	crc := PrefixCRC(path, data)
+	b := t.open(h.blob)
+	*b.crc() = crc
+	return NodeDigest(crc, st)
 }
 
 // link makes a znode that is in neither the index nor the digest.
@@ -51,19 +59,23 @@ func (t *Tree) link(parent Node, path string, data []byte, acl uint32, st *proto
 	return n, h
 }
 
-// fill sets what a new znode has of its own. h is zeroed.
+// fill sets what a new znode has of its own, but for its checksum. h is zeroed.
 func (t *Tree) fill(n Node, h *header, path, name string, data []byte, acl uint32, st *proto.StatPersisted) {
-	h.czxid, h.mzxid, h.version, h.acl = st.Czxid, st.Mzxid, st.Version, acl
-	h.setCtime(st.Ctime)
-	h.setMtime(st.Mtime)
-	h.blob = t.newBlob(name, data)
+	s := newBlobStat(st, 0)
+	h.acl, h.blob = acl, t.newBlob(&s, name, data)
 	t.markFresh(n)
 	if st.Cversion != 0 || st.Pzxid != st.Czxid {
-		id, d := t.dirTable.add()
+		d := t.editDir(h)
 		d.cversion, d.pzxid = st.Cversion, st.Pzxid
-		h.dir = id
 	}
-	t.setOwned(n, h, st.EphemeralOwner, st.Aversion, st.Ctime, st.Mtime)
+	if st.EphemeralOwner != 0 || st.Aversion != 0 || !timeFits(st.Ctime) || !timeFits(st.Mtime) {
+		x := t.editExtra(n, h)
+		x.owner, x.aversion = st.EphemeralOwner, st.Aversion
+		x.ctimeTop, x.mtimeTop = topOf(st.Ctime), topOf(st.Mtime)
+		if x.owner != 0 {
+			t.own(h.more&^isExtra, x)
+		}
+	}
 	t.count++
 	t.dataSize += sizeOf(path, data)
 }
@@ -71,13 +83,39 @@ func (t *Tree) fill(n Node, h *header, path, name string, data []byte, acl uint3
 // editDir is a znode's dir for changing it, made if there is none. h may be
 // changed.
 func (t *Tree) editDir(h *header) *dir {
-	if h.dir != 0 {
-		return t.dirTable.edit(h.dir)
+	if h.more&isExtra == 0 {
+		if h.more != 0 {
+			return t.dirTable.edit(h.more)
+		}
+		id, d := t.newDir(h)
+		h.more = id
+		return d
 	}
-	id, d := t.dirTable.add()
-	d.pzxid = h.czxid
-	h.dir = id
+	if x := t.extra(h.more &^ isExtra); x.dir != 0 {
+		return t.dirTable.edit(x.dir)
+	}
+	id, d := t.newDir(h)
+	t.extraTable.edit(h.more &^ isExtra).dir = id
 	return d
+}
+
+func (t *Tree) newDir(h *header) (uint32, *dir) {
+	id, d := t.dirTable.add()
+	b := t.open(h.blob)
+	d.pzxid = b.stat().czxid
+	return id, d
+}
+
+// editExtra is n's extra for changing it, made if there is none. h may be
+// changed.
+func (t *Tree) editExtra(n Node, h *header) *extra {
+	if h.more&isExtra != 0 {
+		return t.extraTable.edit(h.more &^ isExtra)
+	}
+	id, x := t.extraTable.add()
+	x.node, x.dir = n, h.more
+	h.more = id | isExtra
+	return x
 }
 
 // removeNode takes a znode without children out. The parent's digest is left
@@ -93,22 +131,30 @@ func (t *Tree) removeNode(n Node, path string) {
 	t.count--
 	t.dataSize -= sizeOf(path, t.data(h.blob))
 	t.acls.release(h.acl)
-	if h.extra != 0 {
-		if e := t.extra(h.extra); e.owner != 0 {
-			t.disown(h.extra, e)
-		}
-		t.extraTable.remove(h.extra)
-	}
-	if h.dir != 0 {
-		t.dirTable.remove(h.dir)
-	}
-	t.dropBlob(n, h.blob)
+	t.removeMore(h)
+	b := t.open(h.blob)
+	t.retireBlob(n, h.blob, b.size())
 	t.headerTable.remove(uint32(n))
+}
+
+// removeMore takes out the dir and the extra of a znode.
+func (t *Tree) removeMore(h *header) {
+	d := h.more
+	if x := t.extraOf(h); x != nil {
+		d = x.dir
+		if x.owner != 0 {
+			t.disown(x)
+		}
+		t.extraTable.remove(h.more &^ isExtra)
+	}
+	if d != 0 {
+		t.dirTable.remove(d)
+	}
 }
 
 // unlink takes n out of its parent's children.
 func (t *Tree) unlink(n Node, h *header) {
-	d := t.dirTable.edit(t.header(h.parent).dir)
+	d := t.editDir(t.header(h.parent)) // which has one, so that the header stays as it is
 	if h.prev != 0 {
 		t.headerTable.edit(uint32(h.prev)).next = h.next
 	} else {
@@ -123,24 +169,22 @@ func (t *Tree) unlink(n Node, h *header) {
 	d.nameBytes -= int64(t.nameLen(h.blob))
 }
 
-// replaceData gives a znode other data. h may be changed.
-func (t *Tree) replaceData(n Node, h *header, data []byte) {
-	_, nameLen, dataLen, off := t.lengths(h.blob)
-	had := off + nameLen + max(dataLen, 0)
-	t.dataSize += int64(len(data) - max(dataLen, 0))
-	name := aliasString(t.name(h.blob))
-	want := sizeOfBlob(name, data)
-	if t.mvcc.newest != 0 && !t.isFresh(n) || slab.Size(had) != slab.Size(want) || off != want-nameLen-len(data) {
+// replaceData gives a znode other data, and a stat to its blob. h may be
+// changed.
+func (t *Tree) replaceData(n Node, h *header, s *blobStat, data []byte) {
+	b := t.open(h.blob)
+	t.dataSize += int64(len(data) - max(b.dataLen, 0))
+	name := aliasString(b.name())
+	off, size := layOut(name, data, s.modified())
+	if seen := t.mvcc.newest != 0 && !t.isFresh(n); seen || off != b.nameOff || slab.Size(size) != slab.Size(b.size()) {
 		old := h.blob
-		h.blob = t.newBlob(name, data)
-		t.retireBlob(n, old, had)
+		h.blob = t.newBlob(s, name, data)
+		t.retireBlob(n, old, b.size())
 		t.markFresh(n)
 		return
 	}
-	writeBlob(t.slab.Bytes(h.blob, want), name, data)
+	writeBlob(t.slab.Bytes(h.blob, size), s, name, data)
 }
-
-func (t *Tree) dropBlob(n Node, r slab.Ref) { t.retireBlob(n, r, t.blobSize(r)) }
 
 // retireBlob frees a blob of n as soon as no View sees it.
 func (t *Tree) retireBlob(n Node, r slab.Ref, size int) {

@@ -56,35 +56,36 @@ func (c *checker) node(n Node, path string) {
 	}
 	h := t.header(n)
 	c.count++
-	c.dataSize += sizeOf(path, t.data(h.blob))
-	c.blobs += int64(slab.Size(t.blobSize(h.blob)))
+	b := t.open(h.blob)
+	c.dataSize += sizeOf(path, b.data())
+	c.blobs += int64(slab.Size(b.size()))
 	c.uses[h.acl]++
 	if got := t.Find(path); got != n {
 		c.fault("%q is znode %d, the index finds %d", path, n, got)
 	}
-	if want := t.prefixOf(path, t.data(h.blob)); h.crc != want {
-		c.fault("%q has the checksum %#x, want %#x", path, h.crc, want)
+	if want := t.prefixOf(path, b.data()); *b.crc() != want {
+		c.fault("%q has the checksum %#x, want %#x", path, *b.crc(), want)
 	}
 	if counted(path) {
 		c.digest += t.digestOf(h)
 	}
-	if h.extra != 0 {
-		c.extra(n, h, path)
+	if h.more&isExtra != 0 {
+		c.extra(n, h.more&^isExtra, path)
 	}
-	if h.dir != 0 {
+	if d := t.dirOf(h); d != nil {
 		c.dirs++
-		c.children(n, t.dir(h.dir), path)
+		c.children(n, d, path)
 	}
 }
 
-func (c *checker) extra(n Node, h *header, path string) {
+func (c *checker) extra(n Node, x uint32, path string) {
 	t := c.t
-	if !t.extraTable.used(h.extra) || c.extras[h.extra] {
-		c.fault("%q has the extra %d, which is free or another's", path, h.extra)
+	if !t.extraTable.used(x) || c.extras[x] {
+		c.fault("%q has the extra %d, which is free or another's", path, x)
 		return
 	}
-	c.extras[h.extra] = true
-	if e := t.extra(h.extra); e.node != n {
+	c.extras[x] = true
+	if e := t.extra(x); e.node != n {
 		c.fault("%q is znode %d, its extra says %d", path, n, e.node)
 	}
 }

@@ -88,6 +88,7 @@ func TestViewsGiveBack(t *testing.T) {
 				Body: txn.Body{Type: proto.OpSetData, Path: fmt.Sprintf("/n%d", i), Data: make([]byte, n)}}, &r)
 		}
 	}
+	set(5999, 50)
 	before := tree.Usage().Used
 	a := tree.Freeze()
 	set(6000, 60)

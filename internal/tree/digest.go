@@ -109,8 +109,9 @@ func (t *Tree) digestOf(h *header) uint64 {
 		return 0
 	}
 	var st proto.StatPersisted
-	t.persisted(h, &st)
-	return NodeDigest(h.crc, &st)
+	b := t.open(h.blob)
+	t.persistedOf(h, &b, &st)
+	return NodeDigest(*b.crc(), &st)
 }
 
 // memo remembers the digest of the znode below which something was created or

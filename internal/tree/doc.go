@@ -11,11 +11,12 @@
 //
 // # Memory
 //
-// A znode costs 64 bytes, its name and data rounded up to a size class, and
-// about 7 bytes in the index. None of it is on Go's heap or holds a pointer:
+// A znode costs 24 bytes, 20 bytes with its name and data, rounded up to a size
+// class, and about 7 bytes in the index; 18 more once its data was set. None of
+// it is on Go's heap or holds a pointer:
 //
-//	header  64 bytes: zxids, times, version, ACL, links to relatives
-//	blob    length of the name | length of the data | name | data
+//	header  24 bytes: links to relatives, ACL
+//	blob    zxids, times, version, name, data
 //	dir     what only znodes have that once had children: 32 bytes
 //	extra   what few znodes have: an owner, an ACL version: 32 bytes
 //	index   hash of the full path -> number of the header: 6 bytes

@@ -18,8 +18,7 @@ type loadBatch struct {
 const loadBatchLen = 128
 
 type loadItem struct {
-	h     *header
-	data  []byte // in the tree
+	blob  blob
 	st    proto.StatPersisted
 	place place
 	node  Node
@@ -28,9 +27,9 @@ type loadItem struct {
 }
 
 // add tells whether the batch is full.
-func (b *loadBatch) add(n Node, h *header, path string, data []byte, st *proto.StatPersisted) bool {
+func (b *loadBatch) add(n Node, bl blob, path string, st *proto.StatPersisted) bool {
 	it := &b.items[b.n]
-	it.node, it.h, it.data, it.st = n, h, data, *st
+	it.node, it.blob, it.st = n, bl, *st
 	it.from = len(b.paths)
 	b.paths = append(b.paths, path...)
 	it.to = len(b.paths)
@@ -46,8 +45,9 @@ func (b *loadBatch) digest() uint64 {
 	for i := range b.items[:b.n] {
 		it := &b.items[i]
 		if path := b.path(it); counted(path) {
-			it.h.crc = PrefixCRC(path, it.data)
-			sum += NodeDigest(it.h.crc, &it.st)
+			crc := PrefixCRC(path, it.blob.data())
+			*it.blob.crc() = crc
+			sum += NodeDigest(crc, &it.st)
 		}
 	}
 	return sum

@@ -13,23 +13,21 @@ type Node uint32
 
 const root Node = 1
 
-// header is one cache line. Times are milliseconds since 1970 in 48 bits; what
-// a time has beyond that is in the extra.
+// header is what links a znode to its relatives. What it says of itself stands
+// in its blob.
 type header struct {
-	czxid, mzxid     int64
-	ctimeLo, mtimeLo uint32
-	ctimeHi, mtimeHi uint16
-	version          int32
-	acl              uint32
-	extra            uint32 // number of the extra, 0: no owner, aversion 0, times fit
-	parent           Node
-	next, prev       Node   // siblings
-	dir              uint32 // number of the dir, 0: no children, cversion 0, pzxid = czxid
-	crc              uint32 // PrefixCRC of path and data; 0 below /zookeeper/
-	blob             slab.Ref
+	parent     Node
+	next, prev Node // siblings
+	blob       slab.Ref
+	more       uint32 // number of the dir; with isExtra that of the extra, which has the dir's; 0: neither
+	acl        uint32
 }
 
-// dir is the part of a znode that has, or had, children.
+// isExtra marks a number in header.more.
+const isExtra = 1 << 31
+
+// dir is the part of a znode that has, or had, children. Who has none has a
+// cversion of 0 and the pzxid of its czxid.
 type dir struct {
 	pzxid       int64
 	nameBytes   int64 // total length of the children's names
@@ -38,8 +36,9 @@ type dir struct {
 	cversion    int32 // persisted: counts creates
 }
 
-// extra is the part of a znode that few have. Those with an owner are linked
-// in the list of its kind, see owners.
+// extra is the part of a znode that few have. Who has none has no owner, an
+// aversion of 0 and times that fit 48 bits. Those with an owner are linked in
+// the list of its kind, see owners.
 type extra struct {
 	owner      int64
 	node       Node
@@ -47,7 +46,7 @@ type extra struct {
 	aversion   int32
 	ctimeTop   int16 // bits 48 to 63
 	mtimeTop   int16
-	_          uint32
+	dir        uint32
 }
 
 // version is one state of the tree, for readers: the current one, or what a
@@ -63,24 +62,48 @@ type version struct {
 func (v *version) header(n Node) *header { return &v.headers[n/pageLen][n%pageLen] }
 func (v *version) dir(d uint32) *dir     { return &v.dirs[d/pageLen][d%pageLen] }
 func (v *version) extra(x uint32) *extra { return &v.extras[x/pageLen][x%pageLen] }
-func (h *header) ctimeLow() int64        { return int64(h.ctimeHi)<<32 | int64(h.ctimeLo) }
-func (h *header) mtimeLow() int64        { return int64(h.mtimeHi)<<32 | int64(h.mtimeLo) }
-func (h *header) setCtime(ms int64)      { h.ctimeLo, h.ctimeHi = uint32(ms), uint16(ms>>32) }
-func (h *header) setMtime(ms int64)      { h.mtimeLo, h.mtimeHi = uint32(ms), uint16(ms>>32) }
-func timeFits(ms int64) bool             { return uint64(ms) < 1<<48 }
+
+// dirOf is a znode's dir, nil if it has none.
+func (v *version) dirOf(h *header) *dir {
+	d := h.more
+	if d&isExtra != 0 {
+		d = v.extra(d &^ isExtra).dir
+	}
+	if d == 0 {
+		return nil
+	}
+	return v.dir(d)
+}
+
+// extraOf is a znode's extra, nil if it has none.
+func (v *version) extraOf(h *header) *extra {
+	if h.more&isExtra == 0 {
+		return nil
+	}
+	return v.extra(h.more &^ isExtra)
+}
+
+func timeFits(ms int64) bool             { return uint64(ms) <= timeMask }
 func withTop(low int64, top int16) int64 { return low | int64(top)<<48 }
 func topOf(ms int64) int16               { return int16(ms >> 48) }
 
 // persisted reads the stat that disk and digest know.
 func (v *version) persisted(h *header, st *proto.StatPersisted) {
-	*st = proto.StatPersisted{Czxid: h.czxid, Mzxid: h.mzxid, Ctime: h.ctimeLow(), Mtime: h.mtimeLow(),
-		Version: h.version, Pzxid: h.czxid}
-	if h.dir != 0 {
-		d := v.dir(h.dir)
+	b := v.open(h.blob)
+	v.persistedOf(h, &b, st)
+}
+
+func (v *version) persistedOf(h *header, b *blob, st *proto.StatPersisted) {
+	s := b.stat()
+	*st = proto.StatPersisted{Czxid: s.czxid, Mzxid: s.mzxid, Ctime: int64(s.ctime), Mtime: int64(s.mtime),
+		Version: s.version, Pzxid: s.czxid}
+	if h.more == 0 {
+		return
+	}
+	if d := v.dirOf(h); d != nil {
 		st.Cversion, st.Pzxid = d.cversion, d.pzxid
 	}
-	if h.extra != 0 {
-		x := v.extra(h.extra)
+	if x := v.extraOf(h); x != nil {
 		st.Aversion, st.EphemeralOwner = x.aversion, x.owner
 		st.Ctime, st.Mtime = withTop(st.Ctime, x.ctimeTop), withTop(st.Mtime, x.mtimeTop)
 	}
@@ -88,17 +111,20 @@ func (v *version) persisted(h *header, st *proto.StatPersisted) {
 
 // stat reads the stat that clients see.
 func (v *version) stat(h *header, st *proto.Stat) {
-	*st = proto.Stat{Czxid: h.czxid, Mzxid: h.mzxid, Ctime: h.ctimeLow(), Mtime: h.mtimeLow(),
-		Version: h.version, Pzxid: h.czxid, DataLength: int32(v.dataLen(h.blob))}
-	if h.dir != 0 {
-		d := v.dir(h.dir)
+	b := v.open(h.blob)
+	s := b.stat()
+	*st = proto.Stat{Czxid: s.czxid, Mzxid: s.mzxid, Ctime: int64(s.ctime), Mtime: int64(s.mtime),
+		Version: s.version, Pzxid: s.czxid, DataLength: int32(max(b.dataLen, 0))}
+	if h.more == 0 {
+		return
+	}
+	if d := v.dirOf(h); d != nil {
 		st.Pzxid, st.NumChildren = d.pzxid, int32(d.children)
 		// Disk counts creates. Clients count changes: for each create there was
 		// a delete, but for the children that are still there.
 		st.Cversion = d.cversion*2 - int32(d.children)
 	}
-	if h.extra != 0 {
-		x := v.extra(h.extra)
+	if x := v.extraOf(h); x != nil {
 		st.Aversion = x.aversion
 		st.Ctime, st.Mtime = withTop(st.Ctime, x.ctimeTop), withTop(st.Mtime, x.mtimeTop)
 		if v.opt.kindOf(x.owner) == kindSession {
@@ -153,10 +179,11 @@ type Meta struct {
 // Meta is what validating a change of n needs to know.
 func (t *Tree) Meta(n Node) Meta {
 	h := t.header(n)
-	m := Meta{PathDataCRC: h.crc, ACL: h.acl, DataLength: int32(t.dataLen(h.blob))}
-	t.persisted(h, &m.StatPersisted)
-	if h.dir != 0 {
-		m.NumChildren = int32(t.dir(h.dir).children)
+	b := t.open(h.blob)
+	m := Meta{PathDataCRC: *b.crc(), ACL: h.acl, DataLength: int32(max(b.dataLen, 0))}
+	t.persistedOf(h, &b, &m.StatPersisted)
+	if d := t.dirOf(h); d != nil {
+		m.NumChildren = int32(d.children)
 	}
 	return m
 }
@@ -172,8 +199,8 @@ func (t *Tree) Parent(n Node) Node { return t.header(n).parent }
 
 // NumChildren is how many children n has.
 func (t *Tree) NumChildren(n Node) int {
-	if h := t.header(n); h.dir != 0 {
-		return int(t.dir(h.dir).children)
+	if d := t.dirOf(t.header(n)); d != nil {
+		return int(d.children)
 	}
 	return 0
 }
@@ -214,11 +241,10 @@ func (v *version) appendPath(b []byte, n Node) []byte {
 func (t *Tree) AppendChildren(b []byte, n Node) []byte { return t.appendChildren(b, n) }
 
 func (v *version) appendChildren(b []byte, n Node) []byte {
-	h := v.header(n)
-	if h.dir == 0 {
+	d := v.dirOf(v.header(n))
+	if d == nil {
 		return append(b, 0, 0, 0, 0)
 	}
-	d := v.dir(h.dir)
 	from := len(b)
 	b = grow(b, v.childrenLen(d))
 	at := b[from:]
@@ -240,16 +266,16 @@ func (v *version) childrenLen(d *dir) int { return 4 + 4*int(d.children) + int(d
 
 // ChildrenLen is how many bytes AppendChildren appends for n.
 func (t *Tree) ChildrenLen(n Node) int {
-	if h := t.header(n); h.dir != 0 {
-		return t.childrenLen(t.dir(h.dir))
+	if d := t.dirOf(t.header(n)); d != nil {
+		return t.childrenLen(d)
 	}
 	return 4
 }
 
 // FirstChild is the oldest child of n, 0 if there is none.
 func (t *Tree) FirstChild(n Node) Node {
-	if h := t.header(n); h.dir != 0 {
-		return t.dir(h.dir).first
+	if d := t.dirOf(t.header(n)); d != nil {
+		return d.first
 	}
 	return 0
 }
@@ -274,12 +300,10 @@ func (v *version) descendants(n Node) int {
 	total := 0
 	for c := n; ; {
 		h := v.header(c)
-		if h.dir != 0 {
-			if d := v.dir(h.dir); d.first != 0 {
-				total += int(d.children)
-				c = d.first
-				continue
-			}
+		if d := v.dirOf(h); d != nil && d.first != 0 {
+			total += int(d.children)
+			c = d.first
+			continue
 		}
 		for c != n && h.next == 0 {
 			c = h.parent

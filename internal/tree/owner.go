@@ -65,8 +65,8 @@ func (t *Tree) own(x uint32, e *extra) {
 	}
 }
 
-// disown takes the extra number x off its list.
-func (t *Tree) disown(x uint32, e *extra) {
+// disown takes an extra off its list.
+func (t *Tree) disown(e *extra) {
 	switch t.opt.kindOf(e.owner) {
 	case kindSession:
 		l := t.owners.sessions[e.owner]
@@ -173,28 +173,4 @@ func (t *Tree) ContainerCandidates(yield func(Candidate) bool) {
 	if t.each(t.owners.containers, one) {
 		t.each(t.owners.ttls, one)
 	}
-}
-
-// setOwned keeps what few znodes have: an owner, an ACL version, times that do
-// not fit the header. It gives the znode an extra only if it needs one.
-func (t *Tree) setOwned(n Node, h *header, owner int64, aversion int32, ctime, mtime int64) {
-	if owner == 0 && aversion == 0 && timeFits(ctime) && timeFits(mtime) {
-		return
-	}
-	x, e := t.extraTable.add()
-	h.extra = x
-	*e = extra{owner: owner, node: n, aversion: aversion, ctimeTop: topOf(ctime), mtimeTop: topOf(mtime)}
-	if owner != 0 {
-		t.own(x, e)
-	}
-}
-
-// editExtra is n's extra for changing it, made if there is none.
-func (t *Tree) editExtra(n Node, h *header) *extra {
-	if h.extra != 0 {
-		return t.extraTable.edit(h.extra)
-	}
-	x, e := t.extraTable.add()
-	h.extra, e.node = x, n
-	return e
 }

@@ -120,7 +120,10 @@ func (t *Tree) recount(path string) {
 
 // setLocally changes the data of a znode that each server keeps for itself.
 func (t *Tree) setLocally(n Node, data []byte) {
-	t.replaceData(n, t.headerTable.edit(uint32(n)), data)
+	h := t.headerTable.edit(uint32(n))
+	b := t.open(h.blob)
+	stat := b.stat()
+	t.replaceData(n, h, &stat, data)
 }
 
 // subtree counts the znodes from n down, and their data.

@@ -85,13 +85,14 @@ func (v *View) Walk(visit func(path string, data []byte, aclID int64, st *proto.
 	path := make([]byte, 0, 256)
 	for n := root; ; {
 		h := v.header(n)
-		v.persisted(h, &st)
-		if err := visit(aliasString(path), v.data(h.blob), snapshotACL(h.acl), &st); err != nil {
+		b := v.open(h.blob)
+		v.persistedOf(h, &b, &st)
+		if err := visit(aliasString(path), b.data(), snapshotACL(h.acl), &st); err != nil {
 			return err
 		}
 		next := Node(0)
-		if h.dir != 0 {
-			next = v.dir(h.dir).first
+		if d := v.dirOf(h); d != nil {
+			next = d.first
 		}
 		for next == 0 {
 			if n == root {
