@@ -16,6 +16,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -52,6 +53,8 @@ type Options struct {
 	// Logger gets the server's log; nil makes one from the settings that
 	// writes to Output.
 	Logger *slog.Logger
+	// Ready is called once the server serves; it may be nil.
+	Ready func()
 	// Output is where the log goes without a Logger; nil is standard error.
 	Output io.Writer
 }
@@ -61,6 +64,7 @@ type Server struct {
 	cfg   config.Config
 	log   *slog.Logger
 	begin time.Time
+	ready func() // may be nil
 	clock clock
 	audit *audit.Logger // nil if it is off
 
@@ -103,7 +107,7 @@ func New(o Options) (*Server, error) {
 	for _, w := range warnings {
 		log.Warn(w.String())
 	}
-	return &Server{cfg: cfg, log: log, begin: time.Now(), clock: clock{time.Now()}}, nil
+	return &Server{cfg: cfg, log: log, begin: time.Now(), clock: clock{time.Now()}, ready: o.Ready}, nil
 }
 
 func newLogger(c config.Log, out io.Writer) *slog.Logger {
@@ -198,6 +202,9 @@ func (s *Server) start(ctx context.Context) error {
 	s.audit.ServerStart(audit.Success)
 	s.log.Info("ready", "took", time.Since(s.begin).Round(time.Millisecond), "zxid", fmt.Sprintf("0x%x", s.engine.Zxid()),
 		"znodes", loaded.tree.NodeCount(), "clients", s.addresses())
+	if s.ready != nil {
+		s.ready()
+	}
 	return nil
 }
 
@@ -362,6 +369,11 @@ func (s *Server) close() {
 		if err := s.store.Close(); err != nil {
 			s.log.Warn("closing the data directory", "error", err)
 		}
+	}
+	if s.engine != nil {
+		// The collector does not see the tree's memory. It goes with the last who
+		// could use it: a request to the admin server may still be under way.
+		runtime.AddCleanup(s.engine, func(t *tree.Tree) { t.Close() }, s.engine.Tree)
 	}
 	s.log.Info("stopped", "ran", time.Since(s.begin).Round(time.Millisecond))
 }
