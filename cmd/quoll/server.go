@@ -39,7 +39,7 @@ each can also be given as a flag (clientPort as --client-port), as
 			if keys {
 				return config.Describe(cmd.OutOrStdout(), config.Keys())
 			}
-			o := server.Options{Env: os.Environ(), Settings: map[string]string{}}
+			o := server.Options{Env: os.Environ(), Settings: map[string]string{}, Ready: forgetProgram}
 			if len(args) == 1 {
 				o.File = args[0]
 			}
