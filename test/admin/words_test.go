@@ -27,8 +27,8 @@ func TestFourLetterWords(t *testing.T) {
 	both(t, nil, func(t *testing.T, apache, quoll *scene) {
 		// Exact but for names.
 		for _, word := range []string{"ruok", "isro", "gtmk", "wchs", "wchp", "wchc", "dump", "hash", "crst", "srst"} {
-			if word == "wchc" || word == "dump" {
-				same(t, word, sorted(apache.names(apache.word(word))), sorted(quoll.names(quoll.word(word))))
+			if word == "dump" {
+				same(t, word, dump(apache), dump(quoll))
 				continue
 			}
 			same(t, word, apache.names(apache.word(word)), quoll.names(quoll.word(word)))
@@ -44,6 +44,27 @@ func TestFourLetterWords(t *testing.T) {
 		same(t, "stmk", apache.word("stmk\x00\x00\x00\x00\x00\x00\x00\x07"), quoll.word("stmk\x00\x00\x00\x00\x00\x00\x00\x07"))
 		same(t, "gtmk after stmk", apache.word("gtmk"), quoll.word("gtmk"))
 	})
+}
+
+// dump is the answer to dump. When which connection would be closed is left
+// out: Apache keeps a clock of its own for that, with empty entries in it.
+func dump(s *scene) string {
+	text := s.names(s.word("dump"))
+	head, conns, _ := strings.Cut(text, "Connections dump:\nConnections Sets (")
+	lines := strings.Split(head, "\n")
+	slices.Sort(lines)
+	for line := range strings.Lines(conns) {
+		if strings.HasPrefix(line, "\tip: ") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// perNamespace tells metrics that quoll does not have: they would cost every
+// request a look at its path.
+func perNamespace(key string) bool {
+	return strings.Contains(key, "read_per_namespace") || strings.Contains(key, "write_per_namespace")
 }
 
 func sorted(text string) string {
@@ -74,9 +95,9 @@ func compareMonitor(t *testing.T, apache, quoll *scene) {
 	t.Helper()
 	got := monitorKinds(quoll.word("mntr"))
 	for key, kind := range monitorKinds(apache.word("mntr")) {
-		if got[key] == "" {
+		if got[key] == "" && !perNamespace(key) {
 			t.Errorf("mntr lacks %s", key)
-		} else if got[key] != kind {
+		} else if got[key] != kind && !perNamespace(key) {
 			t.Errorf("%s is a %s with Apache and a %s here", key, kind, got[key])
 		}
 	}

@@ -139,3 +139,23 @@ func TestJudge(t *testing.T) {
 		}.Run(t)
 	})
 }
+
+// Ends that a test asked for are no deaths.
+func TestAskedEndsAreNoDeaths(t *testing.T) {
+	harness.Each(t, func(t *testing.T, subject harness.Subject) {
+		server := harness.Start(t, subject, harness.Config{})
+		select {
+		case <-server.Died():
+			t.Fatal("dead from the start")
+		default:
+		}
+		server.Kill()
+		server.Restart()
+		server.Stop()
+		select {
+		case <-server.Died():
+			t.Fatal("an end that was asked for counts as a death")
+		default:
+		}
+	})
+}

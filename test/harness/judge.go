@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -57,7 +58,16 @@ func (j Judge) Run(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), j.Timeout)
+	var watcher sync.WaitGroup
+	defer watcher.Wait()
 	defer cancel()
+	watcher.Go(func() {
+		select {
+		case <-j.Server.Died(): // nobody is there to be judged
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 	stopKill := context.AfterFunc(ctx, func() { killGroup(j.Command) })
 	defer stopKill()
 

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -34,12 +36,17 @@ type Server struct {
 	cmd    *exec.Cmd
 	log    *os.File
 	exited chan struct{} // closed when cmd has ended
+	wanted *atomic.Bool  // cmd serves, and no test told it to end
+	died   chan struct{} // closed when a cmd has ended that was wanted
+	die    func()        // closes died, once
 }
 
 // Start runs subject until the end of the test and returns when it serves.
 func Start(t testing.TB, subject Subject, config Config) *Server {
 	t.Helper()
-	s := &Server{t: t, subject: subject, config: config, dir: config.Dir, properties: pairs(config.Properties)}
+	s := &Server{t: t, subject: subject, config: config, dir: config.Dir, properties: pairs(config.Properties),
+		died: make(chan struct{})}
+	s.die = sync.OnceFunc(func() { close(s.died) })
 	if s.dir == "" {
 		s.dir = t.TempDir()
 	}
@@ -90,13 +97,20 @@ func (s *Server) start() error {
 	if err := cmd.Start(); err != nil {
 		return errors.Join(err, s.log.Close())
 	}
-	exited := make(chan struct{})
-	s.cmd, s.exited = cmd, exited
+	exited, wanted := make(chan struct{}), new(atomic.Bool)
+	s.cmd, s.exited, s.wanted = cmd, exited, wanted
 	go func() {
 		defer close(exited)
 		_ = cmd.Wait() // the state is read from cmd.ProcessState
+		if wanted.Load() {
+			s.die()
+		}
 	}()
-	return s.waitReady()
+	if err := s.waitReady(); err != nil {
+		return err
+	}
+	wanted.Store(true)
+	return nil
 }
 
 func (s *Server) waitReady() error {
@@ -150,6 +164,9 @@ func (s *Server) Signal(sig os.Signal) {
 	}
 }
 
+// Died is closed if the server ends although no test told it to, by Kill or Stop.
+func (s *Server) Died() <-chan struct{} { return s.died }
+
 // Exited is closed once the process of the last start has ended.
 func (s *Server) Exited() <-chan struct{} { return s.exited }
 
@@ -158,6 +175,7 @@ func (s *Server) end(sig syscall.Signal, within time.Duration) error {
 	if s.cmd == nil {
 		return nil
 	}
+	s.wanted.Store(false)
 	if err := s.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
@@ -183,6 +201,11 @@ func (s *Server) closeLog() error {
 func (s *Server) cleanup() {
 	if err := s.end(syscall.SIGKILL, stopTimeout); err != nil {
 		s.t.Errorf("%s: %v", s.subject.Name(), err)
+	}
+	select {
+	case <-s.died:
+		s.t.Errorf("%s ended by itself: %s", s.subject.Name(), s.cmd.ProcessState)
+	default:
 	}
 	if s.t.Failed() {
 		s.t.Logf("%s: zoo.cfg and data in %s; the end of its log:\n%s", s.subject.Name(), s.dir, s.Tail(tailLines))
