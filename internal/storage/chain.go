@@ -99,7 +99,7 @@ func (c *chain) next() ([]byte, error) {
 			continue
 		}
 		c.records++
-		skip, err := c.check(entryZxid(entry), at)
+		skip, err := c.check(entry, at)
 		if err != nil {
 			return nil, err
 		}
@@ -144,10 +144,13 @@ func (c *chain) endFile(err error) error {
 	return c.close()
 }
 
-// check places the record of zxid, which lies at offset at. skip means that it
-// is not after where the chain begins.
-func (c *chain) check(zxid, at int64) (skip bool, err error) {
+// check places the record of entry, which lies at offset at. skip means that it
+// is not after where the chain begins, or that it is an echo.
+func (c *chain) check(entry []byte, at int64) (skip bool, err error) {
+	zxid := entryZxid(entry)
 	switch {
+	case isEcho(c.seen, entry):
+		return true, nil
 	case zxid <= c.seen:
 		return false, c.damage(at, fmt.Sprintf("transaction 0x%x comes after 0x%x", uint64(zxid), uint64(c.seen)), zxid, cureLog)
 	case c.seen <= c.last && zxid <= c.last:

@@ -3,6 +3,7 @@ package storage
 import (
 	"encoding/binary"
 
+	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/txn"
 )
 
@@ -13,6 +14,7 @@ const (
 	recordHead = 12 // checksum long | length int
 	recordEnd  = 'B'
 	zxidAt     = 12 // in an entry: after clientId long | cxid int
+	typeAt     = 28 // in an entry: after zxid long | time long
 	minEntry   = txn.HeaderLen
 )
 
@@ -45,6 +47,12 @@ func RecordLen(n int) int { return recordHead + n + 1 }
 // entryZxid is the zxid in the header of an entry of at least minEntry bytes.
 func entryZxid(entry []byte) int64 {
 	return int64(binary.BigEndian.Uint64(entry[zxidAt:]))
+}
+
+// isEcho tells whether entry repeats the zxid before it, last, for an error.
+// Apache's server logs that when a write cannot be decoded: it changes nothing.
+func isEcho(last int64, entry []byte) bool {
+	return entryZxid(entry) == last && proto.Op(binary.BigEndian.Uint32(entry[typeAt:])) == proto.OpError
 }
 
 // appendFileHeader appends the header of a log or a snapshot.

@@ -163,7 +163,7 @@ func (s *LogSummary) records(ctx context.Context, scan *logScanner, visit func(L
 			return fmt.Errorf("read log %s: %w", s.Path, err)
 		}
 		zxid := entryZxid(entry)
-		if s.Records > 0 && !follows(s.Last, zxid) {
+		if s.Records > 0 && !follows(s.Last, zxid) && !isEcho(s.Last, entry) {
 			s.Damage = &DamageError{
 				File: s.Path, Offset: s.End, After: s.Last, Before: zxid, Cure: cureLog,
 				Reason: fmt.Sprintf("transaction 0x%x comes after 0x%x", uint64(zxid), uint64(s.Last)),
