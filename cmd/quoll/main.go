@@ -14,6 +14,7 @@ import (
 
 	"github.com/quollhq/quoll/internal/bench"
 	"github.com/quollhq/quoll/internal/cli"
+	"github.com/quollhq/quoll/internal/datatool"
 )
 
 func main() {
@@ -47,10 +48,11 @@ Apache ZooKeeper, so that existing clients and data work unchanged.`,
 		Example: `  quoll server                     serve with data in ./quoll-data on port 2181
   quoll server zoo.cfg             serve as a ZooKeeper configuration says
   quoll cli ls /                   look at the root
-  quoll bench --workload get       measure`,
+  quoll bench get set              measure
+  quoll data verify quoll-data     check logs and snapshots`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServer(), newVersion(), bench.NewCommand(), cli.NewCommand())
+	root.AddCommand(newServer(), newVersion(), bench.NewCommand(), cli.NewCommand(), datatool.NewCommand())
 	return root
 }
