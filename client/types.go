@@ -120,6 +120,3 @@ func (s State) String() string {
 
 // Serving tells whether requests are answered in this state.
 func (s State) Serving() bool { return s == StateConnected || s == StateReadOnly }
-
-// final tells whether no other state follows.
-func (s State) final() bool { return s == StateAuthFailed || s == StateClosed }

@@ -24,13 +24,16 @@ func NewCommand() *cobra.Command {
 Commands, options and output are those of Apache's zkCli.sh. Options come before
 the command and may have one or two hyphens:
 
-  -server LIST      host:port[,host:port...][/chroot]; default localhost:2181
+  -server LIST      host:port[,host:port...][/chroot]; default QUOLL_SERVER of
+                    the environment, or localhost:2181
   -timeout MS       session time-out; default 30000
   -r                go on with a server that only reads
   -waitforconnection
                     wait for the connection before the command
   -client-configuration FILE
                     properties for TLS and SASL, as for Apache's client
+  -auth SCHEME:AUTH authenticate every session, as -auth digest:bob:password; may be
+                    given several times
   -o text|json      form of the output; default text
 
 CLIENT_JVMFLAGS may hold the same properties as -Dname=value.

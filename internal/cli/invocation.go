@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"strconv"
@@ -13,11 +14,13 @@ import (
 
 const (
 	defaultServers = "localhost:2181"
-	defaultTimeout = 30 * time.Second
+	// serversVariable names the environment variable that replaces it.
+	serversVariable = "QUOLL_SERVER"
+	defaultTimeout  = 30 * time.Second
 )
 
 // invocationFlags are the options before the command.
-var invocationFlags = []string{"server", "timeout", "r", "client-configuration", "waitforconnection", "o", "help"}
+var invocationFlags = []string{"server", "timeout", "r", "client-configuration", "waitforconnection", "auth", "o", "help"}
 
 // invocation is the command line of the process.
 type invocation struct {
@@ -28,13 +31,14 @@ type invocation struct {
 	properties string // file
 	json       bool
 	help       bool
+	auth       []client.Option
 	unknown    []string
 	command    []string
 }
 
 // parseInvocation reads options up to the first word that is none.
 func parseInvocation(args []string) (*invocation, error) {
-	o := &invocation{servers: defaultServers, timeout: defaultTimeout}
+	o := &invocation{servers: cmp.Or(os.Getenv(serversVariable), defaultServers), timeout: defaultTimeout}
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
 		name, value, joined := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(args[0], "-"), "-"), "=")
 		flag := args[0]
@@ -55,7 +59,7 @@ func parseInvocation(args []string) (*invocation, error) {
 
 func takesValue(name string) bool {
 	switch name {
-	case "server", "timeout", "client-configuration", "o", "output":
+	case "server", "timeout", "client-configuration", "auth", "o", "output":
 		return true
 	}
 	return false
@@ -78,6 +82,12 @@ func (o *invocation) set(name, value, flag string) error {
 			return &failure{message: flag + " wants text or json, not " + strconv.Quote(value), code: exitUsage}
 		}
 		o.json = value == "json"
+	case "auth":
+		scheme, auth, ok := strings.Cut(value, ":")
+		if !ok || scheme == "" {
+			return &failure{message: flag + " wants scheme:auth, as digest:user:password", code: exitUsage}
+		}
+		o.auth = append(o.auth, client.WithAuth(scheme, []byte(auth)))
 	case "r":
 		o.readOnly = true
 	case "waitforconnection":
@@ -111,6 +121,7 @@ func (o *invocation) connectConfig(p *printer) (connectConfig, error) {
 		p.say("Secure connection is enabled")
 	}
 	c.options, err = clientOptions(settings)
+	c.options = append(c.options, o.auth...)
 	if err != nil {
 		return c, &failure{message: err.Error(), code: exitUsage, cause: err}
 	}

@@ -109,12 +109,14 @@ func TestCommandsAreExplained(t *testing.T) {
 }
 
 func TestParseInvocation(t *testing.T) {
+	t.Setenv("QUOLL_SERVER", "")
 	for line, want := range map[string]string{
 		"":                                   "localhost:2181 30s [] json=false r=false wait=false",
 		"ls /":                               "localhost:2181 30s [ls /] json=false r=false wait=false",
 		"-server a:1,b:2/c -timeout 500 get": "a:1,b:2/c 500ms [get] json=false r=false wait=false",
 		"--server=a -r -o json ls -s /":      "a 30s [ls -s /] json=true r=true wait=false",
 		"-waitforconnection ls -server /":    "localhost:2181 30s [ls -server /] json=false r=false wait=true",
+		"-auth digest":                       "-auth wants scheme:auth, as digest:user:password",
 		"-server":                            "Error: no argument found for option -server",
 		"-timeout soon":                      `-timeout wants milliseconds, not "soon"`,
 		"-o yaml":                            `-o wants text or json, not "yaml"`,
@@ -129,6 +131,10 @@ func TestParseInvocation(t *testing.T) {
 		if got != want {
 			t.Errorf("%q: %s, want %s", line, got, want)
 		}
+	}
+	t.Setenv("QUOLL_SERVER", "elsewhere:7")
+	if o, err := parseInvocation(nil); err != nil || o.servers != "elsewhere:7" {
+		t.Errorf("servers of the environment: %+v, %v", o, err)
 	}
 	if o, err := parseInvocation([]string{"-what", "ls"}); err != nil || !slices.Equal(o.unknown, []string{"-what"}) || len(o.command) != 1 {
 		t.Errorf("unknown option: %+v, %v", o, err)
