@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/storage"
 	"github.com/quollhq/quoll/internal/txn"
 )
@@ -143,7 +144,7 @@ func (r *recovery) record(in *bufio.Reader, size int64) ([]byte, error) {
 		return nil, r.stop("a wrong checksum", nil)
 	case txn.Decode(entry, &tx) != nil:
 		return nil, r.stop("a record that cannot be read", nil)
-	case r.kept > 0 && tx.Zxid != r.last+1 && !newEpoch(r.last, tx.Zxid):
+	case r.kept > 0 && !r.follows(&tx):
 		return nil, r.stop(fmt.Sprintf("transaction %s after %s", zxid(tx.Zxid), zxid(r.last)), nil)
 	}
 	if !right {
@@ -158,7 +159,14 @@ func (r *recovery) record(in *bufio.Reader, size int64) ([]byte, error) {
 	return entry, nil
 }
 
-func newEpoch(last, next int64) bool { return next>>32 > last>>32 && next&0xffffffff <= 1 }
+// follows tells whether tx comes next: the next zxid, the first of a later
+// epoch, or the same again for an error, as Apache's server logs a request that
+// it cannot decode.
+func (r *recovery) follows(tx *txn.Txn) bool {
+	newEpoch := tx.Zxid>>32 > r.last>>32 && tx.Zxid&0xffffffff <= 1
+	echo := tx.Zxid == r.last && tx.Header.Type == proto.OpError
+	return tx.Zxid == r.last+1 || newEpoch || echo
+}
 
 // stop notes why the rest is given up; an end of the file is no failure.
 func (r *recovery) stop(cause string, err error) error {
