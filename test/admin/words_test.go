@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -46,19 +47,26 @@ func TestFourLetterWords(t *testing.T) {
 	})
 }
 
-// dump is the answer to dump. When which connection would be closed is left
-// out: Apache keeps a clock of its own for that, with empty entries in it.
+var sets = regexp.MustCompile(`Sets \(\d+\)`)
+
+// dump is the answer to dump, without what Apache's clocks leave to chance: sets
+// in which nothing is left, and when a connection would be closed.
 func dump(s *scene) string {
-	text := s.names(s.word("dump"))
-	head, conns, _ := strings.Cut(text, "Connections dump:\nConnections Sets (")
-	lines := strings.Split(head, "\n")
-	slices.Sort(lines)
-	for line := range strings.Lines(conns) {
-		if strings.HasPrefix(line, "\tip: ") {
+	text := sets.ReplaceAllString(s.names(s.word("dump")), "Sets")
+	head, conns, _ := strings.Cut(text, "Connections dump:\n")
+	var lines []string
+	for line := range strings.Lines(head) {
+		if !strings.HasPrefix(line, "0 expire at ") {
 			lines = append(lines, line)
 		}
 	}
-	return strings.Join(lines, "\n")
+	for line := range strings.Lines(conns) {
+		if !strings.Contains(line, " expire at ") {
+			lines = append(lines, line)
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
 }
 
 // perNamespace tells metrics that quoll does not have: they would cost every
@@ -109,7 +117,7 @@ func monitorKinds(text string) map[string]string {
 	for line := range strings.Lines(text) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		switch {
-		case strings.ContainsAny(value, "abcdfghijklmnopqrstuvwxyz"):
+		case value != "NaN" && strings.ContainsAny(value, "abcdfghijklmnopqrstuvwxyz"):
 			kinds[key] = "text"
 		case value == "NaN" || strings.Contains(value, "."):
 			kinds[key] = "number with a fraction"
