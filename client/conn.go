@@ -2,10 +2,7 @@ package client
 
 import (
 	"bufio"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -17,9 +14,6 @@ import (
 
 const (
 	readBuffer = 16 << 10
-	// readChunk is how much memory a long reply gets at a time: what a server
-	// says is taken only as it arrives.
-	readChunk = 1 << 20
 	// maxSpare bounds the buffers kept for the next requests.
 	maxSpare = 1 << 20
 	maxPing  = 10 * time.Second
@@ -200,176 +194,6 @@ func (cn *conn) keep(buf []byte) {
 		cn.spare = buf[:0]
 	}
 	cn.mu.Unlock()
-}
-
-func (cn *conn) readLoop() error {
-	idle := cn.timeout * 2 / 3
-	for {
-		if cn.r.Buffered() < 4+proto.ReplyHeaderLen {
-			if err := cn.nc.SetReadDeadline(time.Now().Add(idle)); err != nil {
-				return err
-			}
-		}
-		h, body, err := cn.readReply()
-		if err != nil {
-			return cn.readError(err, idle)
-		}
-		if err := cn.handle(h, body); err != nil {
-			return err
-		}
-	}
-}
-
-func (cn *conn) readError(err error, idle time.Duration) error {
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Errorf("no word from the server for %v", idle)
-	}
-	if errors.Is(err, io.EOF) {
-		return errors.New("closed by the server")
-	}
-	return err
-}
-
-// readReply reads one frame: its header, and the body in memory of its own.
-func (cn *conn) readReply() (h proto.ReplyHeader, body []byte, err error) {
-	n, err := cn.readLength(proto.ReplyHeaderLen)
-	if err != nil {
-		return h, nil, err
-	}
-	b, err := cn.r.Peek(proto.ReplyHeaderLen)
-	if err != nil {
-		return h, nil, fmt.Errorf("reply of %d bytes: %w", n, err)
-	}
-	d := jute.NewDecoder(b)
-	h.Decode(&d)
-	if _, err := cn.r.Discard(proto.ReplyHeaderLen); err != nil {
-		return h, nil, err
-	}
-	body, err = readN(cn.r, n-proto.ReplyHeaderLen)
-	return h, body, err
-}
-
-// readLength reads the length of a frame that has at least shortest bytes.
-func (cn *conn) readLength(shortest int) (int, error) {
-	b, err := cn.r.Peek(4)
-	if err != nil {
-		return 0, err
-	}
-	n := int32(binary.BigEndian.Uint32(b))
-	switch {
-	case int(n) < shortest:
-		return 0, fmt.Errorf("%w: frame of length %d", ErrMalformed, n)
-	case int(n) > cn.c.opts.maxReply:
-		return 0, fmt.Errorf("%w: %d bytes, at most %d are taken", ErrReplyTooLarge, n, cn.c.opts.maxReply)
-	}
-	_, err = cn.r.Discard(4)
-	return int(n), err
-}
-
-// readN reads n bytes into memory that grows as they arrive.
-func readN(r io.Reader, n int) ([]byte, error) {
-	if n == 0 {
-		return nil, nil
-	}
-	b := make([]byte, min(n, readChunk))
-	for done := 0; ; {
-		m, err := io.ReadFull(r, b[done:])
-		if done += m; err != nil {
-			return nil, fmt.Errorf("reply ends %d bytes early: %w", n-done, err)
-		}
-		if done == n {
-			return b, nil
-		}
-		b = append(b, make([]byte, min(n-done, len(b)))...)
-	}
-}
-
-// handle gives one frame to whom it concerns.
-func (cn *conn) handle(h proto.ReplyHeader, body []byte) error {
-	switch h.Xid {
-	case proto.XidNotification:
-		return cn.notification(h, body)
-	case proto.XidPing:
-		return cn.pong()
-	case proto.XidAuth:
-		return cn.authReply(h)
-	case proto.XidSetWatches:
-		return cn.watchesSet(h)
-	}
-	cn.mu.Lock()
-	q, ok := cn.pending.pop()
-	cn.mu.Unlock()
-	if !ok {
-		return fmt.Errorf("%w: reply %d to no request", ErrMalformed, h.Xid)
-	}
-	if q.xid != h.Xid {
-		q.err = lost(fmt.Errorf("%w: reply %d where %d was due", ErrMalformed, h.Xid, q.xid))
-		err := q.err
-		q.finish()
-		return err
-	}
-	cn.c.saw(h.Zxid)
-	q.code, q.zxid, q.body = h.Err, h.Zxid, body
-	cn.c.watches.settle(q)
-	q.finish()
-	return nil
-}
-
-func (cn *conn) notification(h proto.ReplyHeader, body []byte) error {
-	d := jute.NewDecoder(body)
-	var ev proto.WatcherEvent
-	ev.Decode(&d)
-	if err := d.Err(); err != nil {
-		return fmt.Errorf("%w: notification: %w", ErrMalformed, err)
-	}
-	cn.c.notified(h, &ev)
-	return nil
-}
-
-func (cn *conn) pong() error {
-	cn.mu.Lock()
-	sent, ok := cn.pings.pop()
-	cn.mu.Unlock()
-	if !ok {
-		return fmt.Errorf("%w: reply to no ping", ErrMalformed)
-	}
-	cn.session.heard(sent)
-	return nil
-}
-
-func (cn *conn) authReply(h proto.ReplyHeader) error {
-	cn.mu.Lock()
-	q, ok := cn.auths.pop()
-	cn.mu.Unlock()
-	switch {
-	case ok && q != nil:
-		q.code = h.Err
-		q.finish()
-	case h.Err != proto.OK:
-		return &authError{h.Err}
-	}
-	return nil
-}
-
-func (cn *conn) watchesSet(h proto.ReplyHeader) error {
-	cn.mu.Lock()
-	streams, ok := cn.batches.pop()
-	last := cn.batches.len() == 0
-	cn.mu.Unlock()
-	if !ok {
-		return fmt.Errorf("%w: reply to no watches", ErrMalformed)
-	}
-	if h.Err != proto.OK {
-		return fmt.Errorf("setting watches again: %w", h.Err)
-	}
-	if last { // not before: what the other packets ask about must count from what was seen before
-		cn.c.saw(h.Zxid)
-	}
-	for _, w := range streams {
-		w.push(Event{Type: EventReset, State: cn.state(), Path: w.path, Zxid: h.Zxid})
-	}
-	return nil
 }
 
 func (cn *conn) state() State {
