@@ -3,6 +3,7 @@ package tree
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/quollhq/quoll/internal/proto"
@@ -12,9 +13,10 @@ import (
 // history makes transactions that are valid where they are applied, as a leader
 // makes them.
 type history struct {
-	m   *model
-	rnd *rand.Rand
-	log []txn.Txn
+	m      *model
+	rnd    *rand.Rand
+	log    []txn.Txn
+	quotas bool // sets up quotas, too
 }
 
 func (h *history) path() string {
@@ -33,6 +35,9 @@ func (h *history) acl() []byte {
 func (h *history) valid() (b txn.Body, ok bool) {
 	p := h.path()
 	b = txn.Body{Path: p, ACL: h.acl(), Data: []byte(fmt.Sprint("data", h.rnd.IntN(1000)))}
+	if h.quotas && h.rnd.IntN(10) == 0 {
+		return h.quota()
+	}
 	n := h.m.nodes[p]
 	switch h.rnd.IntN(6) {
 	case 0, 1, 2:
@@ -50,6 +55,30 @@ func (h *history) valid() (b txn.Body, ok bool) {
 		b.Type, b.Version = proto.OpSetACL, n.st.Aversion+1
 	}
 	b.Path = rootName(p)
+	return b, !strings.HasSuffix(p, statsName) || b.Type == proto.OpSetACL // stats must stay what they are
+}
+
+// quota makes or deletes one of the znodes that make a quota.
+func (h *history) quota() (b txn.Body, ok bool) {
+	target := QuotaPath + "/" + segments[h.rnd.IntN(3)]
+	b = txn.Body{Type: proto.OpCreate, ACL: openText}
+	switch h.rnd.IntN(4) {
+	case 0:
+		b.Path = target
+	case 1:
+		b.Path, b.Data = target+"/"+limitsName, []byte("count=3,bytes=20=;byteHardLimit=5")
+	case 2:
+		b.Path, b.Data = target+"/"+statsName, []byte("count=0,bytes=0")
+	default:
+		b.Type, b.Path = proto.OpDelete, target+"/"+[]string{limitsName, statsName}[h.rnd.IntN(2)]
+		return b, h.m.nodes[b.Path] != nil && len(h.m.order[b.Path]) == 0
+	}
+	parent, _ := splitPath(b.Path)
+	n := h.m.nodes[parent]
+	if n == nil || h.m.nodes[b.Path] != nil || n.st.EphemeralOwner != 0 {
+		return b, false
+	}
+	b.ParentCversion = n.st.Cversion + 1
 	return b, true
 }
 
@@ -67,7 +96,7 @@ func (h *history) step() {
 		was := h.m
 		h.m = trial
 		for range 3 {
-			if b, ok := h.valid(); ok {
+			if b, ok := h.valid(); ok && b.Type != proto.OpSetACL { // no multi sets an ACL
 				tx.Subs = append(tx.Subs, b)
 				trial.one(&tx, &b)
 			}
