@@ -3,6 +3,7 @@ package admin_test
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -40,16 +41,24 @@ func TestCommands(t *testing.T) {
 		for _, name := range []string{"configuration", "dump", "watches", "watches_by_path", "watch_summary", "get_trace_mask"} {
 			a, q := apache.get("/commands/"+name).body, quoll.get("/commands/"+name).body
 			if name == "configuration" || name == "dump" {
-				a, q = numbers.ReplaceAllString(apache.names(a), "N"), numbers.ReplaceAllString(quoll.names(q), "N")
+				a = unordered(name, numbers.ReplaceAllString(apache.names(a), "N"))
+				q = unordered(name, numbers.ReplaceAllString(quoll.names(q), "N"))
 			}
 			same(t, name, apache.names(a), quoll.names(q))
 		}
 	})
 }
 
-// unordered sorts the lines of documents whose fields Java orders by chance.
+// emptySet is a time at which sessions were to expire that have been heard of
+// since: Apache's clock may still have it.
+var emptySet = regexp.MustCompile(`\n *"\w+" : \[ \],?`)
+
+// unordered takes out of documents what Java leaves to chance: the order of
+// fields, mostly.
 func unordered(name, text string) string {
 	switch name {
+	case "dump":
+		return emptySet.ReplaceAllString(text, "")
 	case "stats", "stat", "server_stats", "srvr", "hash":
 		return sorted(strings.ReplaceAll(text, ",\n", "\n"))
 	}
