@@ -158,3 +158,14 @@ func (s *Server) Addr() net.Addr {
 	}
 	return nil
 }
+
+// SecureAddr is the address of the client port with TLS, nil before Start or
+// without one.
+func (s *Server) SecureAddr() net.Addr {
+	for _, sock := range s.socks {
+		if sock.(socket).mode == listener.Secure {
+			return sock.Addr()
+		}
+	}
+	return nil
+}
