@@ -41,7 +41,7 @@ func TestVerdicts(t *testing.T) {
 }
 
 func TestMarkdown(t *testing.T) {
-	r := &report{Machine: "a machine", Rounds: 3}
+	r := &report{Machine: "a machine", Rounds: 3, Load: 2, Command: "compare.sh -x"}
 	r.add(f("gets", 171000, 1300000, timesAtLeast(7)))
 	r.add(f("gets CPU", 9, 1.2, timesAtMost(0.1)))
 	r.add(figure{Name: "memory", Unit: "B", Target: atMost(200)})
@@ -53,6 +53,7 @@ func TestMarkdown(t *testing.T) {
 	for _, want := range []string{
 		"| gets, u | 171,000 | 1,300,000 | 7.60x | >= 7x | pass | 2,060,000 |",
 		"| gets CPU, u | 9 | 1.20 | 1/7.50 | <= 1/10 | **MISS** |  |",
+		"`compare.sh -x`", "busy with something else (load average 2.0 before)",
 		"| memory, B |  |  |  | <= 200 |  |  |",
 	} {
 		if !strings.Contains(b.String(), want) {

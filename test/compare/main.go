@@ -35,6 +35,7 @@ type settings struct {
 	keep    bool
 	only    string
 	suites  []string
+	args    []string // as given
 }
 
 // suite is one group of figures.
@@ -90,7 +91,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 			break
 		}
 	}
-	c.report.Finished = time.Now().UTC()
+	c.report.finish()
 	failed = append(failed, c.report.writeMarkdown(out))
 	if s.json != "" {
 		failed = append(failed, c.report.writeJSON(s.json))
@@ -99,7 +100,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 }
 
 func parse(args []string, usage io.Writer) (*settings, error) {
-	s := &settings{}
+	s := &settings{args: args}
 	f := flag.NewFlagSet("compare", flag.ContinueOnError)
 	f.SetOutput(usage)
 	f.IntVar(&s.rounds, "rounds", 5, "rounds of the throughput suite; each starts both servers afresh, medians are shown")
@@ -183,7 +184,7 @@ func newComparison(ctx context.Context, s *settings, progress io.Writer) (*compa
 	}
 	if s.only != "quoll" {
 		if _, err := os.Stat(filepath.Join(s.apache, "lib")); err != nil {
-			return nil, fmt.Errorf("Apache ZooKeeper is not installed, run scripts/install-peers.sh zookeeper 3.9.4: %w", err)
+			return nil, fmt.Errorf("no Apache ZooKeeper (run scripts/install-peers.sh zookeeper 3.9.4): %w", err)
 		}
 	}
 	c.report = newReport(s)

@@ -18,7 +18,8 @@ type report struct {
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished"`
 	Rounds   int       `json:"rounds"`
-	LoadAvg  string    `json:"load_average_before"`
+	Command  string    `json:"command"`
+	Load     float64   `json:"load_average_before"` // of the last minute; what else the machine was busy with
 	Figures  []figure  `json:"figures"`
 	Runs     []run1    `json:"runs"`
 }
@@ -144,17 +145,39 @@ func grouped(n int64) string {
 }
 
 func newReport(s *settings) *report {
-	load, _ := os.ReadFile("/proc/loadavg")
-	return &report{Machine: machine(), Started: time.Now().UTC(), Rounds: s.rounds, LoadAvg: strings.TrimSpace(string(load))}
+	return &report{Machine: machine(), Started: time.Now().UTC(), Rounds: s.rounds, Command: s.command(), Load: loadAverage()}
 }
+
+// command is the line that measures the same again.
+func (s *settings) command() string {
+	return strings.Join(append([]string{"test/compare/compare.sh"}, s.args...), " ")
+}
+
+// busy is the load average from which on figures are not to be trusted.
+const busy = 0.5
+
+// loadAverage is how many tasks ran on average in the last minute, 0 if unknown.
+func loadAverage() float64 {
+	var one float64
+	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
+		_, _ = fmt.Sscan(string(b), &one) // stays 0 if it is not a number
+	}
+	return one
+}
+
+func (r *report) finish() { r.Finished = time.Now().UTC() }
 
 func (r *report) add(f figure) { r.Figures = append(r.Figures, f) }
 
 // writeMarkdown writes the table.
 func (r *report) writeMarkdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Machine: %s. Measured %s, %d rounds, load average before: %s.\n\n",
-		r.Machine, r.Started.Format("2006-01-02 15:04 MST"), r.Rounds, r.LoadAvg)
+	fmt.Fprintf(&b, "Machine: %s. Measured %s by `%s`, %d rounds, in %.0f minutes.\n", r.Machine,
+		r.Started.Format("2006-01-02 15:04 MST"), r.Command, r.Rounds, r.Finished.Sub(r.Started).Minutes())
+	if r.Load > busy {
+		fmt.Fprintf(&b, "**The machine was busy with something else (load average %.1f before): the figures tell little.**\n", r.Load)
+	}
+	b.WriteString("\n")
 	fmt.Fprintf(&b, "| | Apache 3.9.4 | quoll | quoll : Apache | target | | least server |\n|---|--:|--:|--:|--:|---|--:|\n")
 	shown := func(v *float64) string {
 		if v == nil {
