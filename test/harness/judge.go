@@ -39,24 +39,19 @@ type Judge struct {
 func (j Judge) Run(t *testing.T) {
 	t.Helper()
 	var log strings.Builder
-	j.Command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	in, err := j.Command.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := j.Command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	j.Command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, theirOut, in := j.pipes(t)
 	errOut, err := os.CreateTemp(t.TempDir(), "stderr")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer errOut.Close()
 	j.Command.Stderr = errOut
-	if err := j.Command.Start(); err != nil {
+	ended, err := launch(j.Command)
+	if err != nil {
 		t.Fatal(err)
 	}
+	theirOut.Close() // so that out ends when the program does
 	ctx, cancel := context.WithTimeout(context.Background(), j.Timeout)
 	var watcher sync.WaitGroup
 	defer watcher.Wait()
@@ -75,8 +70,9 @@ func (j Judge) Run(t *testing.T) {
 	if checks < 0 {
 		t.Errorf("%s ended without its last line", j.Command.Path)
 	}
-	if err := j.Command.Wait(); err != nil {
-		t.Errorf("%s: %v", j.Command.Path, err)
+	<-ended
+	if !j.Command.ProcessState.Success() {
+		t.Errorf("%s: %v", j.Command.Path, j.Command.ProcessState)
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		t.Errorf("%s was killed after %s", j.Command.Path, j.Timeout)
@@ -84,6 +80,24 @@ func (j Judge) Run(t *testing.T) {
 	if t.Failed() {
 		t.Logf("the program's log:\n%s\n%s", lastLines(log.String()), lastLines(readAll(errOut.Name())))
 	}
+}
+
+// pipes gives the command standard streams of which the harness holds the other ends.
+func (j Judge) pipes(t *testing.T) (out, theirOut, in *os.File) {
+	t.Helper()
+	out, theirOut, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirIn, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []*os.File{out, theirOut, theirIn, in} {
+		t.Cleanup(func() { f.Close() })
+	}
+	j.Command.Stdin, j.Command.Stdout = theirIn, theirOut
+	return out, theirOut, in
 }
 
 // converse follows the program's lines until its output ends and returns how many checks it made, -1 if it never said.

@@ -92,16 +92,15 @@ func (s *Server) start() error {
 		return err
 	}
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, s.log, s.log
-	// A server must not outlive a test process that was killed or timed out.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	ended, err := launch(cmd)
+	if err != nil {
 		return errors.Join(err, s.log.Close())
 	}
 	exited, wanted := make(chan struct{}), new(atomic.Bool)
 	s.cmd, s.exited, s.wanted = cmd, exited, wanted
 	go func() {
 		defer close(exited)
-		_ = cmd.Wait() // the state is read from cmd.ProcessState
+		<-ended
 		if wanted.Load() {
 			s.die()
 		}
