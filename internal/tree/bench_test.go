@@ -69,6 +69,21 @@ func BenchmarkFind(b *testing.B) {
 	}
 }
 
+func BenchmarkFindAll(b *testing.B) {
+	t := sharedTree()
+	paths := randomPaths(benchNodes, 1<<17)
+	nodes := make([]Node, findBatch)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := 0; i < b.N; i += findBatch {
+		at := i & (len(paths) - 1)
+		t.FindAll(nodes, paths[at:at+findBatch])
+		if nodes[0] == 0 {
+			b.Fatal("lost")
+		}
+	}
+}
+
 func BenchmarkGet(b *testing.B) {
 	t := sharedTree()
 	paths := randomPaths(benchNodes, 1<<17)

@@ -84,7 +84,7 @@ func (l *Loader) indexBatch(b *loadBatch) {
 			touched |= s.slot(s.homeOf(it.place.tag))
 		}
 	}
-	l.touched = touched
+	keep(touched)
 	for i := range b.items[:b.n] {
 		it := &b.items[i]
 		if l.t.find(it.place, b.path(it)) != 0 {

@@ -269,6 +269,7 @@ func (d *driver) checkAll() {
 		d.tb.Fatalf("digest %#x zxid %d count %d size %d, want %#x %d %d %d", t.Digest(), t.Zxid(), t.NodeCount(),
 			t.ApproximateDataSize(), d.m.digest(), d.m.zxid, len(d.m.nodes)+1, size)
 	}
+	d.checkFindAll()
 	d.checkOwners()
 	for q := range d.m.quotas {
 		want := d.m.quotaOf(q+"/x") != "" && d.m.nodes[QuotaPath+q+"/"+statsName] != nil
@@ -278,6 +279,21 @@ func (d *driver) checkAll() {
 	}
 	if t.HasQuotas() != (len(d.m.quotas) > 0) {
 		d.tb.Fatal("quotas differ")
+	}
+}
+
+func (d *driver) checkFindAll() {
+	d.tb.Helper()
+	paths := []string{"/", "", "x", "/nowhere", "/a/nowhere"}
+	for _, p := range d.m.existing() {
+		paths = append(paths, p, p+"x")
+	}
+	nodes := make([]Node, len(paths))
+	d.t.FindAll(nodes, paths)
+	for i, p := range paths {
+		if want := d.t.Find(p); nodes[i] != want || (want != 0) != (d.m.find(p) != nil) {
+			d.tb.Fatalf("%q: %d together, %d alone", p, nodes[i], want)
+		}
 	}
 }
 
