@@ -171,6 +171,8 @@ var normals = []struct {
 	{regexp.MustCompile(`0x1[0-9a-f]{14,}`), "SESSION"},
 	{regexp.MustCompile(`(ephemeralOwner = )1[0-9a-f]{14,}`), "${1}SESSION"},
 	{regexp.MustCompile(`time = -?\d+ msec`), "time = N msec"},
+	// cli_mt's two threads print these in any order.
+	{regexp.MustCompile(`(?m)^(Batch mode: .*|Creating \[.*|Watcher SESSION_EVENT state = CONNECTED_STATE|Got a new session id: .*)\n`), ""},
 	{regexp.MustCompile(`(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+:\d+\(0x[0-9a-f]+\):`), ""},
 }
 
