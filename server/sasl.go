@@ -28,7 +28,7 @@ func (s *Server) setupSASL() error {
 		return nil
 	}
 	login, isKerberos := section.Kerberos()
-	mapper, realm, err := s.principalMapper(isKerberos)
+	mapper, realm, err := s.principalMapper(isKerberos || c.Kerberos.RequireConfig)
 	if err != nil {
 		return err
 	}

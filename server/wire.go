@@ -127,6 +127,9 @@ func (s *Server) bind(addr, key string, mode listener.Mode, tlsConfig *tls.Confi
 	if err != nil {
 		return fmt.Errorf("cannot listen for clients on %s (%s): %w", addr, key, err)
 	}
+	if n := s.cfg.Listen.Backlog; n > 0 {
+		setBacklog(sock, n)
+	}
 	s.socks = append(s.socks, socket{sock, mode, tlsConfig})
 	return nil
 }

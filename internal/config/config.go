@@ -33,7 +33,6 @@ type Config struct {
 	Throttle   Throttle
 	Tree       Tree
 	Containers Containers
-	PathStats  PathStats
 	Auth       Auth
 	SASL       SASL
 	// TLS is for clients' connections, PeerTLS for those between servers.
@@ -99,8 +98,6 @@ type Listen struct {
 	SessionlessTimeout time.Duration
 	// HandshakeLimit is the most TLS handshakes at a time, <= 0 for any number.
 	HandshakeLimit int
-	// EarlyDrop closes TLS connections before the handshake while no server runs.
-	EarlyDrop bool
 	// FourLetterWords are the allowed four-letter words; "*" allows all.
 	FourLetterWords []string
 }
@@ -128,12 +125,6 @@ type Storage struct {
 	ForceSync bool
 	// FsyncWarning is how slow an fsync is to be warned about.
 	FsyncWarning time.Duration
-	// FlushDelay holds a batch back for so long, 0 for not at all.
-	FlushDelay time.Duration
-	// MaxWritePoll is how long to wait for another write while a batch is held back.
-	MaxWritePoll time.Duration
-	// MaxBatch is the most writes in one batch.
-	MaxBatch int
 	// Compression of snapshots: "", "gz" or "snappy".
 	Compression string
 	// TrustEmpty starts from logs without any snapshot.
@@ -200,7 +191,6 @@ type RequestThrottle struct {
 	DropStale bool
 	// StaleLatency and StaleConnection say what makes a request stale.
 	StaleLatency, StaleConnection bool
-	Shutdown                      time.Duration
 	// OpWait is after how long in the throttle a request is refused, <= 0 for never.
 	OpWait time.Duration
 }
@@ -217,16 +207,6 @@ type Containers struct {
 	MaxPerMinute  int
 	// MaxNeverUsed removes containers that never had a child, 0 for never.
 	MaxNeverUsed time.Duration
-}
-
-// PathStats samples which paths are used most.
-type PathStats struct {
-	Enabled                bool
-	SlotCapacity, MaxDepth int
-	SlotDuration           time.Duration
-	SampleRate             float64
-	InitialDelay, Delay    time.Duration
-	TopPaths               int
 }
 
 // Provider is one authProvider.X.
@@ -251,8 +231,8 @@ type Auth struct {
 	X509SuperUser string
 	// X509Provider is ssl.authProvider.
 	X509Provider string
-	// SkipACL switches all checks off, EagerCheck makes them early too.
-	SkipACL, EagerCheck bool
+	// SkipACL switches all checks off.
+	SkipACL bool
 	// EnforceSchemes are the schemes of which a session must have one; empty
 	// when no authentication is required.
 	EnforceSchemes []string

@@ -111,9 +111,6 @@ func (c *collector) storage(cfg *Config) {
 		c.warn(c.origin("autopurge.snapRetainCount"), "autopurge.snapRetainCount is below %d; %d is used", leastRetain, leastRetain)
 		cfg.Purge.Retain = leastRetain
 	}
-	if s.MaxWritePoll < 0 {
-		s.MaxWritePoll = (s.FlushDelay / 3).Truncate(time.Millisecond)
-	}
 	if s.JuteExtra < 0 {
 		s.JuteExtra = s.JuteMaxBuffer
 	}

@@ -19,7 +19,6 @@ func authKeys() []Key {
 		key("superUser", text(), "", "SASL name that is super.", func(c *Config) *string { return &c.superUser }),
 		family("superUser.X", "a SASL name", "More SASL names that are super.", addSuperUser),
 		key("skipACL", yesNo(), "no", "Check no ACL at all.", func(c *Config) *bool { return &c.Auth.SkipACL }),
-		key("enableEagerACLCheck", boolean(), "false", "Check ACLs on the server that has the session, too.", func(c *Config) *bool { return &c.Auth.EagerCheck }),
 		key("sessionRequireClientSASLAuth", boolean(), "false", "Let only sessions in that have authenticated by SASL.", func(c *Config) *bool { return &c.requireSASL }),
 		key("enforce.auth.enabled", boolean(), "false", "Let only sessions in that have one of enforce.auth.schemes.", func(c *Config) *bool { return &c.enforceAuth }),
 		key("enforce.auth.schemes", list(), "", "Schemes for enforce.auth.enabled, separated by commas.", func(c *Config) *[]string { return &c.enforceSchemes }),

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"math"
 	"slices"
 	"time"
 )
@@ -67,12 +66,10 @@ func listenKeys() []Key {
 			func(c *Config) *bool { return &c.Listen.Unified }),
 		key("clientTcpKeepAlive", boolean(), "false", "TCP keep-alive on clients' connections.",
 			func(c *Config) *bool { return &c.Listen.KeepAlive }),
-		key("nio.sessionlessCnxnTimeout", millis(0), "10000", "Milliseconds after which a connection without a session is closed.",
+		key("nio.sessionlessCnxnTimeout", millis(1), "10000", "Milliseconds after which a connection without a session is closed.",
 			func(c *Config) *time.Duration { return &c.Listen.SessionlessTimeout }),
 		key("netty.server.outstandingHandshake.limit", integer(anyNegative, maxInt32), "-1", "TLS handshakes at a time; 0 or less for any number.",
 			func(c *Config) *int { return &c.Listen.HandshakeLimit }),
-		key("netty.server.earlyDropSecureConnectionHandshakes", boolean(), "false", "Close TLS connections before the handshake while the server cannot serve.",
-			func(c *Config) *bool { return &c.Listen.EarlyDrop }),
 		key("4lw.commands.whitelist", list(), "srvr", "Four-letter words that are answered, separated by commas; * for all.",
 			func(c *Config) *[]string { return &c.Listen.FourLetterWords }, mayBeEmpty),
 	)
@@ -92,12 +89,6 @@ func storageKeys() []Key {
 			func(c *Config) *bool { return &c.Storage.ForceSync }),
 		key("fsync.warningthresholdms", millis(0), "1000", "Milliseconds after which a slow fsync is warned about.",
 			func(c *Config) *time.Duration { return &c.Storage.FsyncWarning }, alsoRaw),
-		key("flushDelay", millis(0), "0", "Milliseconds that a batch of writes is held back to grow; 0 for none.",
-			func(c *Config) *time.Duration { return &c.Storage.FlushDelay }),
-		key("maxWriteQueuePollTime", millis(-1), "-1", "Milliseconds to wait for one more write while a batch is held back; -1 is a third of flushDelay.",
-			func(c *Config) *time.Duration { return &c.Storage.MaxWritePoll }),
-		key("maxBatchSize", integer(0, maxInt32), "1000", "Writes in one batch at most; 0 for no bound.",
-			func(c *Config) *int { return &c.Storage.MaxBatch }),
 		key("snapshot.compression.method", choice("", "gz", "snappy"), "", "How snapshots are compressed.",
 			func(c *Config) *string { return &c.Storage.Compression }, mayBeEmpty),
 		key("snapshot.trust.empty", boolean(), "false", "Start from logs when there is no snapshot at all.",
@@ -179,8 +170,6 @@ func requestThrottleKeys() []Key {
 			func(c *Config) *bool { return &t(c).StaleLatency }),
 		key("request_stale_connection_check", boolean(), "true", "A request of a closed connection is stale.",
 			func(c *Config) *bool { return &t(c).StaleConnection }),
-		key("request_throttler.shutdownTimeout", millis(0), "10000", "Milliseconds that a shutdown waits for throttled requests.",
-			func(c *Config) *time.Duration { return &t(c).Shutdown }),
 		key("throttled_op_wait_time", millis(anyNegative), "0", "Milliseconds in the throttle after which a request is refused; 0 or less for never.",
 			func(c *Config) *time.Duration { return &t(c).OpWait }),
 	)
@@ -196,13 +185,5 @@ func treeKeys() []Key {
 			func(c *Config) *int { return &c.Containers.MaxPerMinute }, raw),
 		key("znode.container.maxNeverUsedIntervalMs", millis(0), "0", "Milliseconds after which a container that never had a child is removed; 0 for never.",
 			func(c *Config) *time.Duration { return &c.Containers.MaxNeverUsed }, raw),
-		key("pathStats.enabled", boolean(), "false", "Sample which paths are used most.", func(c *Config) *bool { return &c.PathStats.Enabled }),
-		key("pathStats.slotCapacity", integer(1, 1<<20), "60", "Slots of time that are kept.", func(c *Config) *int { return &c.PathStats.SlotCapacity }),
-		key("pathStats.slotDuration", interval(time.Second, 1), "15", "Seconds of a slot.", func(c *Config) *time.Duration { return &c.PathStats.SlotDuration }),
-		key("pathStats.maxDepth", integer(1, maxInt32), "6", "Path segments that are told apart.", func(c *Config) *int { return &c.PathStats.MaxDepth }),
-		key("pathStats.sampleRate", float(0, 1), "0.1", "Part of the requests that is counted.", func(c *Config) *float64 { return &c.PathStats.SampleRate }),
-		key("pathStats.initialDelay", interval(time.Minute, 0), "5", "Minutes until the first report in the log.", func(c *Config) *time.Duration { return &c.PathStats.InitialDelay }),
-		key("pathStats.delay", interval(time.Minute, 1), "5", "Minutes between reports in the log.", func(c *Config) *time.Duration { return &c.PathStats.Delay }),
-		key("pathStats.topPathMax", integer(1, math.MaxInt16), "20", "Paths in a report.", func(c *Config) *int { return &c.PathStats.TopPaths }),
 	)
 }

@@ -90,7 +90,6 @@ snapshot.compression.method=gz
 autopurge.purgeInterval=90m
 autopurge.snapRetainCount=2
 4lw.commands.whitelist=stat, ruok,,mntr
-flushDelay=30
 superUser=admin
 superUser.2=root
 superUser.10=wheel
@@ -103,7 +102,7 @@ authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider
 	if cfg.Session.MinTimeout != time.Second || cfg.Session.MaxTimeout != 90*time.Second || cfg.TickTime != 2*time.Second {
 		t.Errorf("%+v", cfg.Session)
 	}
-	if s := cfg.Storage; s.SnapCount != 4096 || s.ForceSync || s.Compression != "gz" || s.MaxWritePoll != 10*time.Millisecond || s.JuteExtra != 4194304 {
+	if s := cfg.Storage; s.SnapCount != 4096 || s.ForceSync || s.Compression != "gz" || s.JuteExtra != 4194304 {
 		t.Errorf("%+v", s)
 	}
 	if cfg.Purge != (Purge{Retain: 3, Interval: 90 * time.Minute}) {
@@ -116,7 +115,7 @@ authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider
 		t.Errorf("%+v", cfg.Auth)
 	}
 	got := warningTexts(ws)
-	for _, want := range []string{"autopurge.snapRetainCount is below 3", "forceSync=no: acknowledged writes are lost", ":19: jute.maxbuffer is applied here, but Apache reads it from -Djute.maxbuffer only"} {
+	for _, want := range []string{"autopurge.snapRetainCount is below 3", "forceSync=no: acknowledged writes are lost", ":18: jute.maxbuffer is applied here, but Apache reads it from -Djute.maxbuffer only"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no warning %q in\n%s", want, got)
 		}
@@ -124,20 +123,20 @@ authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider
 }
 
 func TestPrecedence(t *testing.T) {
-	path := writeFile(t, "zoo.cfg", "dataDir=/d\nclientPort=1\nsnapCount=10\nmaxCnxns=1\nmaxBatchSize=1\nflushDelay=1\n")
+	path := writeFile(t, "zoo.cfg", "dataDir=/d\nclientPort=1\nsnapCount=10\nmaxCnxns=1\nglobalOutstandingLimit=1\nnio.sessionlessCnxnTimeout=1\n")
 	src := Sources{
 		File: path,
 		Env: []string{
-			"SERVER_JVMFLAGS=-Dzookeeper.snapCount=20 -Dzookeeper.maxCnxns=2 -Dzookeeper.maxBatchSize=2 -Dzookeeper.flushDelay=2",
-			"JVMFLAGS=-Dzookeeper.maxCnxns=3 -Dzookeeper.maxBatchSize=3 -Dzookeeper.flushDelay=3",
-			"QUOLL_MAX_BATCH_SIZE=4", "QUOLL_FLUSH_DELAY=4", "QUOLL_CLIENT_PORT=", "PATH=/bin",
+			"SERVER_JVMFLAGS=-Dzookeeper.snapCount=20 -Dzookeeper.maxCnxns=2 -Dzookeeper.globalOutstandingLimit=2 -Dzookeeper.nio.sessionlessCnxnTimeout=2",
+			"JVMFLAGS=-Dzookeeper.maxCnxns=3 -Dzookeeper.globalOutstandingLimit=3 -Dzookeeper.nio.sessionlessCnxnTimeout=3",
+			"QUOLL_GLOBAL_OUTSTANDING_LIMIT=4", "QUOLL_NIO_SESSIONLESS_CNXN_TIMEOUT=4", "QUOLL_CLIENT_PORT=", "PATH=/bin",
 		},
-		Flags: map[string]string{"flushDelay": "5"},
+		Flags: map[string]string{"nio.sessionlessCnxnTimeout": "5"},
 	}
 	cfg, _ := mustLoad(t, src)
-	if cfg.Listen.Client.Port != 1 || cfg.Storage.SnapCount != 20 || cfg.Limits.Connections != 3 || cfg.Storage.MaxBatch != 4 || cfg.Storage.FlushDelay != 5*time.Millisecond {
-		t.Errorf("port %d snapCount %d maxCnxns %d maxBatch %d flushDelay %v, want 1 20 3 4 5ms",
-			cfg.Listen.Client.Port, cfg.Storage.SnapCount, cfg.Limits.Connections, cfg.Storage.MaxBatch, cfg.Storage.FlushDelay)
+	if cfg.Listen.Client.Port != 1 || cfg.Storage.SnapCount != 20 || cfg.Limits.Connections != 3 || cfg.Limits.Outstanding != 4 || cfg.Listen.SessionlessTimeout != 5*time.Millisecond {
+		t.Errorf("port %d snapCount %d maxCnxns %d globalOutstandingLimit %d nio.sessionlessCnxnTimeout %v, want 1 20 3 4 5ms",
+			cfg.Listen.Client.Port, cfg.Storage.SnapCount, cfg.Limits.Connections, cfg.Limits.Outstanding, cfg.Listen.SessionlessTimeout)
 	}
 }
 
@@ -147,7 +146,7 @@ func TestErrorsTogether(t *testing.T) {
 	path := writeFile(t, "zoo.cfg", "dataDir=/d\nclientPort=99999\nticktime=2\nsnapConut=3\ndigest.enabled=1\nforceSync=false\nelectionAlg=2\nminSessionTimeout=9\nmaxSessionTimeout=8\nssl.keyStore.passwrod=geheim\nservr.1=a:1:2\n")
 	_, _, err := Load(Sources{
 		File:  path,
-		Env:   []string{"SERVER_JVMFLAGS=-Dzookeeper.maxCnxns=x -Dzookeeper.digest.enabeld=true", "QUOLL_FLUSH_DELAY=soon"},
+		Env:   []string{"SERVER_JVMFLAGS=-Dzookeeper.maxCnxns=x -Dzookeeper.digest.enabeld=true", "QUOLL_NIO_SESSIONLESS_CNXN_TIMEOUT=soon"},
 		Flags: map[string]string{"admin.serverPort": "http"},
 	})
 	if err == nil {
@@ -165,7 +164,7 @@ func TestErrorsTogether(t *testing.T) {
 		path + `:11: found the unknown key "servr.1", did you mean "server.1"?`,
 		`SERVER_JVMFLAGS -Dzookeeper.maxCnxns: maxCnxns: found "x", want a whole number`,
 		`SERVER_JVMFLAGS -Dzookeeper.digest.enabeld: found the unknown key "digest.enabeld", did you mean "digest.enabled"?`,
-		`environment QUOLL_FLUSH_DELAY: flushDelay: found "soon", want a whole number of milliseconds`,
+		`environment QUOLL_NIO_SESSIONLESS_CNXN_TIMEOUT: nio.sessionlessCnxnTimeout: found "soon", want a whole number of milliseconds`,
 		`flag --admin-server-port: admin.serverPort: found "http", want a whole number`,
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -87,8 +87,6 @@ type Options struct {
 	OutstandingLimit int
 	// MaxInFlight bounds the bytes of transactions that wait for the disk.
 	MaxInFlight int
-	// MaxBatch bounds the number of transactions that share one sync, 0 for none.
-	MaxBatch int
 	// SnapCount and SnapSize say after how many transactions and bytes of log a
 	// snapshot is due (each between half of it and all of it); SnapSize 0
 	// switches the second off. By count alone it is not due before the log is a
