@@ -145,7 +145,7 @@ func gauges() []metric {
 		num("local_sessions", "Sessions that only this server knows.", nil),
 		num("uptime", "Milliseconds since the start.", func(s *scrape) int64 { return s.now.Sub(s.a.Began).Milliseconds() }),
 		num("max_latency", "Longest time to answer a request, in milliseconds.", func(s *scrape) int64 { return s.all.Max.Milliseconds() }),
-		num("outstanding_tls_handshake", helpNone, nil),
+		num("outstanding_tls_handshake", "TLS handshakes under way.", func(s *scrape) int64 { return s.n.Listener.Handshakes() }),
 		num("min_client_response_size", "Length of the shortest reply in bytes.", func(s *scrape) int64 { _, low, _ := s.m.ResponseSizes(); return low }),
 		num("non_mtls_local_conn_count", helpNone, nil),
 	}
@@ -187,6 +187,7 @@ func counters() []metric {
 		count("stale_sessions_expired", "Sessions that have expired.", func(s *scrape) int64 { return s.m.Expired.Load() }),
 		count("restore_rate_limited_count", "Restore commands refused by the rate limit.", func(s *scrape) int64 { return s.a.fails.restoreLimited.Load() }),
 		count("sync_processor_request_queued", "Writes handed to the log.", func(s *scrape) int64 { return s.m.Batches.View().Sum }),
+		count("tls_handshake_exceeded", "TLS handshakes refused because there were too many.", func(s *scrape) int64 { return s.n.Listener.HandshakesRefused.Load() }),
 		count("ttl_node_deleted_count", "Znodes removed because their time to live was over.", func(s *scrape) int64 { return s.m.TTLDeleted.Load() }),
 		count("op_count_total", "Requests answered.", func(s *scrape) int64 { return s.all.Count }),
 	}
@@ -201,7 +202,7 @@ func counters() []metric {
 		"large_requests_rejected", "outstanding_changes_removed", "cnxn_closed_without_zk_server_running",
 		"looking_count", "learner_proposal_received_count", "dead_watchers_cleared", "learner_commit_received_count",
 		"response_packet_get_children_cache_misses", "snap_count", "response_packet_get_children_cache_hits",
-		"tls_handshake_exceeded", "revalidate_count")...)
+		"revalidate_count")...)
 }
 
 // opCount counts requests of one or more opcodes under one name.

@@ -67,3 +67,6 @@ func (l *Listener) CloseAll(reason string) {
 		}
 	}
 }
+
+// Handshakes is the number of TLS handshakes under way.
+func (l *Listener) Handshakes() int64 { return l.handshakes.Load() }
