@@ -100,6 +100,56 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
+// BenchmarkHot reads what is in the processor's caches.
+func BenchmarkHot(b *testing.B) {
+	t := benchTree(b, 200)
+	paths := randomPaths(200, 1024)
+	nodes := make([]Node, findBatch)
+	out := make([]byte, 0, 256)
+	b.Run("find", func(b *testing.B) {
+		for i := range b.N {
+			nodes[0] = t.Find(paths[i&1023])
+		}
+	})
+	b.Run("findAll", func(b *testing.B) {
+		for i := 0; i < b.N; i += findBatch {
+			at := i & 1023
+			t.FindAll(nodes, paths[at:at+findBatch])
+		}
+	})
+	b.Run("stat", func(b *testing.B) {
+		for range b.N {
+			out = t.AppendStat(out[:0], nodes[0])
+		}
+	})
+	b.Run("meta", func(b *testing.B) {
+		for range b.N {
+			m := t.Meta(nodes[0])
+			nodes[1] = Node(m.ACL)
+		}
+	})
+	b.Run("lock", func(b *testing.B) {
+		for range b.N {
+			t.Lock()
+			t.Unlock()
+		}
+	})
+	b.Run("rlock", func(b *testing.B) {
+		for range b.N {
+			t.RLock(3)
+			t.RUnlock(3)
+		}
+	})
+	b.Run("freeze", func(b *testing.B) {
+		for range b.N {
+			t.Lock()
+			v := t.Freeze()
+			t.Unlock()
+			v.Close()
+		}
+	})
+}
+
 func BenchmarkSet(b *testing.B) {
 	t := sharedTree()
 	paths := randomPaths(benchNodes, 1<<17)

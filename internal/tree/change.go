@@ -200,12 +200,12 @@ func (t *Tree) retireBlob(n Node, r slab.Ref, size int) {
 // makes all pages old.
 func (t *Tree) markFresh(n Node) {
 	if t.mvcc.newest != 0 {
-		t.headerTable.info[n/pageLen].fresh |= 1 << (n % pageLen)
+		t.headerTable.info.at(uint32(n / pageLen)).fresh |= 1 << (n % pageLen)
 	}
 }
 
 // isFresh tells whether n's blob is known to be unseen by any View, once n's
 // header was edited.
 func (t *Tree) isFresh(n Node) bool {
-	return t.headerTable.info[n/pageLen].fresh&(1<<(n%pageLen)) != 0
+	return t.headerTable.info.at(uint32(n/pageLen)).fresh&(1<<(n%pageLen)) != 0
 }

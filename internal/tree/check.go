@@ -241,16 +241,16 @@ func checkTable[T any](c *checker, name string, t *table[T], want int) {
 	for _, p := range t.avail {
 		listed[p] = true
 	}
-	for p := range t.info {
-		in := &t.info[p]
-		if in.listed != listed[uint32(p)] || in.ref != 0 && in.free != 0 && !in.listed {
+	for p := range t.info.n {
+		in := t.info.at(p)
+		if in.listed != listed[p] || in.ref != 0 && in.free != 0 && !in.listed {
 			c.fault("%s: page %d is listed: %v, free %#x", name, p, in.listed, in.free)
 		}
 		if in.ref != 0 {
 			n += pageLen - bits.OnesCount64(in.free)
 		}
 	}
-	if len(t.info) > 0 {
+	if t.info.n > 0 {
 		n-- // number 0
 	}
 	if n != want {
@@ -276,8 +276,8 @@ func (c *checker) memory() {
 
 func livePages[T any](t *table[T]) int64 {
 	n := int64(0)
-	for p := range t.info {
-		if t.info[p].ref != 0 {
+	for p := range t.info.n {
+		if t.info.at(p).ref != 0 {
 			n += int64(slab.Size(pageBytes[T]()))
 		}
 	}

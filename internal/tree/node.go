@@ -144,13 +144,10 @@ func (t *Tree) Stat(n Node) proto.Stat {
 func (t *Tree) AppendStat(b []byte, n Node) []byte {
 	var st proto.Stat
 	t.stat(t.header(n), &st)
-	from := len(b)
-	b = append(b, zeroStat[:]...)
-	putStat((*[proto.StatLen]byte)(b[from:]), &st)
+	b = grow(b, proto.StatLen)
+	putStat((*[proto.StatLen]byte)(b[len(b)-proto.StatLen:]), &st)
 	return b
 }
-
-var zeroStat [proto.StatLen]byte
 
 func putStat(b *[proto.StatLen]byte, st *proto.Stat) {
 	be := binary.BigEndian

@@ -16,7 +16,7 @@ type page[T any] [pageLen]T
 // changed while a View can see them. Number 0 is never used.
 type table[T any] struct {
 	pages *[]*page[T] // a field of the current version
-	info  []pageInfo
+	info  blocks
 	avail []uint32 // pages that had free records when they were put here
 	empty []uint32 // page numbers without memory
 	mvcc  *mvcc
@@ -31,6 +31,25 @@ type pageInfo struct {
 	listed bool   // in avail
 }
 
+// blocks is a list of pageInfo that grows without moving what it holds.
+type blocks struct {
+	list []*[blockLen]pageInfo
+	n    uint32
+}
+
+const blockLen = 512
+
+func (b *blocks) at(p uint32) *pageInfo { return &b.list[p/blockLen][p%blockLen] }
+
+// add makes the list longer by one and returns its number.
+func (b *blocks) add() uint32 {
+	if b.n%blockLen == 0 {
+		b.list = append(b.list, new([blockLen]pageInfo))
+	}
+	b.n++
+	return b.n - 1
+}
+
 func pageBytes[T any]() int { return int(unsafe.Sizeof(page[T]{})) }
 
 // add makes a record, zeroed, and returns its number.
@@ -40,7 +59,7 @@ func (t *table[T]) add() (uint32, *T) {
 			t.addPage()
 		}
 		p := t.avail[len(t.avail)-1]
-		in := &t.info[p]
+		in := t.info.at(p)
 		if in.free == 0 {
 			in.listed = false
 			t.avail = t.avail[:len(t.avail)-1]
@@ -57,7 +76,7 @@ func (t *table[T]) add() (uint32, *T) {
 // edit is the record n, for changing it.
 func (t *table[T]) edit(n uint32) *T {
 	p := n / pageLen
-	if t.mvcc.newest != 0 && t.info[p].born <= t.mvcc.newest {
+	if t.mvcc.newest != 0 && t.info.at(p).born <= t.mvcc.newest {
 		t.copyPage(p)
 	}
 	return &(*t.pages)[p][n%pageLen]
@@ -66,7 +85,7 @@ func (t *table[T]) edit(n uint32) *T {
 // remove frees the record n.
 func (t *table[T]) remove(n uint32) {
 	p := n / pageLen
-	in := &t.info[p]
+	in := t.info.at(p)
 	in.free |= 1 << (n % pageLen)
 	if in.free == ^uint64(0) {
 		t.mvcc.retire(t.slab, in.ref, pageBytes[T](), in.born)
@@ -90,20 +109,19 @@ func (t *table[T]) addPage() {
 		t.empty = t.empty[:k-1]
 		(*t.pages)[p] = pg
 	} else {
-		p = uint32(len(t.info))
-		t.info = append(t.info, pageInfo{})
+		p = t.info.add()
 		*t.pages = append(*t.pages, pg)
 	}
 	free := ^uint64(0)
 	if p == 0 {
 		free = ^uint64(1)
 	}
-	t.info[p] = pageInfo{ref: ref, born: t.mvcc.epoch, free: free, listed: true}
+	*t.info.at(p) = pageInfo{ref: ref, born: t.mvcc.epoch, free: free, listed: true}
 	t.avail = append(t.avail, p)
 }
 
 func (t *table[T]) copyPage(p uint32) {
-	in := &t.info[p]
+	in := t.info.at(p)
 	ref := t.slab.Alloc(pageBytes[T]())
 	pg := (*page[T])(t.slab.Pointer(ref))
 	*pg = *(*t.pages)[p]
@@ -114,6 +132,6 @@ func (t *table[T]) copyPage(p uint32) {
 
 // used tells whether n is a record.
 func (t *table[T]) used(n uint32) bool {
-	p := int(n / pageLen)
-	return n != 0 && p < len(t.info) && t.info[p].ref != 0 && t.info[p].free&(1<<(n%pageLen)) == 0
+	p := n / pageLen
+	return n != 0 && p < t.info.n && t.info.at(p).ref != 0 && t.info.at(p).free&(1<<(n%pageLen)) == 0
 }
