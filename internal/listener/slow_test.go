@@ -147,3 +147,22 @@ func TestLastRepliesAreSent(t *testing.T) {
 	}
 	p.ended()
 }
+
+// TestShortRequestForALongReply asks for one long znode again and again.
+func TestShortRequestForALongReply(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.client()
+	p.must(proto.OpCreate, createBody("/big", strings.Repeat("x", 1_000_000), 0))
+	ask := func(times int) []byte {
+		var b []byte
+		for range times {
+			b = append(proto.MultiHeader{Type: proto.OpGetData, Err: -1}.Append(b), readBody("/big", false)...)
+		}
+		return proto.AppendMultiEnd(b)
+	}
+	p.must(proto.OpMultiRead, ask(10))
+	if code, _ := p.call(proto.OpMultiRead, ask(10_000)); code != proto.BadArguments {
+		t.Errorf("10 GB: %v", code)
+	}
+	p.alive()
+}

@@ -348,6 +348,10 @@ func (r *reader) getEphemerals(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
 	return b, proto.OK
 }
 
+// longestMultiRead bounds the reply to one multiRead, in bytes: a short request
+// can ask for the same long znode any number of times.
+const longestMultiRead = 64 << 20
+
 // multiRead answers several reads; one that is refused does not affect the
 // others.
 func (r *reader) multiRead(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
@@ -360,6 +364,9 @@ func (r *reader) multiRead(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
 		}
 		if h.Type != proto.OpGetData && h.Type != proto.OpGetChildren {
 			return b, proto.MarshallingError
+		}
+		if len(b)-r.c.frame > longestMultiRead {
+			return b, proto.BadArguments
 		}
 		mark := len(b)
 		b = proto.MultiHeader{Type: h.Type}.Append(b)
