@@ -236,18 +236,24 @@ func TestSessionsSurviveARestart(t *testing.T) {
 	}
 }
 
+// TestConnectionLimits fills each port: they count by themselves.
 func TestConnectionLimits(t *testing.T) {
-	r := start(t, t.TempDir(), map[string]string{"maxClientCnxns": "2"})
-	r.dial(t)
-	r.dial(t)
-	nc, err := net.Dial("tcp", r.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+	certs := harness.NewCertificates(t)
+	r := secured(t, certs, map[string]string{"maxClientCnxns": "2"})
+	for range 2 {
+		r.dial(t)
+		dial(t, r.SecureAddr().String(), client.WithTLS(certs.ClientTLS(t, true)))
 	}
-	defer nc.Close()
-	nc.SetDeadline(time.Now().Add(patience))
-	if n, err := nc.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("a third connection: %d, %v", n, err)
+	for _, addr := range []net.Addr{r.Addr(), r.SecureAddr()} {
+		nc, err := net.Dial("tcp", addr.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		nc.SetDeadline(time.Now().Add(patience))
+		if n, err := nc.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a third connection: %d, %v", n, err)
+		}
 	}
 	await(t, "the log to say why", func() bool { return strings.Contains(r.log.String(), "maxClientCnxns") })
 }
