@@ -78,7 +78,9 @@ zookeeper() {
   fresh "zookeeper-$version" "${inputs[@]}" && [[ -d $dir/lib ]] && return
   say "Apache ZooKeeper $version"
   mkdir -p "$dir/bin" "$dir/conf"
-  if ! jars "$here/zookeeper/pom.xml" "$dir/lib" -Dzookeeper.version="$version"; then
+  # Its Prometheus provider is not published for every release; the server runs without it.
+  if ! jars "$here/zookeeper/pom.xml" "$dir/lib" -Dzookeeper.version="$version" -Pprometheus 2>/dev/null &&
+    ! jars "$here/zookeeper/pom.xml" "$dir/lib" -Dzookeeper.version="$version"; then
     missing "Apache ZooKeeper $version (Maven failed, see $peers/mvn.log)"
     return
   fi
@@ -136,7 +138,7 @@ go_client() {
 }
 
 main() {
-  mkdir -p "$peers" || exit 1
+  mkdir -p "$peers" || { missing "a cache directory: $peers cannot be made; QUOLL_CACHE names another"; exit 1; }
   exec 9>"$peers/.lock" # two test runs may start at once
   flock 9
   debian
