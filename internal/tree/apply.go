@@ -282,8 +282,11 @@ func (t *Tree) setData(hdr *txn.Header, b *txn.Body, r *Result, out *Outcome) {
 	}
 	t.forget(n)
 	h := t.headerTable.edit(uint32(n))
-	blob := t.open(h.blob)
-	had, stat := max(blob.dataLen, 0), blob.stat()
+	var old blob
+	var stat blobStat
+	t.open(h.blob, &old)
+	old.stat(&stat)
+	had := max(old.dataLen, 0)
 	inDigest := counted(b.Path) && !t.opt.NoDigest
 	if inDigest {
 		t.digest -= t.digestOf(h)

@@ -53,7 +53,9 @@ type blob struct {
 	modified bool
 }
 
-func (v *version) open(r slab.Ref) blob {
+// open fills what its caller holds: a struct returned would be written in small
+// parts and copied at once, for which processors wait.
+func (v *version) open(r slab.Ref, b *blob) {
 	p := v.mem.Pointer(r)
 	names, data := int(*(*byte)(unsafe.Add(p, fixedLen))), int(*(*byte)(unsafe.Add(p, fixedLen+1)))
 	off := fixedLen + 2
@@ -61,7 +63,11 @@ func (v *version) open(r slab.Ref) blob {
 		names, off = uvarint(p, fixedLen)
 		data, off = uvarint(p, off)
 	}
-	return blob{p: p, nameOff: off + names&1*modifiedLen, nameLen: names >> 1, dataLen: data - 1, modified: names&1 != 0}
+	b.p = p
+	b.nameOff = off + names&1*modifiedLen
+	b.nameLen = names >> 1
+	b.dataLen = data - 1
+	b.modified = names&1 != 0
 }
 
 func uvarint(p unsafe.Pointer, off int) (int, int) {
@@ -92,34 +98,49 @@ func (b *blob) size() int { return b.nameOff + b.nameLen + max(b.dataLen, 0) }
 // crc is where the checksum stands.
 func (b *blob) crc() *uint32 { return (*uint32)(unsafe.Add(b.p, 8)) }
 
-func (b *blob) stat() blobStat {
+// czxid is the first thing in a blob.
+func (b *blob) czxid() int64 { return int64(binary.LittleEndian.Uint64((*[8]byte)(b.p)[:])) }
+
+// stat fills s.
+func (b *blob) stat(s *blobStat) {
 	f := (*[fixedLen]byte)(b.p)
 	le := binary.LittleEndian
-	s := blobStat{czxid: int64(le.Uint64(f[0:])), crc: *b.crc(), ctime: uint64(le.Uint32(f[12:])) | uint64(le.Uint16(f[16:]))<<32}
+	s.czxid = int64(le.Uint64(f[0:]))
+	s.crc = *b.crc()
+	s.ctime = uint64(le.Uint32(f[12:])) | uint64(le.Uint16(f[16:]))<<32
+	s.mzxid, s.mtime, s.version = s.czxid, s.ctime, 0
 	if !b.modified {
-		s.mzxid, s.mtime = s.czxid, s.ctime
-		return s
+		return
 	}
 	m := (*[modifiedLen]byte)(unsafe.Add(b.p, b.nameOff-modifiedLen))
 	s.mzxid = int64(le.Uint64(m[0:]))
 	s.mtime = uint64(le.Uint32(m[8:])) | uint64(le.Uint16(m[12:]))<<32
 	s.version = int32(le.Uint32(m[14:]))
-	return s
 }
 
 func (v *version) name(r slab.Ref) []byte {
-	b := v.open(r)
+	var b blob
+	v.open(r, &b)
 	return b.name()
 }
 
-func (v *version) nameLen(r slab.Ref) int { return v.open(r).nameLen }
+func (v *version) nameLen(r slab.Ref) int {
+	var b blob
+	v.open(r, &b)
+	return b.nameLen
+}
 
 func (v *version) data(r slab.Ref) []byte {
-	b := v.open(r)
+	var b blob
+	v.open(r, &b)
 	return b.data()
 }
 
-func (v *version) dataLen(r slab.Ref) int { return max(v.open(r).dataLen, 0) }
+func (v *version) dataLen(r slab.Ref) int {
+	var b blob
+	v.open(r, &b)
+	return max(b.dataLen, 0)
+}
 
 // lengthFields is what a blob says of the lengths of its name and data.
 func lengthFields(name string, data []byte, modified bool) (uint, uint) {

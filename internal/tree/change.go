@@ -35,7 +35,8 @@ func (t *Tree) addChildAt(pl place, parent Node, path string, data []byte, acl u
 // setChecksum sets the checksum of a counted znode and returns its digest.
 func (t *Tree) setChecksum(h *header, path string, data []byte, st *proto.StatPersisted) uint64 {
 	crc := PrefixCRC(path, data)
-	b := t.open(h.blob)
+	var b blob
+	t.open(h.blob, &b)
 	*b.crc() = crc
 	return NodeDigest(crc, st)
 }
@@ -101,8 +102,9 @@ func (t *Tree) editDir(h *header) *dir {
 
 func (t *Tree) newDir(h *header) (uint32, *dir) {
 	id, d := t.dirTable.add()
-	b := t.open(h.blob)
-	d.pzxid = b.stat().czxid
+	var b blob
+	t.open(h.blob, &b)
+	d.pzxid = b.czxid()
 	return id, d
 }
 
@@ -132,7 +134,8 @@ func (t *Tree) removeNode(n Node, path string) {
 	t.dataSize -= sizeOf(path, t.data(h.blob))
 	t.acls.release(h.acl)
 	t.removeMore(h)
-	b := t.open(h.blob)
+	var b blob
+	t.open(h.blob, &b)
 	t.retireBlob(n, h.blob, b.size())
 	t.headerTable.remove(uint32(n))
 }
@@ -172,7 +175,8 @@ func (t *Tree) unlink(n Node, h *header) {
 // replaceData gives a znode other data, and a stat to its blob. h may be
 // changed.
 func (t *Tree) replaceData(n Node, h *header, s *blobStat, data []byte) {
-	b := t.open(h.blob)
+	var b blob
+	t.open(h.blob, &b)
 	t.dataSize += int64(len(data) - max(b.dataLen, 0))
 	name := aliasString(b.name())
 	off, size := layOut(name, data, s.modified())

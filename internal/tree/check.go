@@ -56,7 +56,8 @@ func (c *checker) node(n Node, path string) {
 	}
 	h := t.header(n)
 	c.count++
-	b := t.open(h.blob)
+	var b blob
+	t.open(h.blob, &b)
 	c.dataSize += sizeOf(path, b.data())
 	c.blobs += int64(slab.Size(b.size()))
 	c.uses[h.acl]++

@@ -109,7 +109,8 @@ func (t *Tree) digestOf(h *header) uint64 {
 		return 0
 	}
 	var st proto.StatPersisted
-	b := t.open(h.blob)
+	var b blob
+	t.open(h.blob, &b)
 	t.persistedOf(h, &b, &st)
 	return NodeDigest(*b.crc(), &st)
 }

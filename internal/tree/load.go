@@ -111,7 +111,7 @@ func (l *Loader) AddNode(path string, data []byte, aclID int64, st *proto.StatPe
 	n, h := t.link(parent, path, data, l.acl(aclID), st)
 	l.last = n
 	l.path = append(l.path[:0], path...)
-	if l.batch.add(n, t.open(h.blob), path, st) {
+	if l.batch.add(t, n, h, path, st) {
 		l.flush()
 	}
 	return l.err

@@ -27,9 +27,10 @@ type loadItem struct {
 }
 
 // add tells whether the batch is full.
-func (b *loadBatch) add(n Node, bl blob, path string, st *proto.StatPersisted) bool {
+func (b *loadBatch) add(t *Tree, n Node, h *header, path string, st *proto.StatPersisted) bool {
 	it := &b.items[b.n]
-	it.node, it.blob, it.st = n, bl, *st
+	it.node, it.st = n, *st
+	t.open(h.blob, &it.blob)
 	it.from = len(b.paths)
 	b.paths = append(b.paths, path...)
 	it.to = len(b.paths)

@@ -89,14 +89,17 @@ func topOf(ms int64) int16               { return int16(ms >> 48) }
 
 // persisted reads the stat that disk and digest know.
 func (v *version) persisted(h *header, st *proto.StatPersisted) {
-	b := v.open(h.blob)
+	var b blob
+	v.open(h.blob, &b)
 	v.persistedOf(h, &b, st)
 }
 
 func (v *version) persistedOf(h *header, b *blob, st *proto.StatPersisted) {
-	s := b.stat()
-	*st = proto.StatPersisted{Czxid: s.czxid, Mzxid: s.mzxid, Ctime: int64(s.ctime), Mtime: int64(s.mtime),
-		Version: s.version, Pzxid: s.czxid}
+	var s blobStat
+	b.stat(&s)
+	st.Czxid, st.Mzxid, st.Pzxid = s.czxid, s.mzxid, s.czxid
+	st.Ctime, st.Mtime = int64(s.ctime), int64(s.mtime)
+	st.Version, st.Cversion, st.Aversion, st.EphemeralOwner = s.version, 0, 0, 0
 	if h.more == 0 {
 		return
 	}
@@ -111,10 +114,14 @@ func (v *version) persistedOf(h *header, b *blob, st *proto.StatPersisted) {
 
 // stat reads the stat that clients see.
 func (v *version) stat(h *header, st *proto.Stat) {
-	b := v.open(h.blob)
-	s := b.stat()
-	*st = proto.Stat{Czxid: s.czxid, Mzxid: s.mzxid, Ctime: int64(s.ctime), Mtime: int64(s.mtime),
-		Version: s.version, Pzxid: s.czxid, DataLength: int32(max(b.dataLen, 0))}
+	var b blob
+	var s blobStat
+	v.open(h.blob, &b)
+	b.stat(&s)
+	st.Czxid, st.Mzxid, st.Pzxid = s.czxid, s.mzxid, s.czxid
+	st.Ctime, st.Mtime = int64(s.ctime), int64(s.mtime)
+	st.Version, st.Cversion, st.Aversion, st.EphemeralOwner = s.version, 0, 0, 0
+	st.DataLength, st.NumChildren = int32(max(b.dataLen, 0)), 0
 	if h.more == 0 {
 		return
 	}
@@ -176,8 +183,10 @@ type Meta struct {
 // Meta is what validating a change of n needs to know.
 func (t *Tree) Meta(n Node) Meta {
 	h := t.header(n)
-	b := t.open(h.blob)
-	m := Meta{PathDataCRC: *b.crc(), ACL: h.acl, DataLength: int32(max(b.dataLen, 0))}
+	var b blob
+	var m Meta
+	t.open(h.blob, &b)
+	m.PathDataCRC, m.ACL, m.DataLength = *b.crc(), h.acl, int32(max(b.dataLen, 0))
 	t.persistedOf(h, &b, &m.StatPersisted)
 	if d := t.dirOf(h); d != nil {
 		m.NumChildren = int32(d.children)

@@ -121,8 +121,10 @@ func (t *Tree) recount(path string) {
 // setLocally changes the data of a znode that each server keeps for itself.
 func (t *Tree) setLocally(n Node, data []byte) {
 	h := t.headerTable.edit(uint32(n))
-	b := t.open(h.blob)
-	stat := b.stat()
+	var b blob
+	var stat blobStat
+	t.open(h.blob, &b)
+	b.stat(&stat)
 	t.replaceData(n, h, &stat, data)
 }
 

@@ -82,10 +82,11 @@ func snapshotACL(id uint32) int64 {
 // is good until it returns; data is nil if it is null.
 func (v *View) Walk(visit func(path string, data []byte, aclID int64, st *proto.StatPersisted) error) error {
 	var st proto.StatPersisted
+	var b blob
 	path := make([]byte, 0, 256)
 	for n := root; ; {
 		h := v.header(n)
-		b := v.open(h.blob)
+		v.open(h.blob, &b)
 		v.persistedOf(h, &b, &st)
 		if err := visit(aliasString(path), b.data(), snapshotACL(h.acl), &st); err != nil {
 			return err
