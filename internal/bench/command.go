@@ -102,6 +102,7 @@ func (o *Options) addFlags(cmd *cobra.Command) {
 	f.IntVar(&o.MultiSize, "multi-size", o.MultiSize, "operations of a multi")
 	f.StringVar(&o.MultiOp, "multi-op", o.MultiOp, "what a multi is made of: set, create or exists (a check)")
 	f.StringVar(&o.Watch, "watch", o.Watch, "how watches are set: exists, data, children, persistent or recursive")
+	f.BoolVar(&o.TellAll, "tell-all", o.TellAll, "watch: change all watched znodes in the end, not only one")
 	f.StringVar(&o.Root, "root", o.Root, "`znode` that everything is made below (default: a new one)")
 	f.BoolVar(&o.Keep, "keep", o.Keep, "leave the znodes there")
 	f.BoolVar(&o.Existing, "existing", o.Existing, "use the znodes that an earlier run with the same --root, --keys and --parents kept")

@@ -47,6 +47,8 @@ type Options struct {
 	MultiOp   string
 	// Watch is how watches are set: exists, data, children, persistent or recursive.
 	Watch string
+	// TellAll changes all watched znodes in the end, not only one.
+	TellAll bool
 	// Root is the znode that everything lies under. Empty: a new one.
 	Root string
 	// Keep leaves the znodes there at the end; Existing expects them there
@@ -77,7 +79,7 @@ func DefaultOptions() Options {
 	return Options{
 		Servers: []string{"127.0.0.1:2181"}, Connections: 50, Depth: 20, Duration: 10 * time.Second,
 		Warmup: 2 * time.Second, Patience: 10 * time.Second, ValueSize: 100, Keys: 10_000, Parents: 1,
-		Pick: "uniform", Mix: "get=80,set=20", MultiSize: 10, MultiOp: "set", Watch: "exists",
+		Pick: "uniform", Mix: "get=80,set=20", MultiSize: 10, MultiOp: "set", Watch: "exists", TellAll: true,
 		SessionTimeout: 30 * time.Second, Hold: 10 * time.Second,
 	}
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // runWatch lets every session watch every znode, changes one znode, and
-// measures until all its watchers are told; then it changes all others.
+// measures until all its watchers are told; then, with TellAll, it changes all
+// others.
 func (e *experiment) runWatch(ctx context.Context) (*Result, error) {
 	if _, err := e.fillOrExpect(ctx, max(e.Keys, 1)); err != nil {
 		return nil, err
@@ -32,7 +33,7 @@ func (e *experiment) runWatch(ctx context.Context) (*Result, error) {
 	if rec != nil {
 		w.res.fill(rec, w.res.Phases[len(w.res.Phases)-1].Seconds, e.Histograms)
 	}
-	if err == nil && e.filled > 1 {
+	if err == nil && e.filled > 1 && e.TellAll {
 		_, err = w.tell(ctx, "tell all", 1, e.filled)
 	}
 	return w.res, err
@@ -66,11 +67,13 @@ func (w *watching) set(ctx context.Context) error {
 	return nil
 }
 
+// slowestChange is how long the events of one change may take on average
+// before a run gives up.
+const slowestChange = 200 * time.Microsecond
+
 // tell changes the znodes [from, to) and waits until every session has heard
 // of each.
 func (w *watching) tell(ctx context.Context, name string, from, to int64) (*recorder, error) {
-	ctx, cancel := context.WithTimeout(ctx, max(w.Patience, 10*time.Second)+w.Duration)
-	defer cancel()
 	before := w.memory()
 	l := w.listening()
 	var missing atomic.Int64
@@ -90,23 +93,40 @@ func (w *watching) tell(ctx context.Context, name string, from, to int64) (*reco
 	var changeErr error
 	l.trigger.Store(l.now())
 	changer.Go(func() {
-		if changeErr = w.change(ctx, l, from, to); changeErr != nil {
-			l.stop.Store(true)
+		changeErr = w.change(ctx, l, from, to)
+		if changeErr == nil {
+			patience := w.Patience + time.Duration(to-from)*slowestChange
+			waitUntil(ctx, patience, func() bool { return l.stop.Load() })
 		}
+		l.stop.Store(true)
 	})
 	rec, err := w.fleet.run(ctx, l, hear)
-	cancelled := ctx.Err() != nil
 	changer.Wait()
 	if left := missing.Load(); left > 0 && changeErr == nil {
 		err = errors.Join(err, fmt.Errorf("%d of %d watch events did not come", left, n))
 	}
 	p := Phase{Name: name, Count: n, Seconds: float64(last.Load()-l.trigger.Load()) / 1e9}
-	if cancelled || p.Seconds < 0 {
+	if missing.Load() > 0 {
 		p.Seconds = float64(l.now()-l.trigger.Load()) / 1e9
 	}
 	p.grew(before, w.memory())
 	w.res.Phases = append(w.res.Phases, p)
 	return rec, errors.Join(err, changeErr)
+}
+
+// waitUntil looks now and then whether something is done, at most for d.
+func waitUntil(ctx context.Context, d time.Duration, done func() bool) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // change changes znodes in the way that their watchers are told of. One

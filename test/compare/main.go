@@ -214,6 +214,29 @@ func (c *comparison) close() {
 	}
 }
 
+// each does something with every server; one that fails does not stop the others.
+func (c *comparison) each(ctx context.Context, do func(subject) error) error {
+	var errs []error
+	for _, s := range c.subjects {
+		if err := ctx.Err(); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		if err := do(s); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.name(), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// show adds the figures that were measured, of one server at least.
+func (c *comparison) show(figures ...figure) {
+	for _, f := range figures {
+		if f.Apache != nil || f.Quoll != nil {
+			c.report.add(f)
+		}
+	}
+}
+
 func (c *comparison) say(format string, args ...any) {
 	fmt.Fprintf(c.progress, "%s "+format+"\n", append([]any{time.Now().Format("15:04:05")}, args...)...)
 }

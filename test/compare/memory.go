@@ -25,7 +25,7 @@ func memory(ctx context.Context, c *comparison) error {
 	fillRate := figure{Name: each.Name, Unit: "created/s"}
 	flat := figure{Name: each.Name + " under one parent", Unit: "bytes resident each", Target: atMost(200)}
 	list := figure{Name: "their parent's children", Unit: "ms to list"}
-	for _, s := range c.subjects {
+	err := c.each(ctx, func(s subject) error {
 		spread, err := c.fillFresh(ctx, s, c.znodes, manyParents)
 		if err != nil {
 			return err
@@ -41,16 +41,13 @@ func memory(ctx context.Context, c *comparison) error {
 		fillRate.set(s.name(), spread.rate)
 		flat.set(s.name(), one.bytesEach)
 		list.set(s.name(), one.listMS)
-	}
-	for _, f := range []figure{each, live, fillRate, flat, list} {
-		if f.Quoll != nil || f.Apache != nil {
-			c.report.add(f)
-		}
-	}
+		return nil
+	})
+	c.show(each, live, fillRate, flat, list)
 	if c.big > 0 && c.only != "apache" {
-		return collection(ctx, c)
+		err = errors.Join(err, collection(ctx, c))
 	}
-	return nil
+	return err
 }
 
 // filled is what filling a fresh server showed.

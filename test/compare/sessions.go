@@ -17,12 +17,12 @@ func watch(ctx context.Context, c *comparison) error {
 	each := figure{Name: "1,000,000 watches, 100 sessions on 10,000 znodes", Unit: "bytes resident each", Target: atMost(100)}
 	alone := figure{Name: "1,000,000 watches, one session on 1,000,000 znodes", Unit: "bytes resident each", Target: atMost(100)}
 	told := figure{Name: "10,000 sessions watch one znode", Unit: "ms until all are told", Target: atMost(100)}
-	for _, s := range c.subjects {
-		many, err := c.onFresh(ctx, s, "watch", "--connections", "100", "--keys", "10000")
+	err := c.each(ctx, func(s subject) error {
+		many, err := c.onFresh(ctx, s, "watch", "--connections", "100", "--keys", "10000", "--tell-all=false")
 		if err != nil {
 			return err
 		}
-		single, err := c.onFresh(ctx, s, "watch", "--connections", "1", "--keys", "1000000", "--parents", strconv.Itoa(manyParents))
+		single, err := c.onFresh(ctx, s, "watch", "--connections", "1", "--keys", "1000000", "--parents", strconv.Itoa(manyParents), "--tell-all=false")
 		if err != nil {
 			return err
 		}
@@ -40,17 +40,16 @@ func watch(ctx context.Context, c *comparison) error {
 		alone.set(s.name(), b.BytesEach)
 		told.set(s.name(), t.Seconds*1e3)
 		c.say("%-7s %.0f and %.0f bytes per watch, %d sessions told in %.1f ms", s.name(), a.BytesEach, b.BytesEach, manySessions, t.Seconds*1e3)
-	}
-	for _, f := range []figure{each, alone, told} {
-		c.report.add(f)
-	}
-	return nil
+		return nil
+	})
+	c.show(each, alone, told)
+	return err
 }
 
 // idle measures what a session that does nothing costs.
 func idle(ctx context.Context, c *comparison) error {
 	each := figure{Name: "10,000 idle sessions", Unit: "KB resident each", Target: atMost(10)}
-	for _, s := range c.subjects {
+	err := c.each(ctx, func(s subject) error {
 		res, err := c.onFresh(ctx, s, "idle", "--connections", fmt.Sprint(manySessions), "--hold", "12s")
 		if err != nil {
 			return err
@@ -61,9 +60,10 @@ func idle(ctx context.Context, c *comparison) error {
 		}
 		each.set(s.name(), p.BytesEach/1024)
 		c.say("%-7s %.1f KB per idle session", s.name(), p.BytesEach/1024)
-	}
-	c.report.add(each)
-	return nil
+		return nil
+	})
+	c.show(each)
+	return err
 }
 
 // onFresh runs one load on a fresh server.

@@ -24,7 +24,7 @@ func snapshot(ctx context.Context, c *comparison) error {
 	with := figure{Name: name + ", while snapshots are written", Unit: "us p99.9"}
 	without := figure{Name: name + ", no snapshot", Unit: "us p99.9"}
 	empty := figure{Name: ratio.Name, Unit: "seconds without a write", Target: atMost(0)}
-	for _, s := range c.subjects {
+	err := c.each(ctx, func(s subject) error {
 		quiet, err := c.writeOver(ctx, s, neverSnapshot)
 		if err != nil {
 			return err
@@ -37,11 +37,10 @@ func snapshot(ctx context.Context, c *comparison) error {
 		with.set(s.name(), latencyOf(busy).P999)
 		ratio.set(s.name(), latencyOf(busy).P999/latencyOf(quiet).P999)
 		empty.set(s.name(), float64(busy.Stalls.Empty1s))
-	}
-	for _, f := range []figure{without, with, ratio, empty} {
-		c.report.add(f)
-	}
-	return nil
+		return nil
+	})
+	c.show(without, with, ratio, empty)
+	return err
 }
 
 // writeOver fills a fresh server and sets its znodes at a fixed rate.

@@ -14,7 +14,7 @@ func startUp(ctx context.Context, c *comparison) error {
 	ready := figure{Name: "empty server", Unit: "ms to ready", Target: atMost(50)}
 	rss := figure{Name: "empty server", Unit: "MB resident", Target: atMost(15)}
 	first := figure{Name: number(float64(c.znodes)) + " znodes", Unit: "ms from start to first read", Target: atMost(500)}
-	for _, s := range c.subjects {
+	err := c.each(ctx, func(s subject) error {
 		r, m, err := c.emptyStarts(ctx, s)
 		if err != nil {
 			return err
@@ -27,11 +27,10 @@ func startUp(ctx context.Context, c *comparison) error {
 		rss.set(s.name(), m)
 		first.set(s.name(), f)
 		c.say("%-7s ready in %.0f ms with %.1f MB; first of %d znodes read after %.0f ms", s.name(), r, m, c.znodes, f)
-	}
-	for _, f := range []figure{ready, rss, first} {
-		c.report.add(f)
-	}
-	return nil
+		return nil
+	})
+	c.show(ready, rss, first)
+	return err
 }
 
 // emptyStarts are medians of the time to ready in milliseconds and of the memory held then, in MB.
