@@ -58,8 +58,8 @@ func (w *worker) setup(ctx context.Context, c *client.Client) error {
 // run works until the server is gone.
 func (w *worker) run(ctx context.Context, c *client.Client) error {
 	for {
-		next, request := w.next()
-		err := request(ctx, c)
+		next, do := w.next()
+		err := do(ctx, c)
 		switch {
 		case err == nil:
 			w.known = next
@@ -75,10 +75,10 @@ func (w *worker) run(ctx context.Context, c *client.Client) error {
 	}
 }
 
-type request func(context.Context, *client.Client) error
+type ask func(context.Context, *client.Client) error
 
-// next is a request and the state after it.
-func (w *worker) next() (state, request) {
+// next is something to ask for and the state after it.
+func (w *worker) next() (state, ask) {
 	w.count++
 	s := w.known.clone()
 	switch n := w.rng.IntN(10); {
