@@ -174,6 +174,16 @@ func (s *Server) Start(ctx context.Context) error {
 	return nil
 }
 
+// Failed yields why a server that was started can go on no longer: its log
+// could not be written. Close is due then. It is nil before Start; Run looks at
+// it by itself.
+func (s *Server) Failed() <-chan error {
+	if s.engine == nil {
+		return nil
+	}
+	return s.engine.Failed()
+}
+
 func (s *Server) start(ctx context.Context) error {
 	if err := s.startAdmin(ctx); err != nil {
 		return err
