@@ -24,9 +24,8 @@ type unified struct {
 	closing sync.Once
 	pending sync.WaitGroup
 
-	mu     sync.Mutex
-	open   map[net.Conn]struct{} // those whose first bytes are awaited
-	failed error
+	mu   sync.Mutex
+	open map[net.Conn]struct{} // those whose first bytes are awaited
 }
 
 func newUnified(sock net.Listener, conf *tls.Config, wait time.Duration, plain func()) *unified {
@@ -39,17 +38,25 @@ func newUnified(sock net.Listener, conf *tls.Config, wait time.Duration, plain f
 	return u
 }
 
+// acceptRetry is how long accept waits when there are no descriptors left.
+const acceptRetry = 100 * time.Millisecond
+
 // accept takes connections until the socket is closed.
 func (u *unified) accept() {
 	defer u.pending.Done()
 	for {
 		c, err := u.Listener.Accept()
-		if err != nil {
-			u.mu.Lock()
-			u.failed = err
-			u.mu.Unlock()
+		if errors.Is(err, net.ErrClosed) {
 			u.end()
 			return
+		}
+		if err != nil {
+			select {
+			case <-u.done:
+				return
+			case <-time.After(acceptRetry):
+				continue
+			}
 		}
 		u.mu.Lock()
 		u.open[c] = struct{}{}
@@ -107,9 +114,7 @@ func (u *unified) Accept() (net.Conn, error) {
 	case c := <-u.ready:
 		return c, nil
 	case <-u.done:
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		return nil, errors.Join(net.ErrClosed, u.failed)
+		return nil, net.ErrClosed
 	}
 }
 

@@ -156,8 +156,8 @@ func (a *Admin) routes() http.Handler {
 	mux := http.NewServeMux()
 	base := "/" + strings.Trim(a.Config.Admin.CommandURL, "/")
 	mux.HandleFunc(base, a.serveCommand)
-	mux.HandleFunc(strings.TrimSuffix(base, "/")+"/", a.serveCommand)
 	if base != "/" {
+		mux.HandleFunc(base+"/", a.serveCommand)
 		mux.HandleFunc("GET /{$}", a.servePage)
 	}
 	mux.HandleFunc("GET /livez", a.serveLive)
@@ -206,7 +206,8 @@ func (a *Admin) serveCommand(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/"+strings.Trim(a.Config.Admin.CommandURL, "/")), "/")
+	base := "/" + strings.Trim(a.Config.Admin.CommandURL, "/")
+	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, base), "/")
 	if name == "" {
 		a.listCommands(w)
 		return

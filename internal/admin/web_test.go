@@ -196,6 +196,52 @@ func TestCommandURL(t *testing.T) {
 	}
 }
 
+func TestCommandsAtTheRoot(t *testing.T) {
+	w := newWorld(t, map[string]string{"admin.commandURL": "/"})
+	if _, body := w.get("/ruok"); !strings.Contains(body, `"command" : "ruok"`) {
+		t.Errorf("/ruok: %s", body)
+	}
+	if _, body := w.get("/"); !strings.Contains(body, `<a href="/ruok">ruok</a>`) {
+		t.Errorf("/: %s", body)
+	}
+	if status, body := w.get("/livez"); status != 200 || body != "ok\n" {
+		t.Errorf("/livez: %d %s", status, body)
+	}
+}
+
+func TestMetricsPorts(t *testing.T) {
+	path, roots := certificates(t)
+	var ports [2]string
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, ports[i], _ = net.SplitHostPort(l.Addr().String())
+		l.Close()
+	}
+	started(t, map[string]string{
+		"metricsProvider.className": "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
+		"metricsProvider.httpHost":  "127.0.0.1", "metricsProvider.httpPort": ports[0], "metricsProvider.httpsPort": ports[1],
+		"metricsProvider.ssl.keyStore.location": path, "metricsProvider.ssl.trustStore.location": path,
+		"metricsProvider.ssl.need.client.auth": "false", "metricsProvider.ssl.want.client.auth": "false",
+	})
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	defer c.CloseIdleConnections()
+	for _, url := range []string{"http://127.0.0.1:" + ports[0], "https://127.0.0.1:" + ports[1]} {
+		res, err := c.Get(url + "/metrics")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || !strings.Contains(string(body), "\nznode_count 5\n") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 func TestMetricsReadRight(t *testing.T) {
 	w := newWorld(t, nil)
 	w.create("/a", "x")
