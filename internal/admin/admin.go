@@ -84,7 +84,6 @@ type Admin struct {
 	snapshotLimit, restoreLimit limiter
 	restoreTime                 request.Latency
 	windows                     windows
-	scrapes                     sync.Mutex // one at a time
 }
 
 // failures count what did not work out.
