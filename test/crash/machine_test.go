@@ -144,7 +144,7 @@ func (m *machine) apply(entry []byte) error {
 }
 
 // start serves what was loaded, to one client with a new session.
-func (m *machine) start(sessionID int64, rng *rand.Rand) error {
+func (m *machine) start(sessionID int64) error {
 	registry, err := auth.New(auth.Options{})
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func (m *machine) start(sessionID int64, rng *rand.Rand) error {
 	}
 	m.engine = request.New(request.Options{
 		Tree: m.tree, Watches: watch.New(), Sessions: tracker, Auth: registry, Log: m.store.Log(),
-		Logger: slog.New(slog.DiscardHandler), Now: time.Now, Rand: rng, Live: m.live,
+		Logger: slog.New(slog.DiscardHandler), Now: time.Now, Rand: rand.New(rand.NewPCG(uint64(sessionID), 7)), Live: m.live,
 		DigestEnabled: true, ExtendedTypes: true, CloseSessionTxn: true, OutstandingLimit: 1000,
 		MaxInFlight: 1 << 20, SnapCount: 20, Snapshots: m,
 	})

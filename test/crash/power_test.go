@@ -128,7 +128,7 @@ func live(disk *sim.Disk, id int64, acked int, rng *rand.Rand) (int, error) {
 		return acked, fmt.Errorf("%d changes are there, %d were acknowledged", n, acked)
 	}
 	acked = n // what is served counts as much as what was acknowledged
-	if err := m.start(id<<40, rng); err != nil {
+	if err := m.start(id << 40); err != nil {
 		return acked, m.lost(err)
 	}
 	for acked < steps {
