@@ -27,7 +27,7 @@ func TestMalformedWrites(t *testing.T) {
 		{"create of null", proto.OpCreate, nullCreate, proto.MarshallingError, true},
 		{"create without ACL", proto.OpCreate, nullACL, proto.InvalidACL, true},
 		{"delete of null", proto.OpDelete, nullDelete, proto.MarshallingError, true},
-		{"deleteContainer of null", proto.OpDeleteContainer, nullPath, proto.MarshallingError, true},
+		{"deleteContainer of null", proto.OpDeleteContainer, nullPath, proto.MarshallingError, false},
 		{"setData of null", proto.OpSetData, jute.AppendInt(jute.AppendString(nullPath, ""), -1), proto.BadArguments, true},
 		{"multi cut short", proto.OpMulti, []byte{0}, proto.MarshallingError, true},
 		{"multi of null", proto.OpMulti, multiBody(Request{Op: proto.OpDelete, Body: nullDelete}), proto.MarshallingError, true},

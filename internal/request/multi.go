@@ -97,7 +97,8 @@ func appendFailed(b []byte, n, failed int, code proto.Code) []byte {
 // multiOp decodes a create of a multi; of other changes r is nil and the
 // decoder stands before their body. The kind of a create follows its flags, as
 // in Apache's server: whatever it was sent as, a container becomes
-// createContainer and a time to live createTTL.
+// createContainer and a time to live createTTL; createTTL without one becomes
+// create.
 func multiOp(d *jute.Decoder, op proto.Op) (proto.Op, *proto.CreateRequest) {
 	switch op {
 	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
@@ -112,10 +113,10 @@ func multiOp(d *jute.Decoder, op proto.Op) (proto.Op, *proto.CreateRequest) {
 	case proto.FlagPersistentTTL, proto.FlagPersistentSequentialTTL:
 		return proto.OpCreateTTL, r
 	}
-	if op == proto.OpCreate2 {
-		return op, r
+	if op == proto.OpCreateTTL {
+		return proto.OpCreate, r
 	}
-	return proto.OpCreate, r
+	return op, r
 }
 
 // skipMultiOp passes over the body of one change. It tells whether its path is

@@ -115,11 +115,11 @@ func (p *preparer) prepare(op proto.Op, d *jute.Decoder) proto.Code {
 		}
 		return p.delete(path, version)
 	case proto.OpDeleteContainer:
-		path := d.Buffer()
-		if d.Err() != nil || path == nil {
+		path := nodePath(d)
+		if d.Err() != nil {
 			return proto.MarshallingError
 		}
-		return p.deleteContainer(jute.Alias(path))
+		return p.deleteContainer(path)
 	case proto.OpSetData:
 		path, data, version := d.AliasString(), d.Buffer(), d.Int()
 		if d.Err() != nil {

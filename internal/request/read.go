@@ -173,8 +173,7 @@ func (r *reader) body(b []byte, op proto.Op, d *jute.Decoder) ([]byte, proto.Cod
 	case proto.OpPing:
 		return b, proto.OK
 	case proto.OpSync:
-		path := d.AliasString()
-		return appendPath(b, path), proto.OK
+		return jute.AppendBuffer(b, d.Buffer()), proto.OK
 	case proto.OpGetACL:
 		return r.getACL(b, d)
 	case proto.OpGetAllChildrenNumber:

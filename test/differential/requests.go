@@ -161,12 +161,13 @@ func (g *generator) name() string {
 	return letters[g.rng.IntN(len(letters))]
 }
 
-// odd paths are refused by some operations, or by all.
+// odd paths are refused by some operations, or by all. Missing is /zookeeper/quota/zookeeper_limits: Apache's server ends when
+// it is created.
 var odd = []string{
 	"", "a", "//", "/a/", "/a//b", "/a/./b", "/a/..", "/.", "/..", "/a/.b", "/...", "/a\x00b", "/a\x01", "/a\x1f",
 	"/a\x7f", "/a\u0080", "/a\u009f", "/a\u00a0", "/\ud7ff", "/\ue000", "/\uf8ff", "/\uf900", "/\uffef", "/\ufff0", "/\uffff",
 	"/\U0001f600", "/a/\xff\xfe", "/\xed\xa0\x80", "/\xc0\x80", "/\xe2\x82", "\u00e9", "/zookeeper/", "/ ", "/a b", "/\t",
-	"/zookeeper/config/a", "/zookeeper/quota/a", "/zookeeper/quota/zookeeper_limits", "/zookeeperx", "/zookeeper/x",
+	"/zookeeper/config/a", "/zookeeper/quota/a", "/zookeeperx", "/zookeeper/x",
 }
 
 // path is one for any operation.
@@ -200,12 +201,13 @@ func (g *generator) anyPath() string {
 
 // existing draws from the model what may be written to.
 func (g *generator) existing(draw func(*rand.Rand) string) string {
-	for {
+	for range 10 {
 		p := draw(g.rng)
 		if !g.batch || !strings.HasPrefix(p, "/q") && !strings.HasPrefix(p, "/zookeeper") {
 			return p
 		}
 	}
+	return "/a"
 }
 
 // watched is a path out of few, so that watches meet each other.

@@ -10,7 +10,7 @@ import (
 )
 
 // replyTimeout bounds the wait for a frame: a server that does not answer within it is taken to never answer.
-const replyTimeout = 10 * time.Second
+const replyTimeout = 30 * time.Second
 
 // maxReply bounds what is taken for a frame.
 const maxReply = 64 << 20
