@@ -52,16 +52,41 @@ func (l *Log) Append(batch []byte, first, last int64, n int) error {
 		return l.fail(fmt.Errorf("%w: transactions 0x%x to 0x%x were to be appended after 0x%x",
 			ErrFinal, uint64(first), uint64(last), uint64(l.last)))
 	}
-	if err := l.prepare(first, len(batch)); err != nil {
-		return l.fail(err)
-	}
-	if err := l.write(batch); err != nil {
-		return l.fail(err)
+	for len(batch) > 0 {
+		piece, rest := cutPiece(batch)
+		if err := l.prepare(entryZxid(Entry(piece, 0)), len(piece)); err != nil {
+			return l.fail(err)
+		}
+		if err := l.write(piece); err != nil {
+			return l.fail(err)
+		}
+		l.written.Add(int64(len(piece)))
+		l.size.Store(l.cur.off)
+		batch = rest
 	}
 	l.last = last
-	l.written.Add(int64(len(batch)))
-	l.size.Store(l.cur.off)
 	return nil
+}
+
+// maxPiece is how many bytes are written between two syncs, unless one record
+// is longer. A start that meets a broken record looks tailWindow behind it for
+// what was written with it, and takes anything farther off for damage.
+const maxPiece = tailWindow / 2
+
+// cutPiece cuts off the batch's first records what may be written at once.
+func cutPiece(batch []byte) (piece, rest []byte) {
+	if len(batch) <= maxPiece {
+		return batch, nil
+	}
+	n := RecordLen(len(Entry(batch, 0)))
+	for n < len(batch) {
+		next := n + RecordLen(len(Entry(batch, n)))
+		if next > maxPiece {
+			break
+		}
+		n = next
+	}
+	return batch[:n:n], batch[n:]
 }
 
 // prepare sees to a file with room for n bytes.

@@ -19,8 +19,12 @@ import (
 const (
 	snapshotBuffer = 256 << 10
 	// snapshotSyncEvery bounds the bytes of a snapshot that wait in the page
-	// cache, so that the log's syncs never queue behind all of them.
-	snapshotSyncEvery = 8 << 20
+	// cache: a sync of the log may queue behind them.
+	snapshotSyncEvery = 256 << 10
+	// snapshotGentle is how many bytes are written before the writer begins to
+	// pause; snapshotPause bounds a pause.
+	snapshotGentle = 1 << 20
+	snapshotPause  = 10 * time.Millisecond
 )
 
 // WriteSnapshot writes src beside the older snapshots: aside first, then
@@ -64,7 +68,8 @@ func (s *Store) writeAside(ctx context.Context, name string, src SnapshotSource,
 	return errors.Join(err, f.Close())
 }
 
-// syncingWriter appends to a file, and syncs as it goes.
+// syncingWriter appends to a file and syncs as it goes. It rests as long as
+// each sync took, so that the log has the disk at least half of the time.
 type syncingWriter struct {
 	ctx    context.Context
 	f      File
@@ -79,10 +84,26 @@ func (w *syncingWriter) Write(b []byte) (int, error) {
 	n, err := w.f.WriteAt(b, w.off)
 	w.off += int64(n)
 	if err == nil && w.off-w.synced >= snapshotSyncEvery {
-		w.synced = w.off
-		err = w.f.Sync()
+		err = w.sync()
 	}
 	return n, err
+}
+
+func (w *syncingWriter) sync() error {
+	start := time.Now()
+	if err := w.f.Sync(); err != nil {
+		return err
+	}
+	w.synced = w.off
+	if w.off < snapshotGentle {
+		return nil
+	}
+	select {
+	case <-time.After(min(time.Since(start), snapshotPause)):
+		return nil
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
 }
 
 // EncodeSnapshot writes src to w in the format of a snapshot file, compressed
