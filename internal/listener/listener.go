@@ -160,6 +160,7 @@ func (l *Listener) Serve(s net.Listener, how Socket) {
 			l.Logger.Warn("cannot accept a connection", "address", s.Addr().String(), "error", err, "retry", wait)
 			select {
 			case <-l.stop:
+				return
 			case <-time.After(wait):
 			}
 			continue
