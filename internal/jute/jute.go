@@ -181,13 +181,17 @@ func (d *Decoder) NullableString() (string, bool) {
 }
 
 // Count reads the count of a vector whose items take at least minItem bytes
-// each, so that memory for the items can be taken up front. Null yields -1.
+// each, so that memory for the items can be taken up front. Null yields -1, any
+// other negative count an empty vector, as in Apache's codec.
 func (d *Decoder) Count(minItem int) int {
 	n := d.Int()
 	if d.err != nil || n == -1 {
 		return -1
 	}
-	if n < 0 || int64(n)*int64(minItem) > int64(d.Len()) {
+	if n < 0 {
+		return 0
+	}
+	if int64(n)*int64(minItem) > int64(d.Len()) {
 		d.Fail(fmt.Errorf("%w: vector of %d items at offset %d, %d bytes left", ErrMalformed, n, d.off-4, d.Len()))
 		return -1
 	}

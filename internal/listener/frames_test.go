@@ -58,7 +58,7 @@ func TestMalformedBodies(t *testing.T) {
 		proto.OpRemoveWatches, proto.OpCheckWatches, proto.OpGetAllChildrenNumber, proto.OpGetEphemerals,
 	}
 	for _, op := range ops {
-		for _, body := range [][]byte{nil, {0x7f, 0xff, 0xff, 0xff}, {0, 0, 0, 9, '/'}, append([]byte{0, 0, 1, 0, 0}, bytes.Repeat([]byte{0xfe}, 50)...)} {
+		for _, body := range [][]byte{nil, {0x7f, 0xff, 0xff, 0xff}, {0, 0, 0, 9, '/'}, append([]byte{0, 0, 1, 0, 0}, bytes.Repeat([]byte{0x7e}, 50)...)} {
 			if code, _ := p.call(op, body); code == proto.OK {
 				t.Errorf("%v %x was executed", op, body)
 			}

@@ -14,6 +14,7 @@ var nullPath = jute.AppendInt(nil, -1)
 // any other refusal does.
 func TestMalformedWrites(t *testing.T) {
 	nullACL := jute.AppendInt(jute.AppendInt(jute.AppendString(jute.AppendString(nil, "/n"), ""), -1), 0)
+	nullTTLACL := append(append([]byte(nil), nullACL[:len(nullACL)-4]...), 0, 0, 0, 5)
 	nullCreate := append(append([]byte(nil), nullPath...), createBody("/n", "", 0)[6:]...)
 	nullDelete := jute.AppendInt(nullPath, -1)
 	for _, test := range []struct {
@@ -32,6 +33,7 @@ func TestMalformedWrites(t *testing.T) {
 		{"multi cut short", proto.OpMulti, []byte{0}, proto.MarshallingError, true},
 		{"multi of null", proto.OpMulti, multiBody(Request{Op: proto.OpDelete, Body: nullDelete}), proto.MarshallingError, true},
 		{"multi without ACL", proto.OpMulti, multiBody(Request{Op: proto.OpCreate, Body: nullACL}), proto.MarshallingError, false},
+		{"multi of a TTL without ACL", proto.OpMulti, multiBody(Request{Op: proto.OpCreate, Body: nullTTLACL}), proto.MarshallingError, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, nil)

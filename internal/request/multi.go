@@ -159,11 +159,12 @@ func checkMulti(body []byte) (code proto.Code, spends bool) {
 		case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer:
 			var r proto.CreateRequest
 			r.Decode(&d, h.Type)
+			known := r.Flags >= proto.FlagPersistent && r.Flags <= proto.FlagPersistentSequentialTTL
+			if d.Err() == nil && known && string(r.ACL) == nullVector {
+				return proto.MarshallingError, false
+			}
 			if d.Err() != nil || !validCreateFlags(r.Flags) {
 				return proto.MarshallingError, true
-			}
-			if string(r.ACL) == nullVector {
-				return proto.MarshallingError, false
 			}
 			named = named && !r.NullPath
 		default:

@@ -47,6 +47,22 @@ func shrink(t *testing.T, steps []step, within time.Duration) []step {
 			size /= 2
 		}
 	}
+	return thin(steps, fails, deadline)
+}
+
+// thin takes single requests out of steps that send several.
+func thin(steps []step, fails func([]step) bool, deadline time.Time) []step {
+	for i := range steps {
+		s, ok := steps[i].(send)
+		for j := len(s.requests) - 1; ok && j >= 0 && len(s.requests) > 1 && time.Now().Before(deadline); j-- {
+			less := send{slot: s.slot, requests: slices.Delete(slices.Clone(s.requests), j, j+1)}
+			candidate := slices.Clone(steps)
+			candidate[i] = less
+			if fails(candidate) {
+				steps, s = candidate, less
+			}
+		}
+	}
 	return steps
 }
 
