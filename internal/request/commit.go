@@ -16,6 +16,9 @@ import (
 // turn.
 const commitChunk = 64
 
+// flushChunk is how many replies wait for the others of their batch.
+const flushChunk = 4096
+
 // committer applies what is durable. It belongs to the commit goroutine.
 type committer struct {
 	e      *Engine
@@ -64,6 +67,7 @@ func (p *pipeline) runCommit() {
 func (c *committer) batch(b *batch) {
 	c.now = c.e.Now()
 	bytes := 0
+	unsent := 0
 	for items := b.items; len(items) > 0; {
 		n := min(len(items), commitChunk)
 		c.e.Tree.Lock()
@@ -76,8 +80,15 @@ func (c *committer) batch(b *batch) {
 		c.count()
 		c.p.inFlight.Add(-int64(n))
 		items = items[n:]
-		c.flush()
+		// Replies leave once per batch: a client whose replies were split over
+		// two writes would send its next requests in two, and those would be
+		// split again, down to a system call for each.
+		if unsent += n; unsent >= flushChunk {
+			c.flush()
+			unsent = 0
+		}
 	}
+	c.flush()
 	c.e.Metrics.Commits.Add(int64(b.records))
 	c.e.Metrics.responses.add(&c.sizes)
 	c.logged += b.records

@@ -3,9 +3,12 @@
 //
 // The way of a write:
 //
-//	connections          Submit: validate against the tree and the changes in
-//	   |                 flight, encode the transaction into the current batch
-//	   v  (current batch, under Pipeline.mu)
+//	connections          Submit
+//	   |
+//	   v  (queue of submissions, under pipeline.mu)
+//	prepare goroutine    validate against the tree and the changes in flight,
+//	   |                 encode the transaction into the current batch
+//	   v  (the current batch, whenever the log goroutine is idle)
 //	log goroutine        append the batch, one fdatasync for all of it
 //	   |
 //	   v  (channel of batches)
@@ -18,7 +21,7 @@
 // needs no clock and no chance. A client's reads wait for its own earlier
 // writes only.
 //
-// Locks are taken in this order: Pipeline.mu, the tree's, an outbox's.
+// Locks are taken in this order: pipeline.mu, the tree's, an outbox's.
 package request
 
 import (
@@ -145,7 +148,8 @@ func New(o Options) *Engine {
 
 // Start runs the log and commit goroutines until Close.
 func (e *Engine) Start() {
-	e.done.Add(3)
+	e.done.Add(4)
+	go e.pipe.runPrepare()
 	go e.pipe.runLog()
 	go e.pipe.runCommit()
 	go e.pipe.runFlush()
@@ -169,11 +173,7 @@ func (e *Engine) Zxid() int64 { return e.zxid.Load() }
 func (e *Engine) InFlight() int { return int(e.pipe.inFlight.Load()) }
 
 // QueueLen is the number of writes that wait for the disk.
-func (e *Engine) QueueLen() int {
-	e.pipe.mu.Lock()
-	defer e.pipe.mu.Unlock()
-	return len(e.pipe.cur.items)
-}
+func (e *Engine) QueueLen() int { return int(e.pipe.undurable.Load()) }
 
 // Attach registers a client so that watches can reach it.
 func (e *Engine) Attach(c *Client) {

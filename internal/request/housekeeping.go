@@ -63,14 +63,14 @@ func (e *Engine) RunReaper(ctx context.Context, o ReaperOptions) {
 func (e *Engine) reap(ctx context.Context, o ReaperOptions) bool {
 	pace := time.Minute / time.Duration(max(o.MaxPerMinute, 1))
 	for _, due := range e.dueForRemoval(o.MaxNeverUsed) {
-		e.Logger.Debug("removing", "path", due.path, "ttl", due.ttl)
-		if err := e.DeleteContainer(due.path); err != nil {
+		e.Logger.Debug("removing", "path", due.path, "ttl", !due.seen.Container)
+		if err := e.DeleteContainer(due.path, due.seen); err != nil {
 			return false
 		}
-		if due.ttl {
-			e.Metrics.TTLDeleted.Add(1)
-		} else {
+		if due.seen.Container {
 			e.Metrics.ContainersDeleted.Add(1)
+		} else {
+			e.Metrics.TTLDeleted.Add(1)
 		}
 		select {
 		case <-ctx.Done():
@@ -83,7 +83,7 @@ func (e *Engine) reap(ctx context.Context, o ReaperOptions) bool {
 
 type removal struct {
 	path string
-	ttl  bool
+	seen tree.Candidate
 }
 
 // dueForRemoval lists what can go now. By the time its removal is prepared
@@ -99,7 +99,7 @@ func (e *Engine) dueForRemoval(neverUsed time.Duration) []removal {
 		case c.NumChildren > 0:
 		case !c.Container && age > c.TTL,
 			c.Container && (c.Cversion > 0 || neverUsed > 0 && age > neverUsed.Milliseconds()):
-			due = append(due, removal{string(e.Tree.Path(nil, c.Node)), !c.Container})
+			due = append(due, removal{string(e.Tree.Path(nil, c.Node)), c})
 		}
 		return true
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/session"
 	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/tree"
 	"github.com/quollhq/quoll/internal/txn"
 )
 
@@ -56,6 +57,8 @@ type batch struct {
 	after       func() // called by the commit goroutine at the end; nil for none
 }
 
+func (b *batch) empty() bool { return len(b.items) == 0 && b.after == nil }
+
 func (b *batch) reset() {
 	clear(b.items)
 	b.items = b.items[:0]
@@ -63,31 +66,90 @@ func (b *batch) reset() {
 	b.first, b.last, b.records, b.roll, b.after = 0, 0, 0, false, nil
 }
 
+// submission is what one call hands to the prepare goroutine: the writes of a
+// client, with bodies of their own, or a change of the server's own.
+type submission struct {
+	client *Client
+	reqs   []Request
+	buf    []byte // the bodies
+	when   time.Time
+	own    func(when time.Time) // instead of requests
+}
+
+var submissions = sync.Pool{New: func() any { return new(submission) }}
+
+// copyOf is reqs with bodies of their own, so that the caller can go on reading
+// into the memory of its.
+func copyOf(c *Client, reqs []Request, when time.Time) *submission {
+	s := submissions.Get().(*submission)
+	s.client, s.when, s.own = c, when, nil
+	n := 0
+	for i := range reqs {
+		n += len(reqs[i].Body)
+	}
+	if cap(s.buf) < n {
+		s.buf = make([]byte, 0, max(n, 4<<10))
+	}
+	s.buf, s.reqs = s.buf[:0], s.reqs[:0]
+	for i := range reqs {
+		from := len(s.buf)
+		s.buf = append(s.buf, reqs[i].Body...)
+		s.reqs = append(s.reqs, Request{Xid: reqs[i].Xid, Op: reqs[i].Op, Body: s.buf[from:len(s.buf):len(s.buf)]})
+	}
+	return s
+}
+
+func (s *submission) recycle() {
+	const most = 64 << 10
+	if cap(s.buf) > most {
+		return
+	}
+	clear(s.reqs)
+	s.client, s.own = nil, nil
+	submissions.Put(s)
+}
+
 // pipeline is the way of a write, see the package's comment.
+//
+// Clients only put their writes into the queue: one goroutine prepares them
+// all. A lock around the preparation would be held for so long, and wanted by
+// so many, that the log goroutine would stand in line behind the clients each
+// time it comes for a batch.
 type pipeline struct {
-	e    *Engine
-	prep preparer
+	e *Engine
+
+	// The prepare goroutine's; the commit goroutine's while it replaces the state.
+	prep      preparer
+	cur       *batch
+	taken     []*submission
+	takenDone int // bytes of the queue that were prepared since take
 
 	mu       sync.Mutex
-	work     sync.Cond // cur has items, or closing
+	work     sync.Cond // the queue or the log goroutine has something for the prepare goroutine
+	ready    sync.Cond // there is a batch for the log goroutine
 	room     sync.Cond // bytes in flight fell below the limit
-	cur      *batch
+	queue    []*submission
+	queued   int    // bytes in the queue
+	handed   *batch // for the log goroutine
+	ended    bool   // the prepare goroutine is gone
 	closing  bool
 	failed   bool
 	err      error // why it failed
 	paused   bool  // nothing is let in: the state is being replaced
-	waiting  bool
-	bytes    int // in flight
+	waiting  bool  // the prepare goroutine waits for work
 	waitRoom int
 	roll     bool // the next batch starts a new log file
 	pool     []*batch
 
-	inFlight atomic.Int64
-	over     chan struct{} // closed when the commit goroutine has ended
-	commits  chan *batch
-	flushes  chan []*Client
-	dirty    []*Client
-	spare    sync.Pool
+	idle      atomic.Bool  // the log goroutine waits for a batch
+	bytes     atomic.Int64 // prepared and not committed
+	undurable atomic.Int64 // writes in cur
+	inFlight  atomic.Int64
+	over      chan struct{} // closed when the commit goroutine has ended
+	commits   chan *batch
+	flushes   chan []*Client
+	dirty     []*Client
+	spare     sync.Pool
 
 	commit committer
 	// watchers finds the client of a watcher; changed under the tree's lock.
@@ -96,7 +158,7 @@ type pipeline struct {
 
 func (p *pipeline) init(e *Engine) {
 	p.e = e
-	p.work.L, p.room.L = &p.mu, &p.mu
+	p.work.L, p.ready.L, p.room.L = &p.mu, &p.mu, &p.mu
 	p.cur = new(batch)
 	p.over = make(chan struct{})
 	p.commits = make(chan *batch, 4)
@@ -110,30 +172,26 @@ func (p *pipeline) init(e *Engine) {
 // Submit takes writes of one client, in order. Their replies go to its outbox.
 // It waits while too much is in flight.
 func (e *Engine) Submit(c *Client, reqs []Request) error {
-	p := &e.pipe
 	c.add(len(reqs))
-	p.inFlight.Add(int64(len(reqs)))
-	now := e.Now()
+	return e.pipe.submit(copyOf(c, reqs, e.Now()), len(reqs))
+}
+
+// submit puts n writes into the queue.
+func (p *pipeline) submit(s *submission, n int) error {
+	p.inFlight.Add(int64(n))
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if err := p.admit(); err != nil {
-		p.mu.Unlock()
-		p.inFlight.Add(-int64(len(reqs)))
+		p.inFlight.Add(-int64(n))
 		return err
 	}
-	p.open(now)
-	e.Tree.RLock(c.Slot)
-	for i := range reqs {
-		p.request(c, &reqs[i], now)
-	}
-	e.Tree.RUnlock(c.Slot)
-	p.kick()
-	p.mu.Unlock()
+	p.enqueue(s)
 	return nil
 }
 
 // admit waits until there is room in flight. The lock is held.
 func (p *pipeline) admit() error {
-	for (p.paused || p.bytes > p.e.MaxInFlight) && !p.closing && !p.failed {
+	for (p.paused || p.full()) && !p.closing && !p.failed {
 		p.waitRoom++
 		p.room.Wait()
 		p.waitRoom--
@@ -144,18 +202,107 @@ func (p *pipeline) admit() error {
 	return nil
 }
 
-// open prepares for validating requests: what was applied leaves the overlay.
-func (p *pipeline) open(now time.Time) {
-	p.prep.overlay.retire(p.e.zxid.Load())
-	p.prep.now = now.UnixMilli()
+func (p *pipeline) full() bool { return p.queued+int(p.bytes.Load()) > p.e.MaxInFlight }
+
+// enqueue wakes the prepare goroutine for s. The lock is held.
+func (p *pipeline) enqueue(s *submission) {
+	p.queue = append(p.queue, s)
+	p.queued += len(s.buf)
+	p.kick()
 }
 
-// kick wakes the log goroutine. The lock is held.
+// kick wakes the prepare goroutine. The lock is held.
 func (p *pipeline) kick() {
 	if p.waiting {
 		p.waiting = false
 		p.work.Signal()
 	}
+}
+
+// runPrepare makes transactions of what is submitted, until the pipeline is
+// closed and everything is handed on, or it fails.
+func (p *pipeline) runPrepare() {
+	defer p.e.done.Done()
+	defer p.endPrepare()
+	for p.take() {
+		for i, s := range p.taken {
+			p.prepare(s)
+			p.taken[i] = nil
+			if p.idle.Load() {
+				p.mu.Lock()
+				p.handOver()
+				p.mu.Unlock()
+			}
+		}
+	}
+}
+
+// take waits for submissions and takes them all; it is false at the end.
+func (p *pipeline) take() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queued -= p.takenDone
+	p.takenDone = 0
+	if p.waitRoom > 0 && !p.full() {
+		p.room.Broadcast()
+	}
+	for {
+		p.handOver()
+		switch {
+		case p.failed:
+			return false
+		case len(p.queue) > 0:
+			p.taken, p.queue = p.queue, p.taken[:0]
+			return true
+		case p.closing && p.cur.empty():
+			return false
+		}
+		p.waiting = true
+		p.work.Wait()
+	}
+}
+
+// handOver gives the current batch to the log goroutine if that waits for one.
+// The lock is held.
+func (p *pipeline) handOver() {
+	if !p.idle.Load() || p.cur.empty() {
+		return
+	}
+	p.idle.Store(false)
+	p.handed = p.cur
+	p.handed.roll, p.roll = p.roll, false
+	if n := len(p.pool); n > 0 {
+		p.cur, p.pool = p.pool[n-1], p.pool[:n-1]
+	} else {
+		p.cur = new(batch)
+	}
+	p.undurable.Store(0)
+	p.ready.Signal()
+}
+
+func (p *pipeline) endPrepare() {
+	p.mu.Lock()
+	p.ended = true
+	p.ready.Signal()
+	p.mu.Unlock()
+}
+
+// prepare makes transactions of one submission.
+func (p *pipeline) prepare(s *submission) {
+	t := p.e.Tree
+	p.prep.overlay.retire(p.e.zxid.Load())
+	p.prep.now = max(p.prep.now, s.when.UnixMilli())
+	t.RLock(0)
+	if s.own != nil {
+		s.own(s.when)
+	}
+	for i := range s.reqs {
+		p.request(s.client, &s.reqs[i], s.when)
+	}
+	t.RUnlock(0)
+	p.undurable.Store(int64(len(p.cur.items)))
+	p.takenDone += len(s.buf)
+	s.recycle()
 }
 
 // request prepares one request and enters it in the current batch.
@@ -237,7 +384,7 @@ func (p *pipeline) endRecord(it *item, b []byte, start int) {
 	}
 	c.last = it.zxid
 	c.records++
-	p.bytes += int(it.n)
+	p.bytes.Add(int64(it.n))
 }
 
 // CreateSession submits the creation of a session, which the caller has put
@@ -256,10 +403,11 @@ func (e *Engine) CloseSession(s *session.Session) error {
 }
 
 // DeleteContainer submits the removal of a container or of a znode whose time
-// to live is over. It comes to nothing if the znode has changed meanwhile.
-func (e *Engine) DeleteContainer(path string) error {
+// to live is over, as seen. It comes to nothing if the znode at path is another
+// one meanwhile, has a child, or, with a time to live, was set again.
+func (e *Engine) DeleteContainer(path string, seen tree.Candidate) error {
 	return e.internal(nil, proto.OpDeleteContainer, nil, func(p *preparer) {
-		if code := p.deleteContainer(path); code != proto.OK {
+		if code := p.reap(path, &seen); code != proto.OK {
 			p.body = txn.Body{Type: proto.OpError, Err: code}
 		}
 	})
@@ -267,36 +415,25 @@ func (e *Engine) DeleteContainer(path string) error {
 
 // internal submits one change of the server's own.
 func (e *Engine) internal(c *Client, op proto.Op, s *session.Session, prepare func(*preparer)) error {
-	p := &e.pipe
 	if c != nil {
 		c.add(1)
 	}
-	p.inFlight.Add(1)
-	now := e.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.admit(); err != nil {
-		p.inFlight.Add(-1)
-		return err
-	}
-	p.open(now)
-	pr := &p.prep
-	pr.client, pr.owner, pr.session, pr.ids = nil, LocalOwner, 0, nil
-	if s != nil {
-		pr.session = s.ID()
-	}
-	it := item{client: c, session: s, op: op, when: now}
-	pr.zxid++
-	e.Tree.RLock(0)
-	prepare(pr)
-	e.Tree.RUnlock(0)
-	if pr.body.Type == proto.OpError {
-		it.code = pr.body.Err
-	}
-	p.log(&it, pr.body.Type, &pr.body)
-	p.cur.items = append(p.cur.items, it)
-	p.kick()
-	return nil
+	p := &e.pipe
+	return p.submit(&submission{when: e.Now(), own: func(when time.Time) {
+		pr := &p.prep
+		pr.client, pr.owner, pr.session, pr.ids = nil, LocalOwner, 0, nil
+		if s != nil {
+			pr.session = s.ID()
+		}
+		it := item{client: c, session: s, op: op, when: when}
+		pr.zxid++
+		prepare(pr)
+		if pr.body.Type == proto.OpError {
+			it.code = pr.body.Err
+		}
+		p.log(&it, pr.body.Type, &pr.body)
+		p.cur.items = append(p.cur.items, it)
+	}}, 1)
 }
 
 // runLog makes batches durable, one after the other.
@@ -318,24 +455,17 @@ func (p *pipeline) runLog() {
 	}
 }
 
-// next waits for work and takes it all.
+// next waits for a batch; nil is the end.
 func (p *pipeline) next() *batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.cur.items) == 0 && p.cur.after == nil {
-		if p.closing {
-			return nil
-		}
-		p.waiting = true
-		p.work.Wait()
+	p.idle.Store(true)
+	p.kick()
+	for p.handed == nil && !p.ended {
+		p.ready.Wait()
 	}
-	b := p.cur
-	if n := len(p.pool); n > 0 {
-		p.cur, p.pool = p.pool[n-1], p.pool[:n-1]
-	} else {
-		p.cur = new(batch)
-	}
-	b.roll, p.roll = p.roll, false
+	b := p.handed
+	p.handed = nil
 	return b
 }
 
@@ -363,6 +493,7 @@ func (p *pipeline) fail(err error) {
 	p.mu.Lock()
 	p.failed = true
 	p.err = err
+	p.kick()
 	p.room.Broadcast()
 	p.mu.Unlock()
 	p.e.fails <- err
@@ -371,8 +502,7 @@ func (p *pipeline) fail(err error) {
 func (p *pipeline) close() {
 	p.mu.Lock()
 	p.closing = true
-	p.waiting = false
-	p.work.Broadcast()
+	p.kick()
 	p.room.Broadcast()
 	p.mu.Unlock()
 }
@@ -387,11 +517,11 @@ func (p *pipeline) recycle(b *batch, bytes int) {
 		b.buf = nil
 	}
 	p.mu.Lock()
-	p.bytes -= bytes
+	p.bytes.Add(-int64(bytes))
 	if len(p.pool) < 4 {
 		p.pool = append(p.pool, b)
 	}
-	if p.waitRoom > 0 && p.bytes <= p.e.MaxInFlight {
+	if p.waitRoom > 0 && !p.full() {
 		p.room.Broadcast()
 	}
 	p.mu.Unlock()

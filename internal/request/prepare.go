@@ -7,6 +7,7 @@ import (
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/session"
+	"github.com/quollhq/quoll/internal/storage"
 	"github.com/quollhq/quoll/internal/tree"
 	"github.com/quollhq/quoll/internal/txn"
 )
@@ -18,8 +19,8 @@ type acl = *auth.Compiled
 var openACL = proto.AppendACLs(nil, proto.OpenACL())
 
 // preparer validates requests against what the tree will be once everything
-// in flight is applied, and makes transactions of them. It belongs to whoever
-// holds the pipeline's lock, who also holds the tree's read lock.
+// in flight is applied, and makes transactions of them. It belongs to the
+// prepare goroutine, which holds the tree's read lock.
 type preparer struct {
 	e       *Engine
 	overlay *overlay
@@ -365,6 +366,16 @@ func (p *preparer) deleteContainer(path string) proto.Code {
 	return proto.OK
 }
 
+// reap is deleteContainer for a znode that was seen to be due some time ago: it
+// may have been set since, or removed and created anew as whatever.
+func (p *preparer) reap(path string, seen *tree.Candidate) proto.Code {
+	if c := p.lookup(path, &p.scratch); c != nil &&
+		(c.stat.Czxid != seen.Czxid || !seen.Container && c.stat.Mtime != seen.Mtime) {
+		return proto.BadVersion
+	}
+	return p.deleteContainer(path)
+}
+
 func (p *preparer) enterDelete(path string, c *change, parentPath string, parent *change) {
 	up := p.change(parentPath, parent)
 	up.stat.Pzxid = p.zxid
@@ -494,10 +505,23 @@ func (p *preparer) closeSession(s *session.Session) {
 		p.enterDelete(path, c, parentPath, parent)
 	}
 	p.body = txn.Body{Type: proto.OpCloseSession}
-	if p.e.CloseSessionTxn {
+	if p.e.CloseSessionTxn && encodedLen(owned) <= maxClosePaths {
 		p.body.HasPaths, p.body.Paths = true, owned
 	}
 	p.e.Sessions.SetClosing(s.ID())
+}
+
+// maxClosePaths is how many bytes of paths a closeSession transaction lists. A
+// record longer than storage.DefaultMaxEntry might not be read by the next
+// start; without the list, applying it deletes all that the session owns.
+const maxClosePaths = storage.DefaultMaxEntry / 4
+
+func encodedLen(paths []string) int {
+	n := 0
+	for _, path := range paths {
+		n += 4 + len(path)
+	}
+	return n
 }
 
 // ownedPaths are the ephemerals of a session once everything in flight is

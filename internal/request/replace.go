@@ -3,6 +3,7 @@ package request
 import (
 	"errors"
 	"maps"
+	"time"
 
 	"github.com/quollhq/quoll/internal/tree"
 )
@@ -53,12 +54,13 @@ func (e *Engine) Replace(r Replacement) (zxid int64, err error) {
 		return 0, err
 	}
 	p.paused = true
-	p.cur.after = func() {
-		defer close(done)
-		zxid, err = p.replace(&r)
-		p.resume()
-	}
-	p.kick()
+	p.enqueue(&submission{own: func(time.Time) {
+		p.cur.after = func() {
+			defer close(done)
+			zxid, err = p.replace(&r)
+			p.resume()
+		}
+	}})
 	p.mu.Unlock()
 	select {
 	case <-done:
