@@ -26,7 +26,7 @@ type server struct {
 	tried     int64 // the last epoch that was to be written
 }
 
-var crashSeeds = flag.Int("crash.seeds", 2, "how many seeds the power loss tests run with")
+var crashSeeds = flag.Int("crash.seeds", 1, "how many seeds the power loss tests run with")
 
 var diskDirs = storage.Dirs{Data: "/srv/data", Log: "/srv/log"}
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 )
 
 const (
@@ -21,6 +22,10 @@ const (
 	fillAhead = 8 << 20
 	// fillFirst is how many bytes of a new file are zeroed before it is used.
 	fillFirst = 256 << 10
+	// fillEase is how far ahead of the records zeros are written without haste;
+	// fillRest bounds the rest after each piece then.
+	fillEase = 4 << 20
+	fillRest = 10 * time.Millisecond
 )
 
 // segment is the log file being written. Ahead of the records, a goroutine of
@@ -43,6 +48,7 @@ type segment struct {
 
 	mu     sync.Mutex
 	zeroed int64 // below this, nothing but records is written any more
+	used   int64 // up to where records were to be written last
 }
 
 // newSegment makes the log file path. It exists durably, with its header and
@@ -98,6 +104,7 @@ func (g *segment) begin(fsys FS, aside string) error {
 // will be written, and wakes it when zeros run short.
 func (g *segment) room(upto int64) {
 	g.mu.Lock()
+	g.used = upto
 	g.zeroed = max(g.zeroed, upto)
 	short := g.zeroed-upto < g.ahead/2
 	g.mu.Unlock()
@@ -161,13 +168,14 @@ func (g *segment) fill(f File, upto int64) (length int64) {
 		}
 		g.reserved = reserve
 	}
-	for {
+	for rest := time.Duration(0); ; {
 		select {
 		case length := <-g.end:
 			return length
-		default:
+		case <-time.After(rest):
 		}
-		more, err := g.fillPiece(f, zeros, upto)
+		start := time.Now()
+		easy, more, err := g.fillPiece(f, zeros, upto)
 		if err == nil && more {
 			err = f.Sync()
 		}
@@ -177,16 +185,21 @@ func (g *segment) fill(f File, upto int64) (length int64) {
 		if err != nil || !more {
 			return 0
 		}
+		if rest = 0; easy {
+			rest = min(time.Since(start), fillRest)
+		}
 	}
 }
 
-func (g *segment) fillPiece(f File, zeros []byte, upto int64) (more bool, err error) {
+// fillPiece writes one piece, unless all is done. easy tells that records are
+// far behind.
+func (g *segment) fillPiece(f File, zeros []byte, upto int64) (easy, more bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.zeroed >= upto {
-		return false, nil
+		return false, false, nil
 	}
 	n, err := f.WriteAt(zeros, g.zeroed)
 	g.zeroed += int64(n)
-	return true, err
+	return g.zeroed-g.used > fillEase, true, err
 }
