@@ -116,13 +116,22 @@ func (v *version) hasPath(n Node, path string) bool {
 func (x *index) insert(pl place, n Node) {
 	s := pl.shard
 	if s.mem == nil || (s.n+1)*8 > s.home*7 {
-		x.resize(s, s.size()+s.size()/growBy+1)
+		x.resize(s, s.larger(), 0)
 	}
 	for !s.insert(uint64(n)<<16 | uint64(pl.tag)) {
-		x.resize(s, s.size()+s.size()/growBy+1)
+		// Too many tags near the greatest. A larger table spreads them; if it
+		// does not, they are all the same, and get room for all of them.
+		if s.n*2 > s.home {
+			x.resize(s, s.larger(), 0)
+		} else {
+			x.resize(s, s.larger()+int(s.n)*slotSize, s.n)
+		}
 	}
 	s.n++
 }
+
+// larger is the size that a full table grows to.
+func (s *shard) larger() int { return s.size() + s.size()/growBy + 1 }
 
 // insert fails when entries would be pushed over the table's end.
 func (s *shard) insert(e uint64) bool {
@@ -173,7 +182,7 @@ func (x *index) remove(pl place, n Node) {
 	if s.n == 0 {
 		x.drop(s)
 	} else if s.n < s.home/2 && s.home > 32 {
-		x.resize(s, tableBytes(s.n+s.n/4))
+		x.resize(s, tableBytes(s.n+s.n/4), 0)
 	}
 }
 
@@ -191,11 +200,12 @@ func tableBytes(home uint32) int { return int(home+overflow(home)+1)*slotSize + 
 // overflow is how many slots follow the homes.
 func overflow(home uint32) uint32 { return 4 + min(home/16, 28) }
 
-// resize moves a shard into a table of at least so many bytes.
-func (x *index) resize(s *shard, want int) {
+// resize moves a shard into a table of at least so many bytes, of which extra
+// slots are nobody's home.
+func (x *index) resize(s *shard, want int, extra uint32) {
 	size := slab.Size(max(want, 64))
 	for ; ; size = slab.Size(size + 1) {
-		bigger := x.newTable(size)
+		bigger := x.newTable(size, extra)
 		if bigger.fill(s) {
 			x.drop(s)
 			*s = bigger
@@ -203,14 +213,17 @@ func (x *index) resize(s *shard, want int) {
 			return
 		}
 		x.slab.Free(bigger.ref, size)
+		if size > tableBytes(2*s.n) {
+			extra = s.n
+		}
 	}
 }
 
 // newTable makes an empty table that fills size bytes, a size of the slab.
-func (x *index) newTable(size int) shard {
+func (x *index) newTable(size int, extra uint32) shard {
 	slots := uint32(size-2) / slotSize
-	home := slots * 3 / 4
-	for home+1+overflow(home+1)+1 <= slots {
+	home := (slots - extra) * 3 / 4
+	for home+1+overflow(home+1)+1+extra <= slots {
 		home++
 	}
 	s := shard{ref: x.slab.Alloc(size), home: home, slots: slots}
