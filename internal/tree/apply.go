@@ -131,6 +131,14 @@ func (t *Tree) applyBody(h *txn.Header, b *txn.Body, op proto.Op, r *Result, out
 
 func lastSlash(path string) int { return strings.LastIndexByte(path, '/') }
 
+// splitAt tells where the name of a znode begins after its last slash, false if
+// path cannot be that of any but the root: there is no slash, no name, or
+// another slash before, with the root's name in front.
+func splitAt(path string) (slash int, ok bool) {
+	slash = lastSlash(path)
+	return slash, slash >= 0 && slash < len(path)-1 && path[:slash] != "/"
+}
+
 // watchPath is a parent's path as watches know it.
 func watchPath(path string) string {
 	if path == "" {

@@ -19,8 +19,8 @@ func ownerOf(h *txn.Header, b *txn.Body, op proto.Op) int64 {
 }
 
 func (t *Tree) create(hdr *txn.Header, b *txn.Body, owner int64, r *Result, out *Outcome) {
-	slash := lastSlash(b.Path)
-	if slash < 0 || slash == len(b.Path)-1 && b.Path != "/" {
+	slash, ok := splitAt(b.Path)
+	if !ok && b.Path != "/" {
 		out.Code = proto.BadArguments
 		return
 	}

@@ -6,8 +6,8 @@ import (
 )
 
 func (t *Tree) delete(path string, zxid int64, r *Result) proto.Code {
-	slash := lastSlash(path)
-	if slash < 0 || slash == len(path)-1 {
+	slash, ok := splitAt(path)
+	if !ok {
 		return proto.BadArguments
 	}
 	parentPath, name := path[:slash], path[slash+1:]

@@ -100,8 +100,8 @@ func (l *Loader) AddNode(path string, data []byte, aclID int64, st *proto.StatPe
 	if path == "" || t.count == 0 {
 		return l.addRoot(path, data, aclID, st)
 	}
-	slash := lastSlash(path)
-	if slash < 0 || slash == len(path)-1 {
+	slash, ok := splitAt(path)
+	if !ok {
 		return l.fail(fmt.Errorf("%w: path %q of a znode", ErrInvalid, path))
 	}
 	parent := l.parent(path[:slash])
