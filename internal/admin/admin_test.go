@@ -10,6 +10,7 @@ import (
 
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/request"
+	"github.com/quollhq/quoll/internal/tree"
 	"github.com/quollhq/quoll/internal/txn"
 )
 
@@ -239,7 +240,7 @@ func TestFailedPipelineShows(t *testing.T) {
 		t.Errorf("%d %q", status, body)
 	}
 	w.log.fail = errors.New("disk is gone")
-	if err := w.n.Engine.DeleteContainer("/none"); err != nil {
+	if err := w.n.Engine.DeleteContainer("/none", tree.Candidate{}); err != nil {
 		t.Fatal(err)
 	}
 	<-w.n.Engine.Failed()
