@@ -90,7 +90,11 @@ func (c *conn) write(r request.Request, now time.Time) error {
 	if err := c.flushRuns(now); err != nil {
 		return err
 	}
-	return c.finish()
+	err := c.finish()
+	// Should this connection have ended before the answer: whoever waits for that
+	// to renew the session shall know.
+	c.l.Sessions.SetClosing(c.Session.ID())
+	return err
 }
 
 // flushRuns executes the reads or writes gathered so far.

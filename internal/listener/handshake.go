@@ -117,8 +117,10 @@ func (c *conn) renewSession(r *proto.ConnectRequest) error {
 	c.Session = s
 	c.l.adopt(c)
 	c.l.Engine.Attach(&c.Client)
-	if c.l.Sessions.Get(r.SessionID) != s {
-		return c.expired(r) // it ended before CloseSession could find this connection
+	if s.Closing() {
+		// It ended before CloseSession could find this connection, or is ended by
+		// the one before, whose own end closes no other.
+		return c.expired(r)
 	}
 	return nil
 }
