@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,8 +20,12 @@ const (
 	// readyTimeout bounds a start: a Java server on a machine that is busy with other tests takes seconds.
 	readyTimeout = 60 * time.Second
 	stopTimeout  = 20 * time.Second
-	tailLines    = 60
+	// quietStart is how long a server's log is waited for before a client connects anyway.
+	quietStart = 10 * time.Second
+	tailLines  = 60
 )
+
+var errStarting = errors.New("still starting")
 
 // Server is one server process on one data directory and one set of ports, through kills and restarts.
 // Its methods fail the test they were started for; they are for that test's goroutine.
@@ -33,12 +38,13 @@ type Server struct {
 	dataDir    string
 	properties []string
 
-	cmd    *exec.Cmd
-	log    *os.File
-	exited chan struct{} // closed when cmd has ended
-	wanted *atomic.Bool  // cmd serves, and no test told it to end
-	died   chan struct{} // closed when a cmd has ended that was wanted
-	die    func()        // closes died, once
+	cmd      *exec.Cmd
+	log      *os.File
+	logStart int64         // where in the log the last start begins
+	exited   chan struct{} // closed when cmd has ended
+	wanted   *atomic.Bool  // cmd serves, and no test told it to end
+	died     chan struct{} // closed when a cmd has ended that was wanted
+	die      func()        // closes died, once
 }
 
 // Start runs subject until the end of the test and returns when it serves.
@@ -91,6 +97,9 @@ func (s *Server) start() error {
 	if s.log, err = os.OpenFile(s.LogPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
 		return err
 	}
+	if s.logStart, err = s.log.Seek(0, io.SeekEnd); err != nil {
+		return errors.Join(err, s.log.Close())
+	}
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, s.log, s.log
 	ended, err := launch(cmd)
 	if err != nil {
@@ -112,13 +121,26 @@ func (s *Server) start() error {
 	return nil
 }
 
+// mayConnect tells whether a client may connect already. Apache's server binds its port before it has its database, and a
+// connection in between can leave it deaf for good; its log tells when it has come further.
+func (s *Server) mayConnect() bool {
+	if _, apache := s.subject.(ApacheVersion); !apache {
+		return true
+	}
+	log, err := os.ReadFile(s.LogPath())
+	return err != nil || strings.Contains(string(log[min(s.logStart, int64(len(log))):]), "PrepRequestProcessor")
+}
+
 func (s *Server) waitReady() error {
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
+	quiet := time.Now().Add(quietStart)
 	for {
-		err := Serves(ctx, s.Addr())
-		if err == nil {
-			return nil
+		err := errStarting
+		if s.mayConnect() || time.Now().After(quiet) {
+			if err = Serves(ctx, s.Addr()); err == nil {
+				return nil
+			}
 		}
 		select {
 		case <-s.exited:
