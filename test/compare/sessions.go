@@ -22,7 +22,7 @@ func watch(ctx context.Context, c *comparison) error {
 		if err != nil {
 			return err
 		}
-		single, err := c.onFresh(ctx, s, "watch", "--connections", "1", "--keys", "1000000", "--parents", strconv.Itoa(manyParents), "--tell-all=false")
+		single, err := c.onFresh(ctx, s, "watch", "--connections", "1", "--depth", "200", "--keys", "1000000", "--parents", strconv.Itoa(manyParents), "--tell-all=false")
 		if err != nil {
 			return err
 		}
