@@ -36,8 +36,6 @@ func (f *stateFlag) set(p phase) {
 	}
 }
 
-func (f *stateFlag) is(p phase) bool { return phase(f.now.Load()) == p }
-
 // started tells whether the server ran at any time.
 func (f *stateFlag) started() bool { return f.ran.Load() }
 

@@ -60,6 +60,10 @@ func unique(acl []proto.ACL) []proto.ACL {
 	return out
 }
 
+// maxExpanded bounds the length of a list with "auth" entries: each becomes as
+// many as the client has identities, and one frame holds tens of thousands.
+const maxExpanded = 4096
+
 // rewriteACL is FixupACL for lists with "auth" entries. What these expand to may
 // repeat other entries.
 func (r *Registry) rewriteACL(acl []proto.ACL, ids []ID) ([]proto.ACL, error) {
@@ -73,7 +77,7 @@ func (r *Registry) rewriteACL(acl []proto.ACL, ids []ID) ([]proto.ACL, error) {
 			continue
 		}
 		n := len(out)
-		if out = r.expandAuth(out, a.Perms, ids); len(out) == n {
+		if out = r.expandAuth(out, a.Perms, ids); len(out) == n || len(out) > maxExpanded {
 			return nil, proto.InvalidACL
 		}
 	}

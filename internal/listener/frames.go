@@ -157,8 +157,8 @@ func (c *conn) admit(run []request.Request, work func([]request.Request) error) 
 	for len(run) > 0 {
 		op := run[0].Op
 		n, verdict := c.l.Throttle.Enter(throttle.Waiting{
-			N: len(run), Received: received, Timeout: c.timeout, Closed: c.gone,
-			Exempt: op == proto.OpPing || op == proto.OpCloseSession, CloseSession: op == proto.OpCloseSession,
+			N: alike(run), Received: received, Timeout: c.timeout, Closed: c.gone,
+			Exempt: exempt(op), CloseSession: op == proto.OpCloseSession,
 		})
 		switch verdict {
 		case throttle.Drop:
@@ -176,6 +176,18 @@ func (c *conn) admit(run []request.Request, work func([]request.Request) error) 
 		run = run[n:]
 	}
 	return nil
+}
+
+// exempt tells whether the request throttle lets requests of this kind pass.
+func exempt(op proto.Op) bool { return op == proto.OpPing || op == proto.OpCloseSession }
+
+// alike is how many requests at the start of a run the throttle treats alike.
+func alike(run []request.Request) int {
+	n := 1
+	for n < len(run) && exempt(run[n].Op) == exempt(run[0].Op) {
+		n++
+	}
+	return n
 }
 
 // throttle waits for the writes in flight when all clients together have too

@@ -270,7 +270,9 @@ func (p *pipeline) handOver() {
 	}
 	p.idle.Store(false)
 	p.handed = p.cur
-	p.handed.roll, p.roll = p.roll, false
+	if p.cur.records > 0 {
+		p.handed.roll, p.roll = p.roll, false
+	}
 	if n := len(p.pool); n > 0 {
 		p.cur, p.pool = p.pool[n-1], p.pool[:n-1]
 	} else {

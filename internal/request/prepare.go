@@ -38,7 +38,6 @@ type preparer struct {
 	scratch, parentScratch change
 	pathBuf                []byte
 	aclBuf                 []byte
-	subs                   []txn.Body
 }
 
 // lookup is the state of the znode at path, nil if there is none. The result

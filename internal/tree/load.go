@@ -18,7 +18,6 @@ type Loader struct {
 	batch   *loadBatch
 	worker  *loadWorker // nil: digests are computed by the caller's goroutine
 	err     error
-	touched uint64           // keeps the compiler from leaving out reads that only warm up
 	ids     map[int64]uint32 // what the snapshot calls a list -> its number
 	missing map[int64]uint32 // those that it does not have
 	lastACL int64            // what was looked up last in ids

@@ -6,13 +6,7 @@ import (
 	"github.com/quollhq/quoll/internal/proto"
 )
 
-// persisted reads the stat that disk and digest know.
-func (v *version) persisted(h *header, st *proto.StatPersisted) {
-	var b blob
-	v.open(h.blob, &b)
-	v.persistedOf(h, &b, st)
-}
-
+// persistedOf reads the stat that disk and digest know.
 func (v *version) persistedOf(h *header, b *blob, st *proto.StatPersisted) {
 	var s blobStat
 	b.stat(&s)

@@ -84,7 +84,8 @@ func TestSeedsReplay(t *testing.T) {
 		}
 		return transcript(steps)
 	}
-	if draw() != draw() {
+	first, second := draw(), draw()
+	if first != second {
 		t.Error("one seed draws two sequences")
 	}
 }

@@ -159,5 +159,3 @@ func (c *cursor) buffer() []byte {
 	}
 	return v
 }
-
-func (c *cursor) string() string { return string(c.buffer()) }
