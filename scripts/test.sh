@@ -50,6 +50,12 @@ fuzz() {
       printf 'ok  %s %s\n' "$(dirname "$file")" "$target"
       continue
     }
+    # The fuzzer sometimes takes the end of its own time for a failure of the target; a real one
+    # leaves the input that fails.
+    if grep -q 'context deadline exceeded' "$log" && ! grep -q 'Failing input written' "$log"; then
+      printf 'ok  %s %s (ended by the clock)\n' "$(dirname "$file")" "$target"
+      continue
+    fi
     status=1
     cat "$log"
     printf 'FAIL %s %s: rerun: go test -run ^$ -fuzz ^%s$ ./%s\n' "$(dirname "$file")" "$target" "$target" "$(dirname "$file")"
