@@ -241,6 +241,17 @@ func TestReplayingApachesLogsGivesItsSnapshots(t *testing.T) {
 	}
 }
 
+// TestASnapshotWrittenWhileTransactionsWereApplied has nodes that are newer
+// than the zxid in its name. Replaying everything since gives the right digest.
+func TestASnapshotWrittenWhileTransactionsWereApplied(t *testing.T) {
+	out := mustRun(t, "verify", golden(t, "apache-3.9.4-fuzzy"))
+	for _, want := range []string{"digest of a later transaction (0x956)", "158 transactions replayed, 140 digests compared, last zxid 0x982, 751 nodes"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
 func flip(t *testing.T, path string, at int64) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)

@@ -117,8 +117,21 @@ func (s *Store) readSnapshot(ctx context.Context, snap snapshotInfo, sink Snapsh
 	if err != nil {
 		return info, err
 	}
-	err = DecodeSnapshot(ctx, io.NewSectionReader(f, 0, snap.size), &info, s.opts.MaxEntry, sink)
+	err = DecodeSnapshot(ctx, io.NewSectionReader(f, 0, snap.size), &info, s.opts.MaxEntry, fileSink{sink})
 	return info, errors.Join(err, f.Close())
+}
+
+// fileSink hands a snapshot on that the logs behind the zxid in its name will
+// complete. Apache's servers apply transactions while they write one: what it
+// says of its last zxid and of its digest is as of the end of that, so not all
+// of its nodes are as new. The last zxid counts only where no log follows. A
+// digest of before is of no use: that of a leader that has just begun an epoch.
+type fileSink struct{ SnapshotSink }
+
+func (s fileSink) Finish(info *SnapshotInfo) error {
+	info.HasLastZxid = false
+	info.HasDigest = info.HasDigest && info.Digest.Zxid >= info.Zxid
+	return s.SnapshotSink.Finish(info)
 }
 
 // replay applies the logs after l.LastZxid and mends their end.

@@ -86,7 +86,9 @@ type SnapshotInfo struct {
 	Nodes       int
 	HasDigest   bool
 	Digest      SnapshotDigest
-	// HasLastZxid tells whether the file says itself which transaction was the last.
+	// HasLastZxid tells whether the snapshot says itself which transaction was
+	// the last: what a stream is known by, which has no name. Load does not tell
+	// it: the logs go on behind Zxid, and not all nodes need be as of LastZxid.
 	HasLastZxid bool
 	LastZxid    int64
 	Elapsed     time.Duration // reading or writing it

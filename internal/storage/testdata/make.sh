@@ -6,7 +6,9 @@
 #
 # The committed ones were made with, for example,
 #   make.sh apache-3.9.4-gz '.cache/peers/zookeeper-3.9.4/lib/*' -Dzookeeper.snapshot.compression.method=gz
-# and then reduced to the files that the tests use. Needs scripts/install-peers.sh.
+# and then reduced to the files that the tests use. apache-3.9.4-fuzzy is of a
+# server with snapCount=60 under load: a snapshot written while transactions
+# were applied. Needs scripts/install-peers.sh.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 python=$here/../../../.cache/peers/venv/bin/python
