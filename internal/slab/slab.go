@@ -248,7 +248,7 @@ func classOf(n int) int {
 var classSizes, classUnits, classObjects = layOutClasses()
 
 // layOutClasses picks for each class the shortest span that loses at most
-// 1/64 at its end and holds at least 8 objects, or 16 units.
+// 1/128 at its end and holds at least 8 objects, or 16 units.
 func layOutClasses() (sizes [classCount]uint32, units [classCount]uint8, objects [classCount]uint16) {
 	for c := range sizes {
 		if c < smallCount {
@@ -258,7 +258,7 @@ func layOutClasses() (sizes [classCount]uint32, units [classCount]uint8, objects
 			sizes[c] = uint32(1<<stepBits+i&(1<<stepBits-1)+1) << (8 - stepBits + i>>stepBits)
 		}
 		k := uint32(1)
-		for k < 16 && (k*unitSize%sizes[c] > k*unitSize/64 || k*unitSize/sizes[c] < 8) {
+		for k < 16 && (k*unitSize%sizes[c] > k*unitSize/128 || k*unitSize/sizes[c] < 8) {
 			k *= 2
 		}
 		units[c], objects[c] = uint8(k), uint16(k*unitSize/sizes[c])

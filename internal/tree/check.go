@@ -210,7 +210,7 @@ func (c *checker) shards() {
 			c.shard(i, s)
 		}
 	}
-	if n != c.count-1 {
+	if n != c.count-1 || x.grower.n != n {
 		c.fault("%d znodes in the index, want %d", n, c.count-1)
 	}
 	if size != x.bytes {

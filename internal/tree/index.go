@@ -23,7 +23,6 @@ const (
 	shardBits = 11
 	slotSize  = 6
 	slotMask  = 1<<48 - 1
-	growBy    = 8 // tables grow by more than one part of so many
 )
 
 type shard struct {
@@ -39,9 +38,14 @@ type index struct {
 	slab   *slab.Slab
 	shards [1 << shardBits]shard
 	bytes  int64
+	grower grower
 }
 
-func newIndex(s *slab.Slab) *index { return &index{seed: maphash.MakeSeed(), slab: s} }
+func newIndex(s *slab.Slab) *index {
+	x := &index{seed: maphash.MakeSeed(), slab: s}
+	x.grower.start(0)
+	return x
+}
 
 // place is where a path belongs.
 type place struct {
@@ -114,24 +118,22 @@ func (v *version) hasPath(n Node, path string) bool {
 
 // insert adds a number under a path that the index does not hold.
 func (x *index) insert(pl place, n Node) {
+	x.grow()
 	s := pl.shard
-	if s.mem == nil || (s.n+1)*8 > s.home*7 {
-		x.resize(s, s.larger(), 0)
+	if s.mem == nil || (s.n+1)*100 > s.home*maxLoad {
+		x.resize(s, larger(s.size()), 0)
 	}
 	for !s.insert(uint64(n)<<16 | uint64(pl.tag)) {
 		// Too many tags near the greatest. A larger table spreads them; if it
 		// does not, they are all the same, and get room for all of them.
 		if s.n*2 > s.home {
-			x.resize(s, s.larger(), 0)
+			x.resize(s, larger(s.size()), 0)
 		} else {
-			x.resize(s, s.larger()+int(s.n)*slotSize, s.n)
+			x.resize(s, larger(s.size())+int(s.n)*slotSize, s.n)
 		}
 	}
 	s.n++
 }
-
-// larger is the size that a full table grows to.
-func (s *shard) larger() int { return s.size() + s.size()/growBy + 1 }
 
 // insert fails when entries would be pushed over the table's end.
 func (s *shard) insert(e uint64) bool {
@@ -179,6 +181,7 @@ func (x *index) remove(pl place, n Node) {
 	copy(s.span(i, end-1), s.span(i+1, end))
 	s.put(end-1, 0)
 	s.n--
+	x.shrink()
 	if s.n == 0 {
 		x.drop(s)
 	} else if s.n < s.home/2 && s.home > 32 {
@@ -193,12 +196,6 @@ func (s *shard) size() int {
 	}
 	return slab.Size(int(s.slots)*slotSize + 2)
 }
-
-// tableBytes is the size of a table with so many homes.
-func tableBytes(home uint32) int { return int(home+overflow(home)+1)*slotSize + 2 }
-
-// overflow is how many slots follow the homes.
-func overflow(home uint32) uint32 { return 4 + min(home/16, 28) }
 
 // resize moves a shard into a table of at least so many bytes, of which extra
 // slots are nobody's home.
@@ -221,11 +218,7 @@ func (x *index) resize(s *shard, want int, extra uint32) {
 
 // newTable makes an empty table that fills size bytes, a size of the slab.
 func (x *index) newTable(size int, extra uint32) shard {
-	slots := uint32(size-2) / slotSize
-	home := (slots - extra) * 3 / 4
-	for home+1+overflow(home+1)+1+extra <= slots {
-		home++
-	}
+	slots, home := homes(size, extra)
 	s := shard{ref: x.slab.Alloc(size), home: home, slots: slots}
 	s.mem = x.slab.Pointer(s.ref)
 	clear(unsafe.Slice((*byte)(s.mem), size))
@@ -250,7 +243,7 @@ func (s *shard) fill(from *shard) bool {
 		left--
 	}
 	s.n = from.n
-	return s.n*8 <= s.home*7
+	return s.n*100 <= s.home*maxLoad
 }
 
 func (x *index) drop(s *shard) {
