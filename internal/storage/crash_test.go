@@ -291,3 +291,33 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 		s.shutDown()
 	}
 }
+
+// TestPowerLossWhileTruncating loses power at every operation of a truncation:
+// what is left loads, and the truncation can be done again.
+func TestPowerLossWhileTruncating(t *testing.T) {
+	for _, zxid := range []int64{5, 10, 13, 22} {
+		for k := 0; ; k++ {
+			d, opts := history(t, 0, 5, 20, 25)
+			s, _, _ := openLoaded(t, opts)
+			d.SetFault(powerOffAt(d.Ops() + k))
+			err := s.Truncate(zxid)
+			if err != nil && !errors.Is(err, sim.ErrPower) {
+				t.Fatal(err)
+			}
+			d.Crash(rand.New(rand.NewPCG(uint64(k), 9)))
+			s, _, l := openLoaded(t, opts)
+			if l.LastZxid < zxid || l.LastZxid > 30 || err == nil && l.LastZxid != zxid {
+				t.Fatalf("to 0x%x, power loss at operation %d: 0x%x is left", zxid, k, l.LastZxid)
+			}
+			if err := s.Truncate(zxid); err != nil {
+				t.Fatalf("to 0x%x again, after power loss at operation %d: %v", zxid, k, err)
+			}
+			if _, l, err := load(opts); err != nil || l.LastZxid != zxid {
+				t.Fatalf("to 0x%x again: %+v, %v", zxid, l, err)
+			}
+			if err == nil {
+				break
+			}
+		}
+	}
+}

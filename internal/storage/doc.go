@@ -18,9 +18,9 @@
 //
 // # What a crash leaves at the end of a log
 //
-// A batch of records is written at once, into room that holds zeros, and
-// nothing of it is acknowledged before it was synced; the next batch is
-// written only after that. So when the machine loses power, everything below
+// A batch of records is written at once (a very long one in pieces, each like
+// a batch), into room that holds zeros, and nothing of it is acknowledged
+// before it was synced; the next batch is written only after that. So when the machine loses power, everything below
 // the last batch is there, and of the last batch any part may be: each sector
 // of 512 bytes is there or still zero, in any order. When only the process
 // dies, a first part of the batch is there.

@@ -41,6 +41,7 @@ func newLog(s *Store, last int64) *Log {
 
 // Append writes n framed records whose zxids lie between first and last, which
 // must follow what was appended before. They are durable after the next Sync.
+// The bytes between batch's length and its capacity may be overwritten.
 func (l *Log) Append(batch []byte, first, last int64, n int) error {
 	if l.err != nil {
 		return l.err
