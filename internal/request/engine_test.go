@@ -446,7 +446,7 @@ func FuzzRead(f *testing.F) {
 		m.Flush()
 		for {
 			h, _ := m.next(t)
-			if h.Xid == 1 {
+			if h.Xid == 1 || h.Xid == proto.XidPing && proto.Op(op) == proto.OpPing {
 				return
 			}
 			if h.Xid != proto.XidNotification {
