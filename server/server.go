@@ -207,11 +207,12 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.listen(ctx); err != nil {
 		return err
 	}
+	znodes := loaded.tree.NodeCount() // before anybody changes it
 	s.serve(ctx)
 	s.state.set(running)
 	s.audit.ServerStart(audit.Success)
 	s.log.Info("ready", "took", time.Since(s.begin).Round(time.Millisecond), "zxid", fmt.Sprintf("0x%x", s.engine.Zxid()),
-		"znodes", loaded.tree.NodeCount(), "clients", s.addresses())
+		"znodes", znodes, "clients", s.addresses())
 	if s.ready != nil {
 		s.ready()
 	}
