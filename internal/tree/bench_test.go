@@ -128,6 +128,27 @@ func BenchmarkHot(b *testing.B) {
 			nodes[1] = Node(m.ACL)
 		}
 	})
+	b.Run("set", func(b *testing.B) {
+		var r Result
+		tx := &txn.Txn{Header: txn.Header{Zxid: 1 << 32, Type: proto.OpSetData},
+			Body: txn.Body{Type: proto.OpSetData, Data: make([]byte, 100)}}
+		for i := range b.N {
+			tx.Zxid++
+			tx.Path = paths[i&1023]
+			t.Apply(tx, &r)
+		}
+	})
+	b.Run("createDelete", func(b *testing.B) {
+		var r Result
+		c := create(1<<33, "/bench/new", make([]byte, 100))
+		d := &txn.Txn{Header: txn.Header{Type: proto.OpDelete}, Body: txn.Body{Type: proto.OpDelete, Path: "/bench/new"}}
+		for range b.N {
+			c.Zxid += 2
+			d.Zxid = c.Zxid + 1
+			t.Apply(c, &r)
+			t.Apply(d, &r)
+		}
+	})
 	b.Run("lock", func(b *testing.B) {
 		for range b.N {
 			t.Lock()

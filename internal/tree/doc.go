@@ -5,14 +5,15 @@
 //
 // # Locks
 //
-// Readers hold RLock, spread over several mutexes by a slot number; whoever
-// applies holds Lock, which takes all of them. A Node, and memory that aliases
-// the tree, is valid as long as the lock under which it was obtained is held.
+// Readers hold RLock, spread by a slot number so that they do not slow each
+// other down; whoever applies holds Lock, which keeps all of them out. A Node,
+// and memory that aliases the tree, is valid as long as the lock under which it
+// was obtained is held.
 //
 // # Memory
 //
 // A znode costs 24 bytes, 20 bytes with its name and data, rounded up to a size
-// class, and about 7 bytes in the index; 18 more once its data was set. None of
+// class, and about 8 bytes in the index; 18 more once its data was set. None of
 // it is on Go's heap or holds a pointer:
 //
 //	header  24 bytes: links to relatives, ACL

@@ -80,3 +80,46 @@ func (s *shard) has(tag uint32, n Node) bool {
 		}
 	}
 }
+
+// All shards grow in order, hold what they should, and leave few holes.
+func TestIndexGrowsInOrder(t *testing.T) {
+	x := newIndex(slab.New())
+	defer x.slab.Close()
+	r := rand.New(rand.NewPCG(1, 1))
+	const n = 150_000
+	places := make([]place, n)
+	for i := range places {
+		h := r.Uint64()
+		places[i] = place{&x.shards[h>>(64-shardBits)], uint32(h) & 0xffff}
+		x.insert(places[i], Node(i+1))
+		if i > n/2 && i%10_000 == 0 {
+			checkShards(t, x, i+1)
+			if perEntry := float64(x.slab.Usage().Used) / float64(i+1); perEntry > 9 {
+				t.Fatalf("%.1f bytes each for %d entries", perEntry, i+1)
+			}
+		}
+	}
+	for i, pl := range places {
+		if !pl.shard.has(pl.tag, Node(i+1)) {
+			t.Fatalf("%d is lost", i+1)
+		}
+	}
+	for i, pl := range places {
+		x.remove(pl, Node(i+1))
+		if left := n - 1 - i; left%30_000 == 0 {
+			checkShards(t, x, left)
+		}
+	}
+	if x.bytes != 0 || x.grower.level != larger(minLevel) {
+		t.Fatalf("%d bytes are left, level %d", x.bytes, x.grower.level)
+	}
+}
+
+func checkShards(t *testing.T, x *index, n int) {
+	t.Helper()
+	c := checker{t: &Tree{state: state{index: x}}, count: n + 1}
+	c.shards()
+	for _, err := range c.found {
+		t.Fatal(err)
+	}
+}
