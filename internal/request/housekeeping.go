@@ -97,7 +97,7 @@ func (e *Engine) dueForRemoval(neverUsed time.Duration) []removal {
 		age := now - c.Mtime
 		switch {
 		case c.NumChildren > 0:
-		case !c.Container && age > c.TTL,
+		case !c.Container && c.TTL > 0 && age > c.TTL,
 			c.Container && (c.Cversion > 0 || neverUsed > 0 && age > neverUsed.Milliseconds()):
 			due = append(due, removal{string(e.Tree.Path(nil, c.Node)), c})
 		}
