@@ -18,6 +18,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quollhq/quoll/internal/audit"
@@ -82,8 +83,8 @@ type Server struct {
 	socks []net.Listener
 	tasks sync.WaitGroup
 	stop  context.CancelFunc
-	once  sync.Once // Close
-	state stateFlag
+	once  sync.Once   // Close
+	ran   atomic.Bool // it has served
 }
 
 // New reads and checks the configuration. It touches neither disk nor network
@@ -209,7 +210,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	znodes := loaded.tree.NodeCount() // before anybody changes it
 	s.serve(ctx)
-	s.state.set(running)
+	s.ran.Store(true)
 	s.audit.ServerStart(audit.Success)
 	s.log.Info("ready", "took", time.Since(s.begin).Round(time.Millisecond), "zxid", fmt.Sprintf("0x%x", s.engine.Zxid()),
 		"znodes", znodes, "clients", s.addresses())
@@ -351,8 +352,7 @@ func (s *Server) task(f func()) {
 func (s *Server) Close() { s.once.Do(s.close) }
 
 func (s *Server) close() {
-	s.state.set(closing)
-	if s.state.started() {
+	if s.ran.Load() {
 		s.audit.ServerStop()
 	}
 	s.stopAdmin()
@@ -369,7 +369,7 @@ func (s *Server) close() {
 	for _, sock := range s.socks {
 		sock.Close()
 	}
-	if s.engine != nil && s.state.started() {
+	if s.engine != nil && s.ran.Load() {
 		s.engine.Close()
 	}
 	s.tasks.Wait()

@@ -8,36 +8,11 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"sync/atomic"
 
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/listener"
 	"github.com/quollhq/quoll/internal/tlsconf"
 )
-
-// phase is how far a server has come.
-type phase int32
-
-const (
-	starting phase = iota
-	running
-	closing
-)
-
-type stateFlag struct {
-	now atomic.Int32
-	ran atomic.Bool
-}
-
-func (f *stateFlag) set(p phase) {
-	f.now.Store(int32(p))
-	if p == running {
-		f.ran.Store(true)
-	}
-}
-
-// started tells whether the server ran at any time.
-func (f *stateFlag) started() bool { return f.ran.Load() }
 
 // setupAuth makes the registry of schemes.
 func (s *Server) setupAuth() error {

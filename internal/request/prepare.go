@@ -385,19 +385,38 @@ func (p *preparer) enterDelete(path string, c *change, parentPath string, parent
 	gone.acl = nil
 }
 
-func (p *preparer) setData(path string, data []byte, version int32) proto.Code {
+// checkTarget checks what a change of a znode needs before its arguments count:
+// a session, and a path that may name a znode.
+func (p *preparer) checkTarget(path string) proto.Code {
 	if code := p.checkSession(); code != proto.OK {
 		return code
 	}
 	if !validPath(path) {
 		return proto.BadArguments
 	}
+	return proto.OK
+}
+
+// existing is the znode at path if the client has perm on it. It is good until
+// the next look-up into p.scratch.
+func (p *preparer) existing(path string, perm int32) (*change, proto.Code) {
 	c := p.lookup(path, &p.scratch)
 	if c == nil {
-		return proto.NoNode
+		return nil, proto.NoNode
 	}
-	if !p.allowed(c.acl, proto.PermWrite) {
-		return proto.NoAuth
+	if !p.allowed(c.acl, perm) {
+		return nil, proto.NoAuth
+	}
+	return c, proto.OK
+}
+
+func (p *preparer) setData(path string, data []byte, version int32) proto.Code {
+	if code := p.checkTarget(path); code != proto.OK {
+		return code
+	}
+	c, code := p.existing(path, proto.PermWrite)
+	if code != proto.OK {
+		return code
 	}
 	if code := p.checkQuota(path, int64(len(data))-int64(c.dataLen), 0); code != proto.OK {
 		return code
@@ -425,22 +444,16 @@ func nextVersion(v int32) int32 {
 }
 
 func (p *preparer) setACL(path string, raw []byte, version int32) proto.Code {
-	if code := p.checkSession(); code != proto.OK {
+	if code := p.checkTarget(path); code != proto.OK {
 		return code
-	}
-	if !validPath(path) {
-		return proto.BadArguments
 	}
 	encoded, compiled, code := p.fixACL(raw)
 	if code != proto.OK {
 		return code
 	}
-	c := p.lookup(path, &p.scratch)
-	if c == nil {
-		return proto.NoNode
-	}
-	if !p.allowed(c.acl, proto.PermAdmin) {
-		return proto.NoAuth
+	c, code := p.existing(path, proto.PermAdmin)
+	if code != proto.OK {
+		return code
 	}
 	if version != -1 && version != c.stat.Aversion {
 		return proto.BadVersion
@@ -454,18 +467,12 @@ func (p *preparer) setACL(path string, raw []byte, version int32) proto.Code {
 }
 
 func (p *preparer) check(path string, version int32) proto.Code {
-	if code := p.checkSession(); code != proto.OK {
+	if code := p.checkTarget(path); code != proto.OK {
 		return code
 	}
-	if !validPath(path) {
-		return proto.BadArguments
-	}
-	c := p.lookup(path, &p.scratch)
-	if c == nil {
-		return proto.NoNode
-	}
-	if !p.allowed(c.acl, proto.PermRead) {
-		return proto.NoAuth
+	c, code := p.existing(path, proto.PermRead)
+	if code != proto.OK {
+		return code
 	}
 	if version != -1 && version != c.stat.Version {
 		return proto.BadVersion

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/tree"
@@ -288,23 +289,9 @@ func (r *reader) getACL(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
 	}
 	acl := r.t.ACLByID(r.t.ACLID(n))
 	if !r.allowed(n, proto.PermAdmin) {
-		acl = maskDigests(acl)
+		acl = auth.MaskDigests(acl)
 	}
 	return r.t.AppendStat(proto.AppendACLs(b, acl), n), proto.OK
-}
-
-// maskDigests hides the password hashes of scheme digest.
-func maskDigests(acl []proto.ACL) []proto.ACL {
-	masked := make([]proto.ACL, len(acl))
-	copy(masked, acl)
-	for i := range masked {
-		if masked[i].Scheme == "digest" {
-			if user, _, found := strings.Cut(masked[i].ID, ":"); found {
-				masked[i].ID = user + ":x"
-			}
-		}
-	}
-	return masked
 }
 
 func (r *reader) getAllChildrenNumber(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
