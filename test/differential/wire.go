@@ -33,6 +33,18 @@ func dial(addr string) (*wire, error) {
 
 func (w *wire) close() { w.conn.Close() }
 
+// part ends the connection and waits until the server has noticed. Apache's server, when it learns late that a connection is
+// gone whose session has another one by now, forgets that other one (ServerCnxnFactory.removeCnxnFromSessionMap), and does
+// not close it when the session moves once more.
+func (w *wire) part() {
+	defer w.conn.Close()
+	half, ok := w.conn.(*net.TCPConn)
+	if !ok || half.CloseWrite() != nil || half.SetReadDeadline(time.Now().Add(replyTimeout)) != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, half) // how it ends does not matter
+}
+
 func (w *wire) send(b []byte) error {
 	if err := w.conn.SetDeadline(time.Now().Add(replyTimeout)); err != nil {
 		return err

@@ -60,7 +60,7 @@ func (w *world) disconnect() {
 
 func (w *world) hangUp(slot int) {
 	if c := &w.clients[slot]; c.wire != nil {
-		c.wire.close()
+		c.wire.part()
 		c.wire = nil
 	}
 }
