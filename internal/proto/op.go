@@ -183,8 +183,5 @@ func TTLOwner(ttl int64) int64 { return ttlMask | ttl }
 
 // OwnerTTL is the time to live in milliseconds that owner marks, and whether it marks one.
 func OwnerTTL(owner int64) (ttl int64, ok bool) {
-	if owner == ContainerOwner || uint64(owner)>>56 != 0xff {
-		return 0, false
-	}
-	return owner & MaxTTL, true
+	return owner & MaxTTL, owner&^MaxTTL == ttlMask
 }

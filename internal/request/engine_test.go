@@ -125,6 +125,10 @@ func newWorld(t *testing.T, edit func(*Options)) *world {
 	if edit != nil {
 		edit(&o)
 	}
+	if o.Tree != tr {
+		tr.Close()
+		tr = o.Tree
+	}
 	w := &world{Engine: New(o), t: t, log: log, tree: tr}
 	w.Start()
 	t.Cleanup(func() {
@@ -151,6 +155,12 @@ func (w *world) client() (*Client, *memConn) {
 	nextSession.id++
 	id := nextSession.id
 	nextSession.Unlock()
+	return w.clientOf(id)
+}
+
+// clientOf opens the session with that number.
+func (w *world) clientOf(id int64) (*Client, *memConn) {
+	w.t.Helper()
 	c := &Client{}
 	m := &memConn{c: c, more: make(chan struct{}, 1)}
 	c.Conn = m

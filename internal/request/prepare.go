@@ -190,7 +190,7 @@ func (p *preparer) create(op proto.Op, r *proto.CreateRequest) proto.Code {
 	if p.lookup(path, &p.scratch) != nil {
 		return proto.NodeExists
 	}
-	if p.isEphemeral(parent.stat.EphemeralOwner) {
+	if p.e.Tree.Ephemeral(parent.stat.EphemeralOwner) {
 		return proto.NoChildrenForEphemerals
 	}
 	if code := p.checkQuota(path, int64(len(r.Data)), 1); code != proto.OK {
@@ -279,20 +279,6 @@ func (p *preparer) sequential(path string, cversion int32) string {
 	return jute.Alias(b)
 }
 
-// isEphemeral tells whether owner is a session, not a mark of a container or
-// a time to live.
-func (p *preparer) isEphemeral(owner int64) bool {
-	if owner == 0 || owner == proto.ContainerOwner {
-		return false
-	}
-	if p.e.ExtendedTypes {
-		if _, ttl := proto.OwnerTTL(owner); ttl {
-			return false
-		}
-	}
-	return true
-}
-
 // fixACL is the list to store for the raw one that a request carries.
 func (p *preparer) fixACL(raw []byte) (encoded []byte, compiled acl, code proto.Code) {
 	if string(raw) == string(openACL) {
@@ -353,7 +339,7 @@ func (p *preparer) deleteContainer(path string) proto.Code {
 	if c.numChildren > 0 {
 		return proto.NotEmpty
 	}
-	if p.isEphemeral(c.stat.EphemeralOwner) {
+	if p.e.Tree.Ephemeral(c.stat.EphemeralOwner) {
 		return proto.BadVersion
 	}
 	parent := p.lookup(parentPath, &p.parentScratch)

@@ -24,7 +24,7 @@ func (o *Options) kindOf(owner int64) kind {
 		if o.Emulate353TTL && owner < 0 && owner != proto.ContainerOwner {
 			return kindTTL
 		}
-		if uint64(owner)>>40 == 0xff0000 {
+		if _, ttl := proto.OwnerTTL(owner); ttl {
 			return kindTTL
 		}
 	}
@@ -33,6 +33,10 @@ func (o *Options) kindOf(owner int64) kind {
 	}
 	return kindSession
 }
+
+// Ephemeral tells whether owner makes a znode an ephemeral. The caller
+// holds the lock.
+func (t *Tree) Ephemeral(owner int64) bool { return t.opt.kindOf(owner) == kindSession }
 
 // owned is a list of extras, oldest first.
 type owned struct {
