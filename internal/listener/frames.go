@@ -137,15 +137,18 @@ func (c *conn) answer(run []request.Request, now time.Time) error {
 // submit hands writes to the engine. With the request throttle on, it waits
 // for them: they count until they are answered.
 func (c *conn) submit(run []request.Request) error {
-	if err := c.l.Engine.Submit(&c.Client, run); err != nil {
-		return errEnd
-	}
+	err := c.l.Engine.Submit(&c.Client, run)
 	if c.l.Throttle.Off() {
+		if err != nil {
+			return errEnd
+		}
 		return nil
 	}
-	err := c.settle()
-	c.l.Throttle.Leave(len(run))
-	return err
+	defer c.l.Throttle.Leave(len(run))
+	if err != nil {
+		return errEnd
+	}
+	return c.settle()
 }
 
 // admit passes requests through the request throttle to work.

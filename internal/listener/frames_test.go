@@ -255,3 +255,13 @@ func TestRequestThrottle(t *testing.T) {
 		}
 	}
 }
+
+// TestThrottleWithoutAnEngine submits to an engine that takes nothing any more:
+// the request throttle must not count what was refused. The world looks at that.
+func TestThrottleWithoutAnEngine(t *testing.T) {
+	w := newWorld(t, func(s *setup) { s.requests = throttle.RequestOptions{Max: 2, Stall: 1} })
+	p := w.client()
+	w.Engine.Close()
+	p.post(proto.OpCreate, createBody("/a", "", 0))
+	p.ended()
+}

@@ -53,7 +53,7 @@ func (c *conn) handshake() error {
 	}
 	c.timeout = min(max(r.TimeOut, c.l.MinTimeout), c.l.MaxTimeout)
 	if r.SessionID == 0 {
-		err = c.openSession()
+		err = c.openSession(&r)
 	} else {
 		err = c.renewSession(&r)
 	}
@@ -90,7 +90,7 @@ func (c *conn) fourLetter() (handled bool, err error) {
 }
 
 // openSession makes a new session and waits until it is durable.
-func (c *conn) openSession() error {
+func (c *conn) openSession(r *proto.ConnectRequest) error {
 	s, _ := c.l.Sessions.Track(c.l.IDs.Next(), c.timeout, c.l.Clock())
 	s.SetOwner(request.LocalOwner)
 	c.Session = s
@@ -101,8 +101,7 @@ func (c *conn) openSession() error {
 	if !c.Drain() {
 		return errEnd
 	}
-	c.l.adopt(c)
-	return nil
+	return c.claim(r)
 }
 
 // renewSession goes on with a session that the client has, or tells it that the
@@ -115,11 +114,17 @@ func (c *conn) renewSession(r *proto.ConnectRequest) error {
 		return c.expired(r)
 	}
 	c.Session = s
-	c.l.adopt(c)
 	c.l.Engine.Attach(&c.Client)
-	if s.Closing() {
-		// It ended before CloseSession could find this connection, or is ended by
-		// the one before, whose own end closes no other.
+	return c.claim(r)
+}
+
+// claim makes this the connection of its session, unless that is over: it ended
+// before CloseSession could find this connection, new ones when the log takes
+// longer than their time-out, or is ended by the connection before, whose own
+// end closes no other.
+func (c *conn) claim(r *proto.ConnectRequest) error {
+	c.l.adopt(c)
+	if c.Session.Closing() {
 		return c.expired(r)
 	}
 	return nil

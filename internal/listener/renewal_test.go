@@ -7,6 +7,7 @@ import (
 
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/session"
 	"github.com/quollhq/quoll/internal/throttle"
 )
 
@@ -34,4 +35,28 @@ func TestRenewalOfASessionThatIsBeingClosed(t *testing.T) {
 	if got.Decode(&d); d.Err() != nil || got.SessionID != 0 || got.TimeOut != 0 {
 		t.Errorf("a session that is being closed was renewed: %+v, %v", got, d.Err())
 	}
+}
+
+// TestSessionThatExpiresBeforeItIsDurable has the log take longer for a new
+// session than its time-out.
+func TestSessionThatExpiresBeforeItIsDurable(t *testing.T) {
+	disk := &memLog{gate: make(chan struct{})}
+	w := newWorld(t, func(s *setup) { s.disk = disk })
+	p := w.dial()
+	r := proto.ConnectRequest{TimeOut: 4000, Passwd: make([]byte, 16), HasReadOnly: true}
+	p.send(frame(r.Append(nil)))
+	await(t, "the session to be submitted", func() bool { return w.Engine.InFlight() == 1 })
+	w.now.Add(10_000)
+	w.Sessions.Due(w.now.Load(), func(s *session.Session) {
+		if err := w.Engine.CloseSession(s); err != nil {
+			t.Error(err)
+		}
+	})
+	disk.release()
+	d := jute.NewDecoder(p.next())
+	var got proto.ConnectResponse
+	if got.Decode(&d); d.Err() != nil || got.SessionID != 0 || got.TimeOut != 0 {
+		t.Errorf("a session that has expired was opened: %+v, %v", got, d.Err())
+	}
+	p.ended()
 }

@@ -172,6 +172,9 @@ func (w *world) finish(before int) {
 	if n := w.Engine.InFlight(); n != 0 {
 		w.t.Errorf("%d writes are still counted as in flight", n)
 	}
+	if n := w.Throttle.Inside(); n != 0 {
+		w.t.Errorf("%d requests still count against the request throttle", n)
+	}
 	if n := w.Engine.Metrics.DigestMismatches.Load(); n != 0 {
 		w.t.Errorf("%d transactions whose predicted digest differs from the tree's", n)
 	}
