@@ -54,6 +54,9 @@ type conn struct {
 	serial  int64
 	reason  atomic.Pointer[string]
 
+	// ending makes the connection read until the socket is drained: the client has
+	// stopped sending, or nobody would tell.
+	ending    atomic.Bool
 	encrypted atomic.Bool
 	word      atomic.Bool // a four-letter word came in instead of a handshake
 
@@ -136,6 +139,7 @@ func (c *conn) end() {
 		c.nc.Close()
 	}
 	c.largeDone()
+	c.l.hangups.forget(c)
 	if c.Session != nil {
 		c.l.Engine.Detach(&c.Client)
 	}
@@ -202,11 +206,18 @@ func (c *conn) judgeCertificate() error {
 // comes while a batch is handled is not lost in between. So a drained socket
 // costs no read that only tells so.
 //
-// That the client has left may come with its last bytes, by the same edge. If
-// they were whole requests, the replies find nobody, and the socket's error is a
-// new edge; after anything else the socket is read until it is drained. A client
-// that only stops sending is noticed when its session expires.
+// That the client has stopped sending may come with its last bytes, by the same
+// edge. So hangups tells, by a deadline that is over.
 func (c *conn) readRaw() error {
+	err := c.readOn()
+	if errors.Is(err, os.ErrDeadlineExceeded) && c.ending.Load() {
+		c.until(c.sock.SetReadDeadline, time.Time{})
+		err = c.readOn()
+	}
+	return err
+}
+
+func (c *conn) readOn() error {
 	var err error
 	rawErr := c.raw.Read(func(fd uintptr) bool {
 		for {
@@ -233,7 +244,7 @@ func (c *conn) readRaw() error {
 			if err = c.handle(); err != nil {
 				return true
 			}
-			if !full && c.open && c.from == c.to {
+			if !full && c.open && c.from == c.to && !c.ending.Load() {
 				c.idle()
 				return false
 			}

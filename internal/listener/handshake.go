@@ -149,6 +149,9 @@ func (c *conn) welcome(r *proto.ConnectRequest) error {
 	c.l.Engine.Metrics.Sent.Add(1)
 	c.Opened(c.timeout, c.l.Engine.Zxid())
 	c.until(c.sock.SetReadDeadline, time.Time{})
+	if c.raw != nil && !c.l.hangups.watch(c) {
+		c.ending.Store(true)
+	}
 	c.l.Logger.Debug("session established", "client", c.addr.String(), "session", c.Session.String(), "timeout_ms", c.timeout)
 	password := session.Password(c.Session.ID())
 	c.Raw(func(b []byte) []byte {

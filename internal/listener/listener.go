@@ -99,6 +99,7 @@ type Listener struct {
 	stop   chan struct{} // closed by Close
 	wg     sync.WaitGroup
 
+	hangups    hangups
 	handshakes atomic.Int64 // TLS handshakes under way
 	slots      atomic.Uint32
 	serial     atomic.Int64
@@ -267,6 +268,7 @@ func (l *Listener) Close(ctx context.Context) error {
 	}
 	l.mu.Unlock()
 	l.Throttle.Close()
+	l.hangups.close()
 	for _, c := range conns {
 		c.Close("server is shutting down")
 	}

@@ -198,7 +198,7 @@ func ours() int {
 	count := 0
 	for g := range strings.SplitSeq(string(buf), "\n\n") {
 		if strings.Contains(g, "listener.(*conn)") || strings.Contains(g, "listener.(*Listener)") ||
-			strings.Contains(g, "listener.(*sender)") || strings.Contains(g, "request.(*pipeline)") {
+			strings.Contains(g, "listener.(*hangups)") || strings.Contains(g, "listener.(*sender)") || strings.Contains(g, "request.(*pipeline)") {
 			count++
 		}
 	}
