@@ -100,7 +100,10 @@ type Outbox struct {
 	last        bool // close the connection once buf is sent
 	closed      bool // nothing goes out any more
 	frame       int  // where the frame being appended starts
-	events      int  // bytes of watch events in buf
+	events      int  // bytes of watch events in buf and later
+	// The connection's goroutine has buf, see detach: events wait in later.
+	detached bool
+	later    []byte
 }
 
 // Buffers for frames come from a pool, so that a client costs memory only
@@ -124,6 +127,17 @@ func (o *Outbox) room() {
 	if o.buf == nil {
 		o.buf = framePool.Get().(*[frameSize]byte)[:0]
 	}
+}
+
+// event appends a frame that tells of a change. The lock is held.
+func (o *Outbox) event(frame []byte) {
+	o.events += len(frame)
+	if o.detached {
+		o.later = append(o.later, frame...)
+		return
+	}
+	o.room()
+	o.buf = append(o.buf, frame...)
 }
 
 // begin starts a frame. The lock is held.
@@ -199,7 +213,7 @@ func (o *Outbox) Take() (frames []byte, last bool) {
 	if len(o.buf) == 0 {
 		return nil, o.last
 	}
-	frames, o.buf, o.events = o.buf, nil, 0
+	frames, o.buf, o.events = o.buf, nil, 0 // none waits behind: buf is empty while detached
 	return frames, o.last
 }
 
@@ -235,7 +249,7 @@ func (o *Outbox) CloseAfter() {
 func (o *Outbox) Discard() {
 	o.mu.Lock()
 	o.closed = true
-	o.buf = nil
+	o.buf, o.later = nil, nil
 	if o.waiting {
 		o.waiting = false
 		o.drained.Signal()

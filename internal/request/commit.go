@@ -196,9 +196,7 @@ func (c *committer) tell(id watch.ID) {
 	c.told++
 	cl.mu.Lock()
 	if !cl.closed {
-		cl.room()
-		cl.buf = append(cl.buf, c.event...)
-		cl.events += len(c.event)
+		cl.Outbox.event(c.event)
 		cl.Stats.Sent.Add(1)
 	}
 	cl.mu.Unlock()

@@ -24,9 +24,9 @@ func (r *reader) isLarge(q *Request) bool {
 	return n != 0 && r.t.NumChildren(n) > largeList
 }
 
-// readLarge answers a request for a large list. Between freezing the tree and
-// the end of the reply nothing is put into the outbox, so that no event of a
-// later change comes before the reply; the tree itself is free meanwhile.
+// readLarge answers a request for a large list. The tree and the outbox are free
+// while it is encoded: events of later changes are kept until the reply is in
+// the outbox, so that none comes before it.
 func (e *Engine) readLarge(c *Client, q *Request, when time.Time) {
 	e.Tree.Lock()
 	r := reader{e: e, c: c, t: e.Tree, zxid: e.Tree.Zxid(), refusal: c.Session.Check(LocalOwner)}
@@ -48,23 +48,52 @@ func (e *Engine) readLarge(c *Client, q *Request, when time.Time) {
 			e.Watches.Add(c.Watcher, path, watch.Child)
 		}
 	}
-	c.mu.Lock()
+	mine := c.detach()
 	e.Tree.Unlock()
-	start := len(c.buf)
-	if !c.closed {
-		c.begin()
-		c.header(q.Xid, r.zxid, code)
-		if code == proto.OK {
-			c.buf = view.AppendChildren(c.buf, n)
-			if q.Op == proto.OpGetChildren2 {
-				c.buf = stat.Append(c.buf)
-			}
+	start := len(mine.buf)
+	mine.begin()
+	mine.header(q.Xid, r.zxid, code)
+	if code == proto.OK {
+		mine.buf = view.AppendChildren(mine.buf, n)
+		if q.Op == proto.OpGetChildren2 {
+			mine.buf = stat.Append(mine.buf)
 		}
-		c.end()
 	}
-	bytes := len(c.buf) - start
-	c.mu.Unlock()
+	mine.end()
+	bytes := len(mine.buf) - start
+	c.attach(mine)
 	view.Close()
 	r.sizes.note(bytes)
 	r.account([]Request{*q}, when, bytes)
+}
+
+// detach takes the frames out of the outbox, for the connection's goroutine to
+// append to them without the lock. The client has no writes in flight: all that
+// others put into the outbox until attach are events.
+func (o *Outbox) detach() *Outbox {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	mine := &Outbox{buf: o.buf}
+	o.buf, o.detached = nil, true
+	return mine
+}
+
+// attach puts back what detach took out, and behind it what came meanwhile. The
+// lock is held for no copying, for the commit goroutine wants it.
+func (o *Outbox) attach(mine *Outbox) {
+	for {
+		o.mu.Lock()
+		if len(o.later) == 0 || o.closed {
+			break
+		}
+		later := o.later
+		o.later = nil
+		o.mu.Unlock()
+		mine.buf = append(mine.buf, later...)
+	}
+	if !o.closed {
+		o.buf = mine.buf
+	}
+	o.detached = false
+	o.mu.Unlock()
 }
