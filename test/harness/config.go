@@ -3,7 +3,6 @@ package harness
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -46,8 +45,10 @@ func (c Config) choosePorts() (ports, error) {
 	return p, nil
 }
 
-// write puts zoo.cfg into dir and returns its path.
-func (c Config) write(dir, dataDir string, p ports) (string, error) {
+const configName = "zoo.cfg"
+
+// write puts the configuration into the file path.
+func (c Config) write(path, dataDir string, p ports) error {
 	keys := map[string]string{
 		"dataDir":                dataDir,
 		"tickTime":               "500",
@@ -70,8 +71,7 @@ func (c Config) write(dir, dataDir string, p ports) (string, error) {
 	for k, v := range c.Keys {
 		keys[k] = v
 	}
-	path := filepath.Join(dir, "zoo.cfg")
-	return path, os.WriteFile(path, []byte(strings.Join(pairs(keys), "\n")+"\n"), 0o644)
+	return os.WriteFile(path, []byte(strings.Join(pairs(keys), "\n")+"\n"), 0o644)
 }
 
 // pairs returns m as sorted "key=value".

@@ -159,3 +159,21 @@ func TestAskedEndsAreNoDeaths(t *testing.T) {
 		}
 	})
 }
+
+// Three servers elect a leader, and another one when it is gone.
+func TestEnsemble(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts servers; not with -short")
+	}
+	ensemble := harness.NewEnsemble(t, harness.EnsembleConfig{Seats: harness.Seats(3, harness.Apache)})
+	ensemble.Start()
+	first := ensemble.Leader()
+	ensemble.Server(first).Kill()
+	if second := ensemble.Leader(); second == first {
+		t.Errorf("%d leads, but it is dead", first)
+	}
+	ensemble.Server(first).Restart()
+	if got := ruok(t, ensemble.Server(first).Addr()); got != "imok" {
+		t.Errorf("ruok: %q", got)
+	}
+}

@@ -37,6 +37,7 @@ type Server struct {
 	dir        string
 	dataDir    string
 	properties []string
+	seat       bool // of an ensemble: it serves once enough of its peers run
 
 	cmd      *exec.Cmd
 	log      *os.File
@@ -49,6 +50,16 @@ type Server struct {
 
 // Start runs subject until the end of the test and returns when it serves.
 func Start(t testing.TB, subject Subject, config Config) *Server {
+	t.Helper()
+	s := newServer(t, subject, config)
+	if err := s.firstStart(); err != nil {
+		t.Fatalf("%s: %v", subject.Name(), err)
+	}
+	return s
+}
+
+// newServer makes the directories of a server that does not run so far.
+func newServer(t testing.TB, subject Subject, config Config) *Server {
 	t.Helper()
 	s := &Server{t: t, subject: subject, config: config, dir: config.Dir, properties: pairs(config.Properties),
 		died: make(chan struct{})}
@@ -64,9 +75,6 @@ func Start(t testing.TB, subject Subject, config Config) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.cleanup)
-	if err := s.firstStart(); err != nil {
-		t.Fatalf("%s: %v", subject.Name(), err)
-	}
 	return s
 }
 
@@ -86,7 +94,15 @@ func (s *Server) firstStart() error {
 }
 
 func (s *Server) start() error {
-	cfg, err := s.config.write(s.dir, s.dataDir, s.ports)
+	if err := s.launch(); err != nil {
+		return err
+	}
+	return s.waitReady()
+}
+
+// launch starts the process and does not wait until it serves.
+func (s *Server) launch() error {
+	cfg, err := s.writeConfig()
 	if err != nil {
 		return err
 	}
@@ -114,17 +130,22 @@ func (s *Server) start() error {
 			s.die()
 		}
 	}()
-	if err := s.waitReady(); err != nil {
-		return err
-	}
-	wanted.Store(true)
 	return nil
+}
+
+// writeConfig returns the path of zoo.cfg. A seat's is written once: reconfigurations change it.
+func (s *Server) writeConfig() (string, error) {
+	cfg := filepath.Join(s.dir, configName)
+	if _, err := os.Stat(cfg); s.seat && err == nil {
+		return cfg, nil
+	}
+	return cfg, s.config.write(cfg, s.dataDir, s.ports)
 }
 
 // mayConnect tells whether a client may connect already. Apache's server binds its port before it has its database, and a
 // connection in between can leave it deaf for good; its log tells when it has come further.
 func (s *Server) mayConnect() bool {
-	if _, apache := s.subject.(ApacheVersion); !apache {
+	if _, apache := s.subject.(ApacheVersion); !apache || s.seat { // a seat refuses connections until it has a leader
 		return true
 	}
 	log, err := os.ReadFile(s.LogPath())
@@ -139,6 +160,7 @@ func (s *Server) waitReady() error {
 		err := errStarting
 		if s.mayConnect() || time.Now().After(quiet) {
 			if err = Serves(ctx, s.Addr()); err == nil {
+				s.wanted.Store(true)
 				return nil
 			}
 		}
@@ -157,6 +179,22 @@ func (s *Server) Restart() {
 	s.t.Helper()
 	if err := s.start(); err != nil {
 		s.t.Fatalf("%s: restart: %v", s.subject.Name(), err)
+	}
+}
+
+// Launch starts the server and does not wait until it serves, which a seat of an ensemble cannot do alone; see WaitReady.
+func (s *Server) Launch() {
+	s.t.Helper()
+	if err := s.launch(); err != nil {
+		s.t.Fatalf("%s: launch: %v", s.subject.Name(), err)
+	}
+}
+
+// WaitReady waits until the server serves, after Launch.
+func (s *Server) WaitReady() {
+	s.t.Helper()
+	if err := s.waitReady(); err != nil {
+		s.t.Fatalf("%s: %v", s.subject.Name(), err)
 	}
 }
 

@@ -1,0 +1,180 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Seat is one member of an ensemble.
+type Seat struct {
+	// Subject is the program; nil leaves the seat to the test, which may then listen on its addresses itself.
+	Subject Subject
+	// Observer has no vote.
+	Observer bool
+	// Keys and Properties are for this seat alone, over those of the ensemble.
+	Keys, Properties map[string]string
+}
+
+// EnsembleConfig says how an ensemble is to be run.
+type EnsembleConfig struct {
+	// Seats have the numbers 1, 2, ...
+	Seats []Seat
+	// Keys and Properties are as those of Config, for every seat.
+	Keys, Properties map[string]string
+}
+
+// Seats returns n seats for the same program.
+func Seats(n int, subject Subject) []Seat {
+	seats := make([]Seat, n)
+	for i := range seats {
+		seats[i].Subject = subject
+	}
+	return seats
+}
+
+// Ensemble is servers that know each other. Its methods are for the test's goroutine; numbers of seats begin with 1.
+type Ensemble struct {
+	t                testing.TB
+	seats            []Seat
+	servers          []*Server // nil where the seat is left free
+	quorum, election []int
+}
+
+// NewEnsemble chooses ports and writes configurations; nothing runs before Start or [Server.Launch].
+func NewEnsemble(t testing.TB, config EnsembleConfig) *Ensemble {
+	t.Helper()
+	e := &Ensemble{t: t, seats: config.Seats}
+	taken := make(map[int]bool)
+	e.quorum, e.election = e.choosePorts(taken), e.choosePorts(taken)
+	for i, seat := range config.Seats {
+		var s *Server
+		if seat.Subject != nil {
+			s = e.newSeat(i, config)
+			var err error
+			for ok := true; ok; ok = taken[s.ports.client] {
+				if s.ports, err = s.config.choosePorts(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			taken[s.ports.client] = true
+		}
+		e.servers = append(e.servers, s)
+	}
+	return e
+}
+
+// choosePorts returns a port per seat, none of them in taken.
+func (e *Ensemble) choosePorts(taken map[int]bool) []int {
+	e.t.Helper()
+	var chosen []int
+	for len(chosen) < len(e.seats) {
+		port, err := freePort()
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		if !taken[port] {
+			taken[port] = true
+			chosen = append(chosen, port)
+		}
+	}
+	return chosen
+}
+
+func (e *Ensemble) newSeat(i int, config EnsembleConfig) *Server {
+	e.t.Helper()
+	seat := e.seats[i]
+	keys := map[string]string{"initLimit": "20", "syncLimit": "10"}
+	for j := range e.seats {
+		keys[fmt.Sprintf("server.%d", j+1)] = e.line(j)
+	}
+	if seat.Observer {
+		keys["peerType"] = "observer"
+	}
+	maps.Copy(keys, config.Keys)
+	maps.Copy(keys, seat.Keys)
+	properties := make(map[string]string)
+	maps.Copy(properties, config.Properties)
+	maps.Copy(properties, seat.Properties)
+	s := newServer(e.t, seat.Subject, Config{Keys: keys, Properties: properties})
+	s.seat = true
+	if err := os.WriteFile(filepath.Join(s.dataDir, "myid"), []byte(fmt.Sprintln(i+1)), 0o644); err != nil {
+		e.t.Fatal(err)
+	}
+	return s
+}
+
+// line is the seat's server.N.
+func (e *Ensemble) line(i int) string {
+	line := fmt.Sprintf("127.0.0.1:%d:%d", e.quorum[i], e.election[i])
+	if e.seats[i].Observer {
+		line += ":observer"
+	}
+	return line
+}
+
+// Start launches every seat that has a program and waits until all serve.
+func (e *Ensemble) Start() {
+	e.t.Helper()
+	for _, s := range e.servers {
+		if s != nil {
+			s.Launch()
+		}
+	}
+	for _, s := range e.servers {
+		if s != nil {
+			s.WaitReady()
+		}
+	}
+}
+
+// Stop ends every server that runs, by SIGTERM.
+func (e *Ensemble) Stop() {
+	e.t.Helper()
+	for _, s := range e.servers {
+		if s == nil {
+			continue
+		}
+		if err := s.end(syscall.SIGTERM, stopTimeout); err != nil {
+			e.t.Fatalf("%s: stop: %v", s.subject.Name(), err)
+		}
+	}
+}
+
+// Server is the program in the seat sid, nil if that is left to the test.
+func (e *Ensemble) Server(sid int) *Server { return e.servers[sid-1] }
+
+// QuorumAddr is where the seat sid listens for its learners while it leads.
+func (e *Ensemble) QuorumAddr(sid int) string { return local(e.quorum[sid-1]) }
+
+// ElectionAddr is where the seat sid listens for elections.
+func (e *Ensemble) ElectionAddr(sid int) string { return local(e.election[sid-1]) }
+
+// Leader asks the servers until one says that it leads, and returns its number.
+func (e *Ensemble) Leader() int {
+	e.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	for {
+		for i, s := range e.servers {
+			if s == nil {
+				continue
+			}
+			reply, err := FourLetterWord(ctx, s.Addr(), "srvr")
+			if err == nil && strings.Contains(reply, "Mode: leader") {
+				return i + 1
+			}
+		}
+		select {
+		case <-ctx.Done():
+			e.t.Fatalf("nobody leads after %s", readyTimeout)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
