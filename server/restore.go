@@ -74,11 +74,10 @@ type restored struct {
 
 // readSnapshot reads a snapshot in any of the forms in which servers write it.
 func (s *Server) readSnapshot(ctx context.Context, r io.Reader) (*restored, error) {
-	c := &s.cfg
 	loaded := &restored{state: newState(s.treeOptions(), s.log)}
 	in := bufio.NewReaderSize(r, 64<<10)
 	info := storage.SnapshotInfo{Path: "the snapshot", Compression: compressionOf(in)}
-	if err := storage.DecodeSnapshot(ctx, in, &info, max(int(c.Storage.JuteMaxBuffer+c.Storage.JuteExtra), storage.DefaultMaxEntry), loaded); err != nil {
+	if err := storage.DecodeSnapshot(ctx, in, &info, s.maxEntry(), loaded); err != nil {
 		loaded.drop()
 		return nil, err
 	}

@@ -255,8 +255,13 @@ func (s *Server) storageOptions() storage.Options {
 		Compression: storage.Compression(c.Storage.Compression), NoDigest: !c.Storage.Digest,
 		NoLastZxid: !c.Storage.LastProcessedZxid, NoDirCreate: !c.Data.AutoCreate,
 		NoDBCreate: !c.Data.DBAutoCreate, TrustEmpty: c.Storage.TrustEmpty,
-		MaxEntry: int(c.Storage.JuteMaxBuffer + c.Storage.JuteExtra),
+		MaxEntry: s.maxEntry(),
 	}
+}
+
+// maxEntry is the longest transaction, in bytes, that is written and read.
+func (s *Server) maxEntry() int {
+	return max(int(s.cfg.Storage.JuteMaxBuffer+s.cfg.Storage.JuteExtra), storage.DefaultMaxEntry)
 }
 
 // assemble builds the engine over the loaded state.
@@ -278,8 +283,8 @@ func (s *Server) assemble(ctx context.Context, st *state) {
 		DigestEnabled: c.Storage.Digest, ExtendedTypes: c.Tree.ExtendedTypes,
 		ReconfigEnabled: c.Ensemble.Reconfig, EnforceQuota: c.Limits.EnforceQuota,
 		CloseSessionTxn: c.Session.CloseTxn, OutstandingLimit: c.Limits.Outstanding,
-		MaxInFlight: 64 << 20,
-		SnapCount:   c.Storage.SnapCount, SnapSize: c.Storage.SnapSizeLimit, Snapshots: s.snapshots, Logged: int(s.loaded.Replayed),
+		MaxInFlight: 64 << 20, MaxEntry: min(s.maxEntry(), 1<<30),
+		SnapCount: c.Storage.SnapCount, SnapSize: c.Storage.SnapSizeLimit, Snapshots: s.snapshots, Logged: int(s.loaded.Replayed),
 		Audit: s.audit, AuditClient: s.auditClient,
 		QuotaExceeded: s.ops.QuotaExceeded,
 		SessionClosed: func(id int64) { s.listener.CloseSession(id, "session expired") },

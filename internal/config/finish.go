@@ -13,6 +13,8 @@ const (
 	defaultClientPort = 2181
 	// leastRetain is how many snapshots Apache keeps at least.
 	leastRetain = 3
+	// mostJute is the longest request, in bytes: its transaction stays below 1 GiB.
+	mostJute = 1<<30 - 1<<20
 	// leastExtra is the floor of jute.maxbuffer.extrasize.
 	leastExtra = 1024
 )
@@ -110,6 +112,10 @@ func (c *collector) storage(cfg *Config) {
 	if cfg.Purge.Retain < leastRetain {
 		c.warn(c.origin("autopurge.snapRetainCount"), "autopurge.snapRetainCount is below %d; %d is used", leastRetain, leastRetain)
 		cfg.Purge.Retain = leastRetain
+	}
+	if s.JuteMaxBuffer > mostJute {
+		c.warn(c.origin("jute.maxbuffer"), "jute.maxbuffer is above %d; %d is used", mostJute, mostJute)
+		s.JuteMaxBuffer = mostJute
 	}
 	if s.JuteExtra < 0 {
 		s.JuteExtra = s.JuteMaxBuffer

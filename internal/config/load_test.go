@@ -180,6 +180,13 @@ func TestErrorsTogether(t *testing.T) {
 	}
 }
 
+func TestLongestRequest(t *testing.T) {
+	cfg, ws := loadText(t, "dataDir=/d\nclientPort=1\n", "SERVER_JVMFLAGS=-Djute.maxbuffer=2147483647")
+	if got := cfg.Storage.JuteMaxBuffer; got != mostJute || !strings.Contains(warningTexts(ws), "jute.maxbuffer is above") {
+		t.Errorf("%d bytes, want %d, and a warning: %q", got, mostJute, warningTexts(ws))
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	path := writeFile(t, "zoo.cfg", "dataDir=/d\nclientPort=1\nnio.numWorkerThreads=4\nnio.numSelectorThreads=2\nmaxResponseCacheSize=9\nmy.own.plugin.setting=1\nclientPort=2\nsnapCount=\nmetricsProvider.myOwn=3\nrequestThrottleLimit=5\nssl.keyStore.password=\n")
 	cfg, ws, err := Load(Sources{File: path, Env: []string{

@@ -112,6 +112,15 @@ func AppendACLs(b []byte, acl []ACL) []byte {
 	return b
 }
 
+// ACLsLen is how many bytes AppendACLs appends.
+func ACLsLen(acl []ACL) int {
+	n := 4
+	for i := range acl {
+		n += 12 + len(acl[i].Scheme) + len(acl[i].ID)
+	}
+	return n
+}
+
 // DecodeACLs reads a vector of ACL entries; null becomes nil.
 func DecodeACLs(d *jute.Decoder) []ACL {
 	n := d.Count(12)

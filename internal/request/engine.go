@@ -34,6 +34,7 @@ import (
 	"github.com/quollhq/quoll/internal/audit"
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/session"
+	"github.com/quollhq/quoll/internal/storage"
 	"github.com/quollhq/quoll/internal/tree"
 	"github.com/quollhq/quoll/internal/watch"
 )
@@ -90,6 +91,9 @@ type Options struct {
 	OutstandingLimit int
 	// MaxInFlight bounds the bytes of transactions that wait for the disk.
 	MaxInFlight int
+	// MaxEntry is the longest transaction, in bytes, that a start reads; 1 GiB at
+	// most, 0 for storage.DefaultMaxEntry.
+	MaxEntry int
 	// SnapCount and SnapSize say after how many transactions and bytes of log a
 	// snapshot is due (each between half of it and all of it); SnapSize 0
 	// switches the second off. By count alone it is not due before the log is a
@@ -140,6 +144,9 @@ func New(o Options) *Engine {
 	}
 	if e.Live == nil {
 		e.Live = make(map[int64]int32)
+	}
+	if e.MaxEntry == 0 {
+		e.MaxEntry = storage.DefaultMaxEntry
 	}
 	e.zxid.Store(o.Tree.Zxid())
 	e.pipe.init(e)

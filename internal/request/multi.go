@@ -63,6 +63,11 @@ func (p *pipeline) multiSubs(body []byte) (n, failed int, code proto.Code) {
 			continue
 		}
 		p.cur.buf = txn.AppendSub(p.cur.buf, &s.body)
+		// Sequential names are longer than what they were asked for by, and so are
+		// lists with "auth".
+		if len(p.cur.buf)-mark+recordSlack > p.e.MaxEntry {
+			code, failed = proto.BadArguments, n-1
+		}
 	}
 	jute.PutInt(p.cur.buf, mark, int32(n))
 	return n, failed, code

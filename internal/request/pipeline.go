@@ -292,6 +292,7 @@ func (p *pipeline) endPrepare() {
 // prepare makes transactions of one submission.
 func (p *pipeline) prepare(s *submission) {
 	t := p.e.Tree
+	p.relieve()
 	p.prep.overlay.retire(p.e.zxid.Load())
 	p.prep.now = max(p.prep.now, s.when.UnixMilli())
 	t.RLock(0)
@@ -300,11 +301,39 @@ func (p *pipeline) prepare(s *submission) {
 	}
 	for i := range s.reqs {
 		p.request(s.client, &s.reqs[i], s.when)
+		if len(p.cur.buf) > batchMost {
+			t.RUnlock(0)
+			p.relieve()
+			t.RLock(0)
+		}
 	}
 	t.RUnlock(0)
 	p.undurable.Store(int64(len(p.cur.items)))
 	p.takenDone += len(s.buf)
 	s.recycle()
+}
+
+// batchMost is from how many bytes on a batch takes no more transactions. Some
+// are much longer than their requests: a multi whose lists say "auth" grows by
+// all identities of its client each time.
+const batchMost = 16 << 20
+
+// relieve waits for the log goroutine to take the current batch if that is full.
+func (p *pipeline) relieve() {
+	if len(p.cur.buf) <= batchMost {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.idle.Load() && !p.failed {
+		p.waiting = true
+		p.work.Wait()
+	}
+	if p.failed {
+		p.cur.reset() // nobody will take it
+		return
+	}
+	p.handOver()
 }
 
 // request prepares one request and enters it in the current batch.

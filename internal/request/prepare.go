@@ -169,7 +169,7 @@ func (p *preparer) create(op proto.Op, r *proto.CreateRequest) proto.Code {
 	if code != proto.OK {
 		return code
 	}
-	encoded, compiled, code := p.fixACL(r.ACL)
+	encoded, compiled, code := p.fixACL(r.ACL, len(r.Path)+len(r.Data))
 	if code != proto.OK {
 		return code
 	}
@@ -279,14 +279,23 @@ func (p *preparer) sequential(path string, cversion int32) string {
 	return jute.Alias(b)
 }
 
-// fixACL is the list to store for the raw one that a request carries.
-func (p *preparer) fixACL(raw []byte) (encoded []byte, compiled acl, code proto.Code) {
+// recordSlack is what a transaction is longer by than the strings in it: its
+// headers, numbers, lengths, the number of a sequential znode, its digest.
+const recordSlack = 512
+
+// fixACL is the list to store for the raw one that a request carries, beside so
+// many bytes of path and data. Each "auth" in it becomes all identities of the
+// client, so that it can outgrow a record.
+func (p *preparer) fixACL(raw []byte, beside int) (encoded []byte, compiled acl, code proto.Code) {
 	if string(raw) == string(openACL) {
 		return openACL, nil, proto.OK
 	}
 	d := jute.NewDecoder(raw)
 	list, err := p.e.Auth.FixupACL(proto.DecodeACLs(&d), p.ids)
 	if err != nil {
+		return nil, nil, proto.InvalidACL
+	}
+	if n := proto.ACLsLen(list); n > len(raw) && n+beside+recordSlack > p.e.MaxEntry {
 		return nil, nil, proto.InvalidACL
 	}
 	p.aclBuf = proto.AppendACLs(p.aclBuf[:0], list)
@@ -433,7 +442,7 @@ func (p *preparer) setACL(path string, raw []byte, version int32) proto.Code {
 	if code := p.checkTarget(path); code != proto.OK {
 		return code
 	}
-	encoded, compiled, code := p.fixACL(raw)
+	encoded, compiled, code := p.fixACL(raw, len(path))
 	if code != proto.OK {
 		return code
 	}
