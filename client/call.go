@@ -164,8 +164,21 @@ func endOf(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// await returns the connection, and waits for one if need be.
+// await returns the connection, and waits for one if need be. It is one of the
+// session that ctx is bound to, if it is to one.
 func (c *Client) await(ctx context.Context, expirations int64) (*conn, error) {
+	bound := boundTo(ctx)
+	if bound != nil && bound.over() {
+		return nil, ErrSessionExpired
+	}
+	cn, err := c.awaitAny(ctx, expirations)
+	if err == nil && bound != nil && cn.session != bound {
+		return nil, ErrSessionExpired
+	}
+	return cn, err
+}
+
+func (c *Client) awaitAny(ctx context.Context, expirations int64) (*conn, error) {
 	if cn := c.live.Load(); cn != nil {
 		return cn, nil
 	}

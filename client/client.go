@@ -36,6 +36,7 @@ type Client struct {
 	preferred   atomic.Pointer[string] // server to try next, found by seekWriter
 	closing     atomic.Bool
 	ending      sync.Once
+	tasks       sync.WaitGroup // what background started
 	// readOnlySession tells that session is that of a read-only server. Of run.
 	readOnlySession bool
 
@@ -162,14 +163,27 @@ func (c *Client) Detach() error { return c.end(false) }
 
 func (c *Client) end(closeSession bool) (err error) {
 	c.ending.Do(func() {
+		c.mu.Lock() // no task is added from here on
 		c.closing.Store(true)
+		c.mu.Unlock()
 		if cn := c.live.Load(); closeSession && cn != nil {
 			err = c.closeSession(cn)
 		}
 		c.cancel()
 		<-c.done
+		c.tasks.Wait()
 	})
 	return err
+}
+
+// background runs task until it returns; its context ends with the client,
+// which waits for it. A client that is closing runs nothing any more.
+func (c *Client) background(task func(ctx context.Context)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil && !c.closing.Load() {
+		c.tasks.Go(func() { task(c.ctx) })
+	}
 }
 
 // closeSession asks the server to close the session. That the connection

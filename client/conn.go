@@ -56,14 +56,24 @@ func newConn(c *Client, nc net.Conn, server string) *conn {
 	}
 }
 
-// enqueue appends q to what is sent next, or says that the connection has
+// enqueue appends calls to what is sent next, or says that the connection has
 // ended.
-func (cn *conn) enqueue(q *call) bool {
+func (cn *conn) enqueue(qs ...*call) bool {
 	cn.mu.Lock()
 	if cn.ended {
 		cn.mu.Unlock()
 		return false
 	}
+	for _, q := range qs {
+		cn.queue(q)
+	}
+	cn.mu.Unlock()
+	cn.signal()
+	return true
+}
+
+// queue appends one call. cn.mu is held.
+func (cn *conn) queue(q *call) {
 	if q.op == proto.OpAuth {
 		q.xid = proto.XidAuth
 		cn.auths.push(q)
@@ -72,9 +82,6 @@ func (cn *conn) enqueue(q *call) bool {
 		cn.pending.push(q)
 	}
 	cn.frame(proto.RequestHeader{Xid: q.xid, Op: q.op}, q.out)
-	cn.mu.Unlock()
-	cn.signal()
-	return true
 }
 
 func (cn *conn) signal() {

@@ -30,7 +30,15 @@
 // When the server lets a session expire, its ephemeral nodes and its watches
 // are gone. The client then opens another session, unless [WithSingleSession]
 // says otherwise. [Client.Session] names the one at present: what depends on
-// a session (a lock, a registration) watches its Done channel.
+// a session (a lock, a registration) watches its Done channel, or works within
+// [Session.Context], which ends before the servers can let the session expire,
+// and asks with [WithinSession], so that nothing slips into a later session.
+//
+// # Unknown outcomes
+//
+// [Client.CreateUnique], [Client.EnsurePath] and [Client.EnsureDeleted] go on
+// over broken connections until their outcome is known, and leave nothing
+// behind when they are given up.
 //
 // # Watches
 //

@@ -1,9 +1,15 @@
 package client
 
 import (
+	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 )
+
+// ErrSessionUnsafe is why the context of a session has ended that may have
+// expired without this client knowing.
+var ErrSessionUnsafe = errors.New("the session may have expired: no server has answered for too long")
 
 // Session is one session of a client with the servers. It lasts through
 // connections that come and go.
@@ -45,6 +51,70 @@ func (s *Session) Done() <-chan struct{} { return s.done }
 func (s *Session) SafeUntil() time.Time {
 	timeout := s.Timeout()
 	return s.base.Add(time.Duration(s.acked.Load()) + timeout - timeout/50)
+}
+
+// Context derives a context that ends, at the latest, at SafeUntil: when its
+// cause is [ErrSessionExpired] the session is over, when it is
+// [ErrSessionUnsafe] it may be. As long as servers answer, it goes on. The
+// function releases what the context needs; it must be called.
+func (s *Session) Context(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, end := context.WithCancelCause(parent)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.follow(ctx, end)
+	}()
+	return ctx, func() {
+		end(nil)
+		<-ended
+	}
+}
+
+// follow ends a context when the session may be over.
+func (s *Session) follow(ctx context.Context, end context.CancelCauseFunc) {
+	timer := time.NewTimer(time.Until(s.SafeUntil()))
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.done:
+			end(ErrSessionExpired)
+			return
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		left := time.Until(s.SafeUntil())
+		if left <= 0 {
+			end(ErrSessionUnsafe)
+			return
+		}
+		timer.Reset(left)
+	}
+}
+
+// over tells whether the session is known to have ended.
+func (s *Session) over() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+type sessionKey struct{}
+
+// WithinSession binds requests to a session: made with this context they fail
+// with [ErrSessionExpired] when the session is over, and are never made in a
+// later one.
+func WithinSession(ctx context.Context, s *Session) context.Context {
+	return context.WithValue(ctx, sessionKey{}, s)
+}
+
+// boundTo is the session that requests with ctx are bound to, or nil.
+func boundTo(ctx context.Context) *Session {
+	s, _ := ctx.Value(sessionKey{}).(*Session)
+	return s
 }
 
 // heard records that what was sent at that time has been answered.

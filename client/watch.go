@@ -131,6 +131,14 @@ func (c *Client) ForgetWatches(path string, kind WatchKind) bool {
 	return f.apply()
 }
 
+// ForgetWatch lets the client forget a channel that GetW, ExistsW or ChildrenW
+// has returned for path: nothing more comes on it. Who stops waiting for a
+// watch that may be long in firing calls it, so that watches do not pile up.
+// The server keeps at most one of each kind per path and is not asked.
+func (c *Client) ForgetWatch(path string, ch <-chan Event) {
+	c.watches.dropOnce(c.serverPath(path), ch)
+}
+
 // CheckWatches fails with ErrNoWatcher if the server has no watch of that kind
 // for this client.
 func (c *Client) CheckWatches(ctx context.Context, path string, kind WatchKind) error {

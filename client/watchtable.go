@@ -104,6 +104,21 @@ func (t *watchTable) takeOnce(k onceKind, path string) []chan Event {
 	return chans
 }
 
+// dropOnce removes one one-shot watch.
+func (t *watchTable) dropOnce(path string, ch <-chan Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, m := range t.once {
+		i := slices.IndexFunc(m[path], func(c chan Event) bool { return c == ch })
+		if i < 0 {
+			continue
+		}
+		if m[path] = slices.Delete(m[path], i, i+1); len(m[path]) == 0 {
+			delete(m, path)
+		}
+	}
+}
+
 // takeStreams removes the streams of a path.
 func (t *watchTable) takeStreams(path string, mode WatchMode) []*Watch {
 	t.mu.Lock()
