@@ -3,7 +3,6 @@ package lock_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -15,10 +14,6 @@ import (
 	"github.com/quollhq/quoll/recipe/internal/servertest"
 	"github.com/quollhq/quoll/recipe/lock"
 )
-
-var server string
-
-func TestMain(m *testing.M) { servertest.Main(m, &server) }
 
 func must[T any](t *testing.T) func(T, error) T {
 	return func(v T, err error) T {
@@ -59,6 +54,7 @@ func wantWaiting(t *testing.T, m interface {
 
 // Nobody is inside with another, nobody is lost, tokens grow, and nothing is left.
 func TestMutex(t *testing.T) {
+	server := servertest.Start(t)
 	ctx := servertest.Context(t)
 	clients := []*client.Client{servertest.Dial(t, server), servertest.Dial(t, server), servertest.Dial(t, server)}
 	var inside, last atomic.Int64
@@ -95,6 +91,7 @@ func TestMutex(t *testing.T) {
 }
 
 func TestCuratorsForm(t *testing.T) {
+	server := servertest.Start(t)
 	ctx := servertest.Context(t)
 	c := servertest.Dial(t, server)
 	h := must[*lock.Held](t)(mutex(t, c, "/form", lock.WithData([]byte("me"))).Lock(ctx))
@@ -112,6 +109,7 @@ func TestCuratorsForm(t *testing.T) {
 }
 
 func TestTryLock(t *testing.T) {
+	server := servertest.Start(t)
 	ctx := servertest.Context(t)
 	m := mutex(t, servertest.Dial(t, server), "/try")
 	h := must[*lock.Held](t)(m.TryLock(ctx))
@@ -133,6 +131,7 @@ func TestTryLock(t *testing.T) {
 
 // Whoever stops waiting leaves the queue, and its watch is forgotten.
 func TestLockCancelled(t *testing.T) {
+	server := servertest.Start(t)
 	ctx := servertest.Context(t)
 	c := servertest.Dial(t, server)
 	m := mutex(t, c, "/cancelled")
@@ -157,6 +156,7 @@ func TestLockCancelled(t *testing.T) {
 
 // Every child with a number is a contender, whoever made it; others are an error.
 func TestForeignContenders(t *testing.T) {
+	server := servertest.Start(t)
 	ctx := servertest.Context(t)
 	c := servertest.Dial(t, server)
 	m := mutex(t, c, "/foreign")
@@ -195,6 +195,7 @@ func TestForeignContenders(t *testing.T) {
 }
 
 func TestBadPaths(t *testing.T) {
+	server := servertest.Start(t)
 	c := servertest.Dial(t, server)
 	for _, path := range []string{"", "x", "/x/", "/x//y"} {
 		_, err := lock.New(c, path)
@@ -213,6 +214,7 @@ func TestBadPaths(t *testing.T) {
 
 // A node deleted by hand ends the context, and the guard stops writes.
 func TestLostByHand(t *testing.T) {
+	server := servertest.Start(t)
 	ctx := servertest.Context(t)
 	c, other := servertest.Dial(t, server), servertest.Dial(t, server)
 	h := must[*lock.Held](t)(mutex(t, c, "/byhand").Lock(ctx))
@@ -233,6 +235,7 @@ func TestLostByHand(t *testing.T) {
 }
 
 func TestClientClosed(t *testing.T) {
+	server := servertest.Start(t)
 	ctx := servertest.Context(t)
 	c := must[*client.Client](t)(client.Dial(ctx, server))
 	m := mutex(t, c, "/closed")
@@ -253,6 +256,7 @@ func TestClientClosed(t *testing.T) {
 }
 
 func TestAgain(t *testing.T) {
+	server := servertest.Start(t)
 	ctx := servertest.Context(t)
 	m := mutex(t, servertest.Dial(t, server), "/again")
 	h := must[*lock.Held](t)(m.Lock(ctx))
@@ -271,6 +275,7 @@ func TestAgain(t *testing.T) {
 }
 
 func TestRevoke(t *testing.T) {
+	server := servertest.Start(t)
 	ctx := servertest.Context(t)
 	c := servertest.Dial(t, server)
 	m := mutex(t, c, "/revoke")
@@ -294,6 +299,7 @@ func TestRevoke(t *testing.T) {
 }
 
 func TestRW(t *testing.T) {
+	server := servertest.Start(t)
 	ctx := servertest.Context(t)
 	c := servertest.Dial(t, server)
 	l := must[*lock.RW](t)(lock.NewRW(c, "/rw"))
@@ -334,6 +340,7 @@ func TestRW(t *testing.T) {
 }
 
 func TestSemaphore(t *testing.T) {
+	server := servertest.Start(t)
 	ctx := servertest.Context(t)
 	clients := []*client.Client{servertest.Dial(t, server), servertest.Dial(t, server)}
 	var inside, most atomic.Int64
@@ -389,6 +396,7 @@ func TestSemaphore(t *testing.T) {
 }
 
 func TestAll(t *testing.T) {
+	server := servertest.Start(t)
 	ctx := servertest.Context(t)
 	c := servertest.Dial(t, server)
 	a, b := mutex(t, c, "/all/a"), mutex(t, c, "/all/b")
@@ -411,101 +419,4 @@ func TestAll(t *testing.T) {
 	}
 	_, err = lock.All(ctx, a, mutex(t, c, "/all/a"))
 	wantIs(t, err, client.ErrBadArguments)
-}
-
-func dialExample() (*client.Client, context.Context) {
-	ctx := context.Background()
-	c, err := client.Dial(ctx, server)
-	if err != nil {
-		panic(err)
-	}
-	return c, ctx
-}
-
-func ExampleMutex() {
-	c, ctx := dialExample()
-	defer c.Close()
-	m, err := lock.New(c, "/app/locks/report")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	h, err := m.Lock(ctx)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer h.Unlock(ctx)
-	// A second contender has to wait, or to go without.
-	_, err = m.TryLock(ctx)
-	fmt.Println(errors.Is(err, lock.ErrLocked))
-	// Output: true
-}
-
-// The server refuses the write of a holder that has lost its lock.
-func ExampleHeld_Multi() {
-	c, ctx := dialExample()
-	defer c.Close()
-	m, _ := lock.New(c, "/app/locks/ledger")
-	h, err := m.Lock(ctx)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	_, err = h.Multi(ctx, client.CreateOp("/ledger", []byte("balance 7")))
-	fmt.Println(err)
-	_ = h.Unlock(ctx)
-	_, err = h.Multi(ctx, client.SetOp("/ledger", []byte("balance 8"), client.AnyVersion))
-	fmt.Println(errors.Is(err, lock.ErrLost))
-	// Output:
-	// <nil>
-	// true
-}
-
-func ExampleRW() {
-	c, ctx := dialExample()
-	defer c.Close()
-	l, _ := lock.NewRW(c, "/app/locks/catalogue")
-	one, _ := l.Reader().Lock(ctx)
-	two, _ := l.Reader().Lock(ctx)
-	_, err := l.Writer().TryLock(ctx)
-	fmt.Println(errors.Is(err, lock.ErrLocked))
-	_, _ = one.Unlock(ctx), two.Unlock(ctx)
-	w, err := l.Writer().TryLock(ctx)
-	fmt.Println(w != nil, err)
-	// Output:
-	// true
-	// true <nil>
-}
-
-func ExampleSemaphore() {
-	c, ctx := dialExample()
-	defer c.Close()
-	s, _ := lock.NewSemaphore(c, "/app/connections", 2)
-	_, _ = s.Acquire(ctx)
-	second, _ := s.Acquire(ctx)
-	_, err := s.TryAcquire(ctx)
-	fmt.Println(errors.Is(err, lock.ErrLocked))
-	_ = second.Unlock(ctx)
-	_, err = s.TryAcquire(ctx)
-	fmt.Println(err)
-	// Output:
-	// true
-	// <nil>
-}
-
-func ExampleAll() {
-	c, ctx := dialExample()
-	defer c.Close()
-	from, _ := lock.New(c, "/app/accounts/1")
-	to, _ := lock.New(c, "/app/accounts/2")
-	both, err := lock.All(ctx, from, to)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer both.Unlock(ctx)
-	_, err = c.Multi(ctx, append(both.Guards(), client.CreateOp("/transfer", nil))...)
-	fmt.Println(err)
-	// Output: <nil>
 }

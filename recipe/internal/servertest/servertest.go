@@ -39,18 +39,39 @@ func Run() (addr string, stop func(), err error) {
 	}, nil
 }
 
-// Main runs a package's tests with one server for all of them and for the
-// examples, whose address goes to addr.
-func Main(m *testing.M, addr *string) {
-	a, stop, err := Run()
+// Start runs a server until the end of the test.
+func Start(t testing.TB) (addr string) {
+	t.Helper()
+	addr, stop, err := Run()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		t.Fatal(err)
 	}
-	*addr = a
-	code := m.Run()
-	stop()
-	os.Exit(code)
+	t.Cleanup(stop)
+	return addr
+}
+
+// Example runs a server for an example, connects a client to it and calls body.
+// An error is printed: the example's output is not what it should be then.
+func Example(body func(ctx context.Context, c *client.Client) error) {
+	if err := example(body); err != nil {
+		fmt.Println(err)
+	}
+}
+
+func example(body func(ctx context.Context, c *client.Client) error) error {
+	addr, stop, err := Run()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c, err := client.Dial(ctx, addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return body(ctx, c)
 }
 
 // Dial connects a client until the end of the test.
