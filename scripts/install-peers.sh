@@ -73,19 +73,20 @@ jars() {
 
 # zookeeper VERSION: server and client jars, and small wrappers with the names people know.
 zookeeper() {
-  local version=$1 dir=$peers/zookeeper-$1
-  local inputs=("$here/zookeeper/pom.xml" "$here/zkCli.sh" "$here/zkServer.sh" "$here/logback.xml")
+  local version=$1 dir=$peers/zookeeper-$1 pom=$here/zookeeper/pom.xml
+  case $version in 3.4.* | 3.5.*) pom=$here/zookeeper-old/pom.xml ;; esac
+  local inputs=("$pom" "$here/zkCli.sh" "$here/zkServer.sh" "$here/logback.xml")
   fresh "zookeeper-$version" "${inputs[@]}" && [[ -d $dir/lib ]] && return
   say "Apache ZooKeeper $version"
   mkdir -p "$dir/bin" "$dir/conf"
   # Its Prometheus provider is not published for every release; the server runs without it.
-  if ! jars "$here/zookeeper/pom.xml" "$dir/lib" -Dzookeeper.version="$version" -Pprometheus 2>/dev/null &&
-    ! jars "$here/zookeeper/pom.xml" "$dir/lib" -Dzookeeper.version="$version"; then
+  if ! jars "$pom" "$dir/lib" -Dzookeeper.version="$version" -Pprometheus 2>/dev/null &&
+    ! jars "$pom" "$dir/lib" -Dzookeeper.version="$version"; then
     missing "Apache ZooKeeper $version (Maven failed, see $peers/mvn.log)"
     return
   fi
   install -m 755 "$here/zkCli.sh" "$here/zkServer.sh" "$dir/bin/"
-  install -m 644 "$here/logback.xml" "$dir/conf/"
+  install -m 644 "$here/logback.xml" "$here/log4j.properties" "$dir/conf/"
   stamp "zookeeper-$version" "${inputs[@]}"
 }
 

@@ -11,5 +11,5 @@ if [[ $# -ne 2 || $1 != start-foreground ]]; then
 fi
 # shellcheck disable=SC2086 # the flags are several words
 exec java -cp "$home/conf:$home/lib/*" -Xmx"${ZK_SERVER_HEAP:-1000}"m -Xshare:auto \
-  -Dzookeeper.log.level="${ZOO_LOG_LEVEL:-INFO}" ${SERVER_JVMFLAGS:-} ${JVMFLAGS:-} \
+  -Dzookeeper.log.level="${ZOO_LOG_LEVEL:-INFO}" -Dzookeeper.jmx.log4j.disable=true ${SERVER_JVMFLAGS:-} ${JVMFLAGS:-} \
   org.apache.zookeeper.server.quorum.QuorumPeerMain "$2"
