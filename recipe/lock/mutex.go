@@ -40,6 +40,8 @@ const (
 	CuratorNames Names = iota
 	// KazooNames are those of kazoo, which overlooks others.
 	KazooNames
+	// LatchNames are those of Apache Curator's LeaderLatch, for a Mutex.
+	LatchNames
 )
 
 // WithNames says by which library's names a Mutex or RW is to be known.
@@ -90,8 +92,13 @@ func newMutex(c *client.Client, path string, k kind, o options) (*Mutex, error) 
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	config := contend.Config{Client: c, Path: path, Name: contend.CuratorName(k.curator), Data: o.data, ACL: o.acl, Shared: k.shared}
-	if o.names == KazooNames {
+	switch {
+	case o.names == KazooNames:
 		config.Name = contend.KazooName(k.kazoo)
+	case o.names == LatchNames && k == plain:
+		config.Name = contend.CuratorName("latch-")
+	case o.names != CuratorNames:
+		return nil, fmt.Errorf("lock %s: %w: this lock has no names of that form", path, client.ErrBadArguments)
 	}
 	return &Mutex{config}, nil
 }
