@@ -420,3 +420,41 @@ func TestAll(t *testing.T) {
 	_, err = lock.All(ctx, a, mutex(t, c, "/all/a"))
 	wantIs(t, err, client.ErrBadArguments)
 }
+
+// A connection that breaks at any step of locking leaves one contender, not two,
+// and at its release none.
+func TestConnectionLost(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	var b servertest.Breaker
+	c := servertest.Dial(t, server, client.WithDialer(b.Dial))
+	l := must[*lock.RW](t)(lock.NewRW(c, "/lost"))
+	for name, lose := range map[string]func(){"request": b.LoseRequest, "reply": b.LoseReply} {
+		t.Run(name, func(t *testing.T) {
+			lose()
+			w := must[*lock.Held](t)(l.Writer().Lock(ctx))
+			if list := wantWaiting(t, l, 1); list[0].Path != w.Path() || list[0].Token != w.Token() {
+				t.Errorf("contenders %+v, held %s", list, w.Path())
+			}
+			lose()
+			r := must[*lock.Held](t)(l.Downgrade(ctx, w))
+			if list := wantWaiting(t, l, 1); list[0].Path != r.Path() || list[0].Token != r.Token() {
+				t.Errorf("contenders %+v, held %s", list, r.Path())
+			}
+			if r.Context().Err() != nil {
+				t.Error(context.Cause(r.Context()))
+			}
+			lose()
+			if err := r.Unlock(ctx); err != nil {
+				t.Error(err)
+			}
+			wantWaiting(t, l, 0)
+			lose()
+			short, cancel := context.WithCancel(ctx)
+			cancel()
+			_, err := l.Writer().Lock(short)
+			wantIs(t, err, context.Canceled)
+			wantWaiting(t, l, 0)
+		})
+	}
+}
