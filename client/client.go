@@ -36,7 +36,7 @@ type Client struct {
 	preferred   atomic.Pointer[string] // server to try next, found by seekWriter
 	closing     atomic.Bool
 	ending      sync.Once
-	tasks       sync.WaitGroup // what background started
+	tasks       sync.WaitGroup // what Background started
 	// readOnlySession tells that session is that of a read-only server. Of run.
 	readOnlySession bool
 
@@ -176,13 +176,19 @@ func (c *Client) end(closeSession bool) (err error) {
 	return err
 }
 
-// background runs task until it returns; its context ends with the client,
-// which waits for it. A client that is closing runs nothing any more.
-func (c *Client) background(task func(ctx context.Context)) {
+// Background runs what is left to be done by a caller who gives up. It returns
+// at once. The task's context ends with the client, which waits for it, and is
+// bound to the same session as ctx, see [WithinSession]. A client that is closed
+// or is closing runs nothing any more: its session's ephemeral nodes go anyway.
+func (c *Client) Background(ctx context.Context, task func(ctx context.Context)) {
+	life := c.ctx
+	if s := boundTo(ctx); s != nil {
+		life = WithinSession(life, s)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err == nil && !c.closing.Load() {
-		c.tasks.Go(func() { task(c.ctx) })
+		c.tasks.Go(func() { task(life) })
 	}
 }
 

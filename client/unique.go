@@ -229,10 +229,7 @@ func (c *Client) findUnique(ctx context.Context, u *uniqueNode) (Created, bool, 
 // disown deletes in the background what an attempt may have made.
 func (c *Client) disown(ctx context.Context, u *uniqueNode) {
 	s := boundTo(ctx)
-	c.background(func(ctx context.Context) {
-		if s != nil {
-			ctx = WithinSession(ctx, s)
-		}
+	c.Background(ctx, func(ctx context.Context) {
 		for {
 			made, found, err := c.findUnique(ctx, u)
 			if err == nil && found {
@@ -255,11 +252,7 @@ func (c *Client) EnsureDeleted(ctx context.Context, path string) error {
 	if err == nil || ctx.Err() == nil {
 		return err
 	}
-	s := boundTo(ctx)
-	c.background(func(ctx context.Context) {
-		if s != nil {
-			ctx = WithinSession(ctx, s)
-		}
+	c.Background(ctx, func(ctx context.Context) {
 		_ = c.deleteOver(ctx, path) // the caller has its error
 	})
 	return err

@@ -153,6 +153,7 @@ func TestConnectionLost(t *testing.T) {
 func TestWatch(t *testing.T) {
 	server := servertest.Start(t)
 	ctx, cancel := context.WithCancel(servertest.Context(t))
+	defer cancel()
 	n := must[*counter.Counter](t)(counter.New(servertest.Dial(t, server), "/watch"))
 	want := int64(0)
 	for v, err := range n.Watch(ctx) {

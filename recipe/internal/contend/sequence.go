@@ -26,14 +26,14 @@ const numberWidth = 10
 
 // ParseNumber reads the number at the end of a name, whatever comes before it.
 func ParseNumber(name string) (Number, bool) {
-	_, n, ok := cut(name)
+	_, n, ok := Cut(name)
 	return n, ok
 }
 
-// cut splits a name into prefix and number. A minus sign belongs to the number
+// Cut splits a name into prefix and number. A minus sign belongs to the number
 // if what it follows ends a prefix by itself: "x--1000000000" and
 // "x__lock__-1000000000" have a negative number, "x-1000000000" has not.
-func cut(name string) (prefix string, n Number, ok bool) {
+func Cut(name string) (prefix string, n Number, ok bool) {
 	start := len(strings.TrimRight(name, "0123456789"))
 	start = max(start, len(name)-numberWidth)
 	digits := len(name) - start
@@ -77,7 +77,7 @@ func (e *OrderError) Is(target error) bool { return target == error(client.ErrBa
 func Order(path string, names []string) ([]Entry, error) {
 	entries := make([]Entry, len(names))
 	for i, name := range names {
-		prefix, n, ok := cut(name)
+		prefix, n, ok := Cut(name)
 		if !ok {
 			return nil, &OrderError{client.Join(path, name)}
 		}

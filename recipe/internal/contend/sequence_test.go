@@ -76,7 +76,7 @@ func TestIsShared(t *testing.T) {
 		"_c_x-__READ__0000000001": true, "_c_x-__WRIT__0000000001": false, "5f__rlock__0000000002": true, "5f__lock__0000000002": false,
 		"read-5f-0000000003": true, "_c_x-lock-0000000001": false, "thread-0000000001": false,
 	} {
-		if prefix, _, _ := cut(name); isShared(prefix) != want {
+		if prefix, _, _ := Cut(name); isShared(prefix) != want {
 			t.Errorf("%s: %v", name, !want)
 		}
 	}

@@ -1,0 +1,202 @@
+package queue
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/recipe/internal/contend"
+)
+
+// Layout is how messages are named and written, and with it what kind of queue
+// it is.
+type Layout int
+
+// The layouts.
+const (
+	// Curator is that of Apache Curator's DistributedQueue: first in, first out.
+	Curator Layout = iota
+	// CuratorPriority is that of its DistributedPriorityQueue.
+	CuratorPriority
+	// CuratorDelay is that of its DistributedDelayQueue.
+	CuratorDelay
+	// Simple is that of its SimpleDistributedQueue, and of ZooKeeper's own
+	// recipe: first in, first out.
+	Simple
+	// Kazoo is that of kazoo's Queue, with priorities from 0 to 999.
+	Kazoo
+	// KazooLocking is that of kazoo's LockingQueue, with priorities from 0 to
+	// 999. The messages are in the child "entries", their locks in "taken".
+	KazooLocking
+)
+
+// kazooPriority is the one that kazoo gives to messages without.
+const kazooPriority = 100
+
+// ErrForeign marks a node of a name or content that the layout does not have.
+var ErrForeign = errors.New("not a message of this layout")
+
+// prefix is the name of a message's node before the number.
+func (l Layout) prefix(p put) (string, error) {
+	if p.priority != nil && l != CuratorPriority && l != Kazoo && l != KazooLocking {
+		return "", fmt.Errorf("%w: the layout has no priorities", client.ErrBadArguments)
+	}
+	if !p.due.IsZero() && l != CuratorDelay {
+		return "", fmt.Errorf("%w: the layout has no delays", client.ErrBadArguments)
+	}
+	switch l {
+	case Curator:
+		return "queue-", nil
+	case Simple:
+		return "qn-", nil
+	case CuratorPriority:
+		return priorityPrefix(p.priority)
+	case CuratorDelay:
+		return fmt.Sprintf("queue-|%08X|", max(0, p.due.UnixMilli())), nil
+	case Kazoo, KazooLocking:
+		priority := kazooPriority
+		if p.priority != nil {
+			priority = *p.priority
+		}
+		if priority < 0 || priority > 999 {
+			return "", fmt.Errorf("%w: priority %d is not one of 0 to 999", client.ErrBadArguments, priority)
+		}
+		return fmt.Sprintf("entry-%03d-", priority), nil
+	}
+	return "", fmt.Errorf("%w: unknown layout %d", client.ErrBadArguments, l)
+}
+
+// priorityPrefix writes a priority so that names sort as numbers do.
+func priorityPrefix(p *int) (string, error) {
+	var n int
+	if p != nil {
+		n = *p
+	}
+	if n < math.MinInt32 || n > math.MaxInt32 {
+		return "", fmt.Errorf("%w: priority %d is beyond 32 bits", client.ErrBadArguments, n)
+	}
+	sign := '1'
+	if n < 0 {
+		sign = '0'
+	}
+	return fmt.Sprintf("queue-%c%08X", sign, uint32(int32(n))), nil
+}
+
+// entry is a message's node, by its name alone.
+type entry struct {
+	name   string
+	rank   int64 // priority, or milliseconds since 1970 when it is due: lower ones first
+	number contend.Number
+}
+
+// before tells whether a is delivered before b.
+func (a entry) before(b entry) bool {
+	if a.rank != b.rank {
+		return a.rank < b.rank
+	}
+	return a.number.Before(b.number)
+}
+
+// due is when the message may be delivered.
+func (l Layout) due(e entry) time.Time {
+	if l == CuratorDelay {
+		return time.UnixMilli(e.rank)
+	}
+	return time.Time{}
+}
+
+// parse reads a name.
+func (l Layout) parse(name string) (entry, error) {
+	number, ok := contend.ParseNumber(name)
+	if !ok {
+		return entry{}, ErrForeign
+	}
+	e := entry{name: name, number: number}
+	switch l {
+	case Curator:
+		return e, must(strings.HasPrefix(name, "queue-"))
+	case Simple:
+		return e, must(strings.HasPrefix(name, "qn-"))
+	case CuratorPriority:
+		rest, ok := strings.CutPrefix(name, "queue-")
+		if !ok || len(rest) < 19 || rest[0] != '0' && rest[0] != '1' {
+			return e, ErrForeign
+		}
+		n, err := strconv.ParseUint(rest[1:9], 16, 32)
+		e.rank = int64(int32(uint32(n)))
+		return e, must(err == nil)
+	case CuratorDelay:
+		_, rest, _ := strings.Cut(name, "|")
+		hex, _, ok := strings.Cut(rest, "|")
+		n, err := strconv.ParseInt(hex, 16, 64)
+		e.rank = n
+		return e, must(ok && err == nil)
+	}
+	rest, ok := strings.CutPrefix(name, "entry-")
+	if !ok || len(rest) < 4 || rest[3] != '-' {
+		return e, ErrForeign
+	}
+	n, err := strconv.ParseUint(rest[:3], 10, 16)
+	e.rank = int64(n)
+	return e, must(err == nil)
+}
+
+func must(ok bool) error {
+	if !ok {
+		return ErrForeign
+	}
+	return nil
+}
+
+// The bytes of Curator's layouts: a version, then items, each after its opcode
+// and length, then the opcode of the end.
+const (
+	curatorVersion = 0x00010001
+	opcodeItem     = 1
+	opcodeEnd      = 2
+)
+
+func (l Layout) serialized() bool { return l == Curator || l == CuratorPriority || l == CuratorDelay }
+
+// encode writes the content of one node.
+func (l Layout) encode(bodies [][]byte) []byte {
+	if !l.serialized() {
+		return bodies[0]
+	}
+	b := binary.BigEndian.AppendUint32(nil, curatorVersion)
+	for _, body := range bodies {
+		b = append(b, opcodeItem)
+		b = binary.BigEndian.AppendUint32(b, uint32(len(body)))
+		b = append(b, body...)
+	}
+	return append(b, opcodeEnd)
+}
+
+// decode reads the content of one node.
+func (l Layout) decode(data []byte) ([][]byte, error) {
+	if !l.serialized() {
+		return [][]byte{data}, nil
+	}
+	if len(data) < 5 || binary.BigEndian.Uint32(data) != curatorVersion {
+		return nil, fmt.Errorf("%w: %d bytes that do not start with Curator's version", ErrForeign, len(data))
+	}
+	var bodies [][]byte
+	for data = data[4:]; len(data) >= 5 && data[0] == opcodeItem; {
+		n := binary.BigEndian.Uint32(data[1:])
+		data = data[5:]
+		if uint64(n) > uint64(len(data)) {
+			return nil, fmt.Errorf("%w: item of %d bytes, %d are left", ErrForeign, n, len(data))
+		}
+		bodies = append(bodies, data[:n:n])
+		data = data[n:]
+	}
+	if len(data) != 1 || data[0] != opcodeEnd {
+		return nil, fmt.Errorf("%w: no end where it should be", ErrForeign)
+	}
+	return bodies, nil
+}
