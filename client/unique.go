@@ -221,6 +221,9 @@ func (c *Client) findUnique(ctx context.Context, u *uniqueNode) (Created, bool, 
 		}
 		path := Join(parent, name)
 		stat, found, err := c.Exists(ctx, path)
+		if s := boundTo(ctx); s != nil && u.ephemeral() && stat.EphemeralOwner != s.id {
+			found = false // somebody else's, after all
+		}
 		return Created{Path: path, Stat: stat, Siblings: names}, found, err
 	}
 	return Created{}, false, nil
