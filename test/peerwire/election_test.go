@@ -78,7 +78,11 @@ func meet(t *testing.T, ensemble *harness.Ensemble, version harness.ApacheVersio
 	}
 	dialled := election{t: t, conn: conn}
 	dialled.seen.Write(wire.AppendHello(nil, hello))
-	dialled.check(version, "election-dialler", true)
+	who := "election-dialler"
+	if hello.Version == wire.HelloAddresses {
+		who = "election-dialler-addresses"
+	}
+	dialled.check(version, who, true)
 	conn.Close()
 	e := &election{t: t, conn: dial(t, ensemble.ElectionAddr(server))}
 	send(t, e.conn, wire.AppendHello(nil, wire.Hello{
@@ -98,6 +102,23 @@ func address(t *testing.T, s string) wire.Address {
 		t.Fatal(err)
 	}
 	return wire.Address{Host: host, Port: uint16(n)}
+}
+
+// A server that may have several addresses says so in another version of Hello.
+func TestMultiAddress(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts servers; not with -short")
+	}
+	const version = harness.ApacheVersion("3.9.4")
+	ensemble := harness.NewEnsemble(t, harness.EnsembleConfig{
+		Seats: []harness.Seat{{Subject: version}, {}, {}},
+		Keys:  map[string]string{"multiAddress.enabled": "true"},
+	})
+	l := listen(t, ensemble.ElectionAddr(3))
+	ensemble.Server(1).Launch()
+	if n := meet(t, ensemble, version, l, 3, 1).next(); n.Leader != 1 {
+		t.Errorf("%+v", n)
+	}
 }
 
 // A server that stands alone votes for itself, and for a better candidate once it hears of one, in all formats of
