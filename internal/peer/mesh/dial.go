@@ -2,19 +2,16 @@ package mesh
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
 
+	"github.com/quollhq/quoll/internal/peer/socket"
 	"github.com/quollhq/quoll/internal/peer/wire"
 )
 
-var (
-	errClosed  = errors.New("the mesh is closed")
-	errUnknown = errors.New("no address is known")
-)
+var errClosed = errors.New("the mesh is closed")
 
 // connect dials p unless there is a connection or will be. said are the addresses that p has given in a Hello; they
 // come before those of the configuration, which may be older. With m.mu held.
@@ -53,7 +50,7 @@ func (m *Mesh) open(sid int64, said []wire.Address) (net.Conn, *bufio.Reader, er
 			addresses = append(addresses[:len(addresses):len(addresses)], a)
 		}
 	}
-	conn, err := m.dialAny(addresses)
+	conn, err := socket.First(m.ctx, addresses, m.cfg.Dial)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -70,45 +67,6 @@ func (m *Mesh) open(sid int64, said []wire.Address) (net.Conn, *bufio.Reader, er
 		return nil, nil, fmt.Errorf("%v: %w", conn.RemoteAddr(), err)
 	}
 	return conn, r, nil
-}
-
-// dialAny dials all addresses at once and takes the first connection that is there: an address that nothing answers at
-// must not hold an election up.
-func (m *Mesh) dialAny(addresses []wire.Address) (net.Conn, error) {
-	if len(addresses) == 0 {
-		return nil, errUnknown
-	}
-	ctx, cancel := context.WithCancel(m.ctx)
-	defer cancel()
-	type result struct {
-		conn net.Conn
-		err  error
-	}
-	results := make(chan result)
-	for _, a := range addresses {
-		m.tasks.Go(func() { // as part of a task, so Close does not wait already
-			conn, err := m.cfg.Dial(ctx, a)
-			results <- result{conn, err}
-		})
-	}
-	var first net.Conn
-	var errs []error
-	for range addresses {
-		r := <-results
-		switch {
-		case r.err != nil:
-			errs = append(errs, r.err)
-		case first != nil:
-			r.conn.Close()
-		default:
-			first = r.conn
-			cancel()
-		}
-	}
-	if first == nil {
-		return nil, errors.Join(errs...)
-	}
-	return first, nil
 }
 
 // shake counts conn among the handshakes, so that Close ends it; false means that it is too late or there are too many.

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/quollhq/quoll/internal/peer/socket"
 	"github.com/quollhq/quoll/internal/peer/wire"
 )
 
@@ -52,7 +53,7 @@ type Config struct {
 	// before each dial. It must not call the mesh.
 	Lookup func(sid int64) []wire.Address
 	// Dial opens a connection, TLS included, within a time of its own.
-	Dial func(ctx context.Context, address wire.Address) (net.Conn, error)
+	Dial socket.Dialer
 	// Authenticator is nil if members believe each other.
 	Authenticator Authenticator
 	// Timeout bounds a handshake, and the sending of one message.

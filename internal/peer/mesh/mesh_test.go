@@ -98,7 +98,7 @@ func TestStaleConnectionIsReplaced(t *testing.T) {
 		n := newNetwork(t)
 		large := n.start(2)
 		// The smaller member is a program that keeps silent.
-		l := n.listen(addressOf(1))
+		l := n.Listen(addressOf(1))
 		large.Send(1, []byte("vote"))
 		stale, err := l.Accept()
 		if err != nil {
@@ -211,7 +211,7 @@ func TestClose(t *testing.T) {
 		m, other := n.start(2), n.start(1)
 		m.Send(1, []byte("vote"))
 		synctest.Wait()
-		n.setCut(addressOf(3), true)
+		n.SetCut(addressOf(3), true)
 		m.Send(3, []byte("nobody answers"))
 		silent := n.raw(2)
 		synctest.Wait()
@@ -285,7 +285,7 @@ func TestAnonymous(t *testing.T) {
 		m := n.start(5)
 		for i, want := range []int64{-1, -2} {
 			host := wire.Address{Host: fmt.Sprint("observer", i), Port: 1}
-			l := n.listen(host)
+			l := n.Listen(host)
 			conn := n.raw(5)
 			if _, err := conn.Write(wire.AppendHello(nil, wire.Hello{Version: wire.HelloOneAddress, SID: wire.AnonymousSID, Addresses: []wire.Address{host}})); err != nil {
 				t.Fatal(err)
@@ -311,7 +311,7 @@ func TestSeveralAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
 		dark := wire.Address{Host: "dark", Port: 1}
-		n.setCut(dark, true)
+		n.SetCut(dark, true)
 		m := n.start(2, func(c *Config) {
 			c.MultiAddress = true
 			c.Lookup = func(int64) []wire.Address { return []wire.Address{dark, {Host: "closed", Port: 1}, addressOf(1)} }

@@ -2,93 +2,27 @@ package mesh
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/quollhq/quoll/internal/peer/socket/sockettest"
 	"github.com/quollhq/quoll/internal/peer/wire"
 )
 
 const timeout = 5 * time.Second
 
-// network is listeners that can be dialled within one process.
+// network is where the members of a test are.
 type network struct {
-	t  *testing.T
-	mu sync.Mutex
-
-	listeners map[string]*listener
-	cut       map[string]bool // addresses that nothing answers at
-	dials     int
+	*sockettest.Network
+	t *testing.T
 }
 
-func newNetwork(t *testing.T) *network {
-	return &network{t: t, listeners: make(map[string]*listener), cut: make(map[string]bool)}
-}
-
-var errRefused = errors.New("connection refused")
-
-// dial connects with an address. At one that is cut nobody answers until the caller gives up.
-func (n *network) dial(ctx context.Context, a wire.Address) (net.Conn, error) {
-	n.mu.Lock()
-	n.dials++
-	l, cut := n.listeners[a.String()], n.cut[a.String()]
-	n.mu.Unlock()
-	switch {
-	case cut:
-		<-ctx.Done()
-		return nil, ctx.Err()
-	case l == nil:
-		return nil, errRefused
-	}
-	here, there := net.Pipe()
-	select {
-	case l.conns <- there:
-		return here, nil
-	case <-l.closed:
-		return nil, errRefused
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (n *network) setCut(a wire.Address, cut bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.cut[a.String()] = cut
-}
-
-type listener struct {
-	address wire.Address
-	conns   chan net.Conn
-	closed  chan struct{}
-	once    sync.Once
-}
-
-func (n *network) listen(a wire.Address) *listener {
-	l := &listener{address: a, conns: make(chan net.Conn), closed: make(chan struct{})}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.listeners[a.String()] = l
-	return l
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.conns:
-		return conn, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *listener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *listener) Addr() net.Addr { return &net.UnixAddr{Name: l.address.String()} }
+func newNetwork(t *testing.T) *network { return &network{sockettest.New(), t} }
 
 func addressOf(sid int64) wire.Address {
 	return wire.Address{Host: fmt.Sprintf("m%d", sid), Port: 3888}
@@ -111,7 +45,7 @@ func (n *network) start(sid int64, options ...func(*Config)) *member {
 			}
 			return []wire.Address{addressOf(sid)}
 		},
-		Dial:    n.dial,
+		Dial:    n.Dial,
 		Timeout: timeout,
 		Logger:  slog.New(slog.DiscardHandler),
 	}
@@ -119,7 +53,7 @@ func (n *network) start(sid int64, options ...func(*Config)) *member {
 		option(&cfg)
 	}
 	m := &member{Mesh: New(cfg), t: n.t, served: make(chan error, 1)}
-	l := n.listen(addressOf(sid))
+	l := n.Listen(addressOf(sid))
 	go func() { m.served <- m.Serve(l) }()
 	return m
 }
@@ -174,7 +108,7 @@ func (m *member) wantNothing() {
 // raw dials a member as a program that is no mesh.
 func (n *network) raw(to int64) net.Conn {
 	n.t.Helper()
-	conn, err := n.dial(context.Background(), addressOf(to))
+	conn, err := n.Dial(context.Background(), addressOf(to))
 	if err != nil {
 		n.t.Fatal(err)
 	}

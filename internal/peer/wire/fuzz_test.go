@@ -175,3 +175,50 @@ func FuzzAuthPacket(f *testing.F) {
 		}
 	})
 }
+
+// pieces hands out a stream in two pieces and counts how often it is asked.
+type pieces struct {
+	parts [][]byte
+	asked int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	p.asked++
+	if len(p.parts) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, p.parts[0])
+	if p.parts[0] = p.parts[0][n:]; len(p.parts[0]) == 0 {
+		p.parts = p.parts[1:]
+	}
+	return n, nil
+}
+
+// FuzzWhole: what is whole is read without waiting, and what waits was not whole.
+func FuzzWhole(f *testing.F) {
+	request := ClientRequest{Session: 1, Cxid: 2, Op: 1, Body: []byte("body"), Auth: []Identity{{"ip", "::1"}}}
+	two := AppendRequest(AppendProposal(nil, 1, []byte("txn")), &request)
+	for cut := range len(two) {
+		f.Add(two, cut)
+	}
+	f.Add(AppendPacket(nil, &Packet{Data: make([]byte, fuzzLimit+1)}), 16)
+	f.Fuzz(func(t *testing.T, stream []byte, cut int) {
+		cut = max(0, min(cut, len(stream)))
+		src := &pieces{parts: [][]byte{stream[:cut], stream[cut:]}}
+		r := NewReader(src, fuzzLimit)
+		var p Packet
+		for {
+			whole, asked := r.Whole(), src.asked
+			err := r.Next(&p)
+			if whole && src.asked != asked {
+				t.Fatal("it was whole, and Next waited for more")
+			}
+			if !whole && src.asked == asked && err == nil {
+				t.Fatal("it was there, and not whole")
+			}
+			if err != nil {
+				return
+			}
+		}
+	})
+}

@@ -1,0 +1,129 @@
+package link
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/quollhq/quoll/internal/peer/socket"
+	"github.com/quollhq/quoll/internal/peer/wire"
+)
+
+// acceptPause is the time after a failed accept, for example for want of file descriptors.
+const acceptPause = 100 * time.Millisecond
+
+// Serve accepts learners until l or the endpoint is closed, and closes l. Learners that were accepted stay.
+func (e *Endpoint) Serve(l net.Listener) {
+	stop := context.AfterFunc(e.ctx, func() { l.Close() })
+	defer stop()
+	defer l.Close()
+	for {
+		conn, err := l.Accept()
+		switch {
+		case err == nil:
+			e.accept(conn)
+		case e.ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			return
+		default:
+			e.cfg.Logger.Warn("cannot accept learners", "address", l.Addr().String(), "err", err)
+			e.pause()
+		}
+	}
+}
+
+func (e *Endpoint) pause() {
+	timer := time.NewTimer(acceptPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-e.ctx.Done():
+	}
+}
+
+// accept lets a goroutine find out who has dialled.
+func (e *Endpoint) accept(conn net.Conn) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.meet(conn) {
+		return
+	}
+	e.tasks.Go(func() {
+		in := &input{conn: conn, now: e.cfg.Now}
+		r := bufio.NewReader(in)
+		err := e.greet(conn, r)
+		if _, err = e.begin(conn, r, in, false, err); err != nil && e.ctx.Err() == nil {
+			e.cfg.Logger.Warn("learner was refused", "err", err)
+		}
+	})
+}
+
+// greet authenticates a learner, and waits for its first byte: a connection that says nothing is no learner.
+func (e *Endpoint) greet(conn net.Conn, r *bufio.Reader) error {
+	if err := e.handshakeEnds(conn); err != nil {
+		return err
+	}
+	if a := e.cfg.Authenticator; a != nil {
+		if err := a.Accepted(e.ctx, conn, r); err != nil {
+			return err
+		}
+	}
+	if _, err := r.Peek(1); err != nil {
+		return err
+	}
+	return conn.SetDeadline(time.Time{})
+}
+
+// Dial connects with the first of the leader's addresses that answers, within the time of ctx. The Handler hears of the
+// connection, too.
+func (e *Endpoint) Dial(ctx context.Context, addresses []wire.Address) (*Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(e.ctx, cancel)
+	defer stop()
+	conn, err := socket.First(ctx, addresses, e.cfg.Dial)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	ok := e.meet(conn)
+	e.mu.Unlock()
+	if !ok {
+		return nil, ErrClosed
+	}
+	abort := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })
+	in := &input{conn: conn, now: e.cfg.Now}
+	r := bufio.NewReader(in)
+	err = e.introduce(ctx, conn, r)
+	if !abort() && err == nil {
+		err = ctx.Err()
+	}
+	return e.begin(conn, r, in, true, err)
+}
+
+// introduce authenticates us to the leader.
+func (e *Endpoint) introduce(ctx context.Context, conn net.Conn, r *bufio.Reader) error {
+	a := e.cfg.Authenticator
+	if a == nil {
+		return nil
+	}
+	if err := e.handshakeEnds(conn); err != nil {
+		return err
+	}
+	if err := a.Dialled(ctx, conn, r); err != nil {
+		return err
+	}
+	return conn.SetDeadline(time.Time{})
+}
+
+// handshakeEnds sets the time in which a handshake must be done.
+func (e *Endpoint) handshakeEnds(conn net.Conn) error {
+	if err := conn.SetDeadline(e.cfg.Now().Add(e.cfg.Timeout)); err != nil {
+		return err
+	}
+	if e.ctx.Err() != nil { // the deadline of Close was overwritten
+		return ErrClosed
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+package link
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quollhq/quoll/internal/peer/wire"
+)
+
+// Conn is a connection between a leader and a learner. Its methods may be called from any goroutine, also when it has
+// ended; they never wait.
+type Conn struct {
+	id      uint64
+	dialled bool
+	e       *Endpoint
+	conn    net.Conn
+	in      *input
+	r       *wire.Reader
+	out     outbox
+	wake    chan struct{} // there may be something to write
+	moved   atomic.Int64  // when something was written, or begun to be; UnixNano
+
+	ctx context.Context // ends with the connection
+	end context.CancelCauseFunc
+}
+
+func newConn(e *Endpoint, conn net.Conn, r *bufio.Reader, in *input, id uint64, dialled bool) *Conn {
+	c := &Conn{id: id, dialled: dialled, e: e, conn: conn, in: in, r: wire.NewReader(r, e.cfg.MaxPacket), wake: make(chan struct{}, 1)}
+	c.ctx, c.end = context.WithCancelCause(context.Background())
+	in.done = c.ctx.Done()
+	c.SetTimeout(e.cfg.Timeout)
+	return c
+}
+
+// ID is the number of the connection. The endpoint never uses a number twice, and not 0.
+func (c *Conn) ID() uint64 { return c.id }
+
+// Dialled tells a connection to a leader from one of a learner.
+func (c *Conn) Dialled() bool { return c.dialled }
+
+// RemoteAddr is the other side's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
+
+// Done is closed when the connection has ended or is about to.
+func (c *Conn) Done() <-chan struct{} { return c.ctx.Done() }
+
+// SetTimeout ends the connection when nothing is heard for d from now on, or for up to a quarter longer; 0 lets it be
+// silent. The time that a Handler takes does not count.
+func (c *Conn) SetTimeout(d time.Duration) { c.in.setLimit(d) }
+
+// Append queues packets: f appends them to the slice that it gets. They are written with the next Flush, at the latest
+// when more is written than that.
+func (c *Conn) Append(f func(b []byte) []byte) {
+	if !c.out.append(f, c.e.cfg.MaxQueue) {
+		c.fail(fmt.Errorf("%w: more than %d bytes", ErrSlow, c.e.cfg.MaxQueue))
+	}
+}
+
+// Stream queues s behind what was appended so far.
+func (c *Conn) Stream(s Stream) {
+	if !c.out.stream(s) {
+		s.Close()
+	}
+	c.Flush()
+}
+
+// Flush lets all that is queued be written.
+func (c *Conn) Flush() {
+	select {
+	case c.wake <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+// Queued is how many bytes wait to be written. A stream counts as none.
+func (c *Conn) Queued() int { return c.out.len() }
+
+// Close ends the connection. What is queued is dropped.
+func (c *Conn) Close() { c.fail(ErrClosed) }
+
+// Finish ends the connection once all that is queued was written, or could not be within Config.Timeout. Nothing more
+// is queued.
+func (c *Conn) Finish() {
+	c.out.finish()
+	_ = c.conn.SetWriteDeadline(c.e.cfg.Now().Add(c.e.cfg.Timeout))
+	if c.ctx.Err() != nil {
+		_ = c.conn.SetDeadline(past) // it was ended meanwhile
+	}
+	c.Flush()
+}
+
+// fail ends the connection for a reason, of which the first counts. Closing is left to the connection's own goroutine,
+// since that may wait for those who use it.
+func (c *Conn) fail(err error) {
+	if c.ctx.Err() == nil {
+		c.end(err)
+		_ = c.conn.SetDeadline(past)
+	}
+}
+
+// run is the connection's life.
+func (c *Conn) run() {
+	c.e.cfg.Handler.Up(c)
+	var writer sync.WaitGroup
+	writer.Go(c.write)
+	c.fail(c.read())
+	writer.Wait()
+	c.conn.Close()
+	c.out.drop()
+	c.e.remove(c)
+	c.e.cfg.Handler.Down(c, context.Cause(c.ctx))
+}
+
+// read hands over what arrives until the connection ends.
+func (c *Conn) read() error {
+	for c.ctx.Err() == nil {
+		b, err := c.next()
+		if len(b.packets) > 0 {
+			c.e.cfg.Handler.Received(c, b.packets)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return context.Cause(c.ctx)
+}
+
+// next waits for a packet and takes those that have arrived with it.
+func (c *Conn) next() (batch, error) {
+	var b batch
+	for {
+		var p wire.Packet
+		if err := c.r.Next(&p); err != nil {
+			return b, fmt.Errorf("quorum connection: %w", err)
+		}
+		b.add(&p, c.r.Buffered())
+		if p.Type == wire.Snap {
+			last := len(b.packets) - 1
+			err := c.snapshot(&b.packets[last])
+			if err != nil {
+				b.packets = b.packets[:last]
+			}
+			return b, err
+		}
+		if b.full() || !c.r.Whole() {
+			return b, nil
+		}
+	}
+}
+
+// snapshot has the state behind p read.
+func (c *Conn) snapshot(p *Packet) error {
+	if !c.dialled {
+		return ErrSnapshot
+	}
+	r := c.r.Snapshot()
+	state, err := c.e.cfg.Handler.Snapshot(c, p.Zxid, r)
+	if err != nil {
+		return fmt.Errorf("state as of 0x%x: %w", uint64(p.Zxid), err)
+	}
+	p.Snapshot = state
+	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("state as of 0x%x: it was not read to its end: %w", uint64(p.Zxid), err)
+	}
+	return nil
+}

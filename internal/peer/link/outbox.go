@@ -1,0 +1,141 @@
+package link
+
+import (
+	"io"
+	"sync"
+)
+
+const (
+	// chunkSize is the room that packets are appended to; a chunk grows beyond it with its last packet only.
+	chunkSize = 64 << 10
+	// keptChunk is the largest chunk that is used again.
+	keptChunk = 2 * chunkSize
+	// writeSize is about how many bytes are written at once.
+	writeSize = 1 << 20
+)
+
+// Stream is a part of what is sent that is not in memory. Close is called once, when it was written or will not be.
+type Stream interface {
+	io.WriterTo
+	io.Closer
+}
+
+// item is a chunk of packets or a stream.
+type item struct {
+	packets []byte
+	stream  Stream
+}
+
+// outbox is what waits to be written, in order.
+type outbox struct {
+	mu       sync.Mutex
+	items    []item
+	size     int    // bytes in items, and of the write under way
+	spare    []byte // a chunk for the next packets
+	finished bool   // nothing comes any more
+}
+
+// append queues what f appends; false means that there is no room.
+func (o *outbox) append(f func([]byte) []byte, limit int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.finished {
+		return true
+	}
+	if o.size > limit {
+		o.finished = true
+		return false
+	}
+	t := o.tail()
+	before := len(t.packets)
+	t.packets = f(t.packets)
+	o.size += len(t.packets) - before
+	return true
+}
+
+// tail is the chunk that packets are appended to.
+func (o *outbox) tail() *item {
+	if n := len(o.items); n > 0 && o.items[n-1].stream == nil && len(o.items[n-1].packets) < chunkSize {
+		return &o.items[n-1]
+	}
+	chunk := o.spare
+	if o.spare = nil; chunk == nil {
+		chunk = make([]byte, 0, chunkSize/16)
+	}
+	o.items = append(o.items, item{packets: chunk})
+	return &o.items[len(o.items)-1]
+}
+
+// stream queues s unless nothing is queued any more.
+func (o *outbox) stream(s Stream) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.finished {
+		return false
+	}
+	o.items = append(o.items, item{stream: s})
+	return true
+}
+
+// take moves what is next to chunks, up to about writeSize bytes, or returns a stream. idle means that there is nothing,
+// last that nothing will come.
+func (o *outbox) take(chunks [][]byte) (_ [][]byte, s Stream, idle, last bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.items) == 0 {
+		return chunks, nil, true, o.finished
+	}
+	if s = o.items[0].stream; s != nil {
+		o.shift(1)
+		return chunks, s, false, false
+	}
+	n, size := 0, 0
+	for n < len(o.items) && o.items[n].stream == nil && size < writeSize {
+		size += len(o.items[n].packets)
+		chunks = append(chunks, o.items[n].packets)
+		n++
+	}
+	o.shift(n)
+	return chunks, nil, false, false
+}
+
+// shift drops the first n items.
+func (o *outbox) shift(n int) {
+	rest := copy(o.items, o.items[n:])
+	clear(o.items[rest:])
+	o.items = o.items[:rest]
+}
+
+// wrote takes size bytes off the queue, and a chunk to be used again.
+func (o *outbox) wrote(size int, chunk []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.size -= size
+	if cap(chunk) > cap(o.spare) && cap(chunk) <= keptChunk {
+		o.spare = chunk[:0]
+	}
+}
+
+func (o *outbox) len() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.size
+}
+
+func (o *outbox) finish() {
+	o.mu.Lock()
+	o.finished = true
+	o.mu.Unlock()
+}
+
+// drop empties the queue for good.
+func (o *outbox) drop() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, it := range o.items {
+		if it.stream != nil {
+			it.stream.Close()
+		}
+	}
+	o.items, o.spare, o.size, o.finished = nil, nil, 0, true
+}
