@@ -35,3 +35,16 @@ func Context(t testing.TB) context.Context {
 	t.Helper()
 	return servertest.Context(t)
 }
+
+// Expire ends a session behind its client's back, as its expiry does: another
+// client takes it over and closes it.
+func Expire(t testing.TB, addr string, s *client.Session) {
+	t.Helper()
+	thief, err := client.Dial(Context(t), addr, client.WithSession(s.ID(), s.Password()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := thief.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
