@@ -85,11 +85,11 @@ func (cn *conn) watchesSet(h proto.ReplyHeader) error {
 	if h.Err != proto.OK {
 		return fmt.Errorf("setting watches again: %w", h.Err)
 	}
-	if last { // not before: what the other packets ask about must count from what was seen before
-		cn.c.saw(h.Zxid)
-	}
 	for _, w := range streams {
 		w.push(Event{Type: EventReset, State: cn.state(), Path: w.path, Zxid: h.Zxid})
+	}
+	if last { // not before: what the other packets ask about must count from what was seen before
+		cn.c.saw(h.Zxid)
 	}
 	return nil
 }

@@ -63,6 +63,11 @@ func (s *stream) take() (ev Event, ok bool, err error) {
 	}
 	if s.queue.len() > 0 || s.err != nil {
 		s.notify()
+		return ev, ok, err
+	}
+	select {
+	case <-s.ready: // what it told of is taken
+	default:
 	}
 	return ev, ok, err
 }
