@@ -30,6 +30,7 @@ type committer struct {
 	limit  int
 	size   int64
 	now    time.Time
+	here   bool       // the log goroutine commits: it sends a few replies itself
 	sizes  frameSizes // of the replies to the batch
 
 	// The change being told to watchers.
@@ -61,6 +62,7 @@ func (p *pipeline) runCommit() {
 	defer close(p.flushes)
 	for b := range p.commits {
 		p.commit.batch(b)
+		p.committing.Add(-1)
 	}
 }
 
@@ -112,6 +114,14 @@ func (c *committer) flush() {
 	}
 	for _, cl := range p.dirty {
 		cl.dirty = false
+	}
+	if c.here && len(p.dirty) <= flushHere {
+		for i, cl := range p.dirty {
+			cl.Conn.Flush()
+			p.dirty[i] = nil
+		}
+		p.dirty = p.dirty[:0]
+		return
 	}
 	p.flushes <- p.dirty
 	if l, ok := p.spare.Get().(*[]*Client); ok {

@@ -111,50 +111,66 @@ func (s *submission) recycle() {
 
 // pipeline is the way of a write, see the package's comment.
 //
-// Clients only put their writes into the queue: one goroutine prepares them
-// all. A lock around the preparation would be held for so long, and wanted by
-// so many, that the log goroutine would stand in line behind the clients each
-// time it comes for a batch.
+// Clients only put their writes into the queue: one goroutine at a time
+// prepares them. A lock around the preparation would be held for so long, and
+// wanted by so many, that the log goroutine would stand in line behind the
+// clients each time it comes for a batch.
 type pipeline struct {
 	e *Engine
 
-	// The prepare goroutine's; the commit goroutine's while it replaces the state.
+	// Of whoever prepares: the goroutine that set preparing, and the commit
+	// goroutine while it replaces the state.
 	prep      preparer
-	cur       *batch
 	taken     []*submission
-	takenDone int // bytes of the queue that were prepared since take
+	takenDone int    // bytes of the queue that were prepared since take
+	cur       *batch // nobody else's while preparing, else under the lock
 
-	mu       sync.Mutex
-	work     sync.Cond // the queue or the log goroutine has something for the prepare goroutine
-	ready    sync.Cond // there is a batch for the log goroutine
-	room     sync.Cond // bytes in flight fell below the limit
-	queue    []*submission
-	queued   int    // bytes in the queue
-	handed   *batch // for the log goroutine
-	ended    bool   // the prepare goroutine is gone
-	closing  bool
-	failed   bool
-	err      error // why it failed
-	paused   bool  // nothing is let in: the state is being replaced
-	waiting  bool  // the prepare goroutine waits for work
-	waitRoom int
-	roll     bool // the next batch starts a new log file
-	pool     []*batch
+	mu        sync.Mutex
+	work      sync.Cond // there is enough in the queue for the prepare goroutine
+	ready     sync.Cond // there is something for the log goroutine
+	room      sync.Cond // bytes in flight fell below the limit
+	queue     []*submission
+	queued    int    // bytes in the queue
+	requests  int    // in the queue
+	preparing bool   // a goroutine makes transactions of what it took from the queue
+	handed    *batch // for the log goroutine
+	closing   bool
+	failed    bool
+	err       error // why it failed
+	paused    bool  // nothing is let in: the state is being replaced
+	waiting   bool  // the prepare goroutine waits for work
+	waitRoom  int
+	roll      bool // the next batch starts a new log file
+	pool      []*batch
 
-	idle      atomic.Bool  // the log goroutine waits for a batch
-	bytes     atomic.Int64 // prepared and not committed
-	undurable atomic.Int64 // writes in cur
-	inFlight  atomic.Int64
-	over      chan struct{} // closed when the commit goroutine has ended
-	commits   chan *batch
-	flushes   chan []*Client
-	dirty     []*Client
-	spare     sync.Pool
+	idle       atomic.Bool  // the log goroutine waits for a batch
+	bytes      atomic.Int64 // prepared and not committed
+	undurable  atomic.Int64 // writes in cur
+	inFlight   atomic.Int64
+	committing atomic.Int64  // batches that the commit goroutine has to do
+	over       chan struct{} // closed when the commit goroutine has ended
+	commits    chan *batch
+	flushes    chan []*Client
+	dirty      []*Client
+	spare      sync.Pool
 
 	commit committer
 	// watchers finds the client of a watcher; changed under the tree's lock.
 	watchers []*Client
 }
+
+// A goroutine for each stage of the pipeline pays when there is much to do at
+// once. A few writes are faster with one goroutine that does everything for
+// them, for waking another costs as much as several of them do.
+const (
+	// prepareAhead is how many requests there are in the queue before the
+	// prepare goroutine takes them while the log goroutine is busy.
+	prepareAhead = 64
+	// commitHere is how many writes the log goroutine commits by itself.
+	commitHere = 64
+	// flushHere is how many clients it then sends their replies.
+	flushHere = 64
+)
 
 func (p *pipeline) init(e *Engine) {
 	p.e = e
@@ -204,66 +220,79 @@ func (p *pipeline) admit() error {
 
 func (p *pipeline) full() bool { return p.queued+int(p.bytes.Load()) > p.e.MaxInFlight }
 
-// enqueue wakes the prepare goroutine for s. The lock is held.
+// enqueue puts s into the queue, and wakes who has to know. The lock is held.
 func (p *pipeline) enqueue(s *submission) {
 	p.queue = append(p.queue, s)
 	p.queued += len(s.buf)
-	p.kick()
+	p.requests += max(len(s.reqs), 1)
+	switch {
+	case p.preparing:
+	case p.idle.Load():
+		p.ready.Signal()
+	default:
+		p.getAhead()
+	}
 }
 
-// kick wakes the prepare goroutine. The lock is held.
-func (p *pipeline) kick() {
-	if p.waiting {
+// getAhead wakes the prepare goroutine if there is enough for it to do. The lock
+// is held.
+func (p *pipeline) getAhead() {
+	if p.waiting && p.requests >= prepareAhead {
 		p.waiting = false
 		p.work.Signal()
 	}
 }
 
-// runPrepare makes transactions of what is submitted, until the pipeline is
-// closed and everything is handed on, or it fails.
+// runPrepare makes transactions of what is submitted while the log goroutine is
+// busy, until the pipeline is closed or fails.
 func (p *pipeline) runPrepare() {
 	defer p.e.done.Done()
-	defer p.endPrepare()
-	for p.take() {
-		for i, s := range p.taken {
-			p.prepare(s)
-			p.taken[i] = nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.closing && !p.failed {
+		if p.preparing || p.requests < prepareAhead {
+			p.waiting = true
+			p.work.Wait()
+			continue
+		}
+		p.prepareQueue(func() {
 			if p.idle.Load() {
 				p.mu.Lock()
 				p.handOver()
 				p.mu.Unlock()
 			}
+		})
+		if p.idle.Load() {
+			p.ready.Signal()
 		}
 	}
 }
 
-// take waits for submissions and takes them all; it is false at the end.
-func (p *pipeline) take() bool {
+// prepareQueue makes transactions of all that is in the queue and calls after,
+// if not nil, behind each submission. The lock is held, but not meanwhile.
+func (p *pipeline) prepareQueue(after func()) {
+	p.preparing = true
+	p.taken, p.queue = p.queue, p.taken[:0]
+	p.requests = 0
+	p.mu.Unlock()
+	for i, s := range p.taken {
+		p.prepare(s)
+		p.taken[i] = nil
+		if after != nil {
+			after()
+		}
+	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.preparing = false
 	p.queued -= p.takenDone
 	p.takenDone = 0
 	if p.waitRoom > 0 && !p.full() {
 		p.room.Broadcast()
 	}
-	for {
-		p.handOver()
-		switch {
-		case p.failed:
-			return false
-		case len(p.queue) > 0:
-			p.taken, p.queue = p.queue, p.taken[:0]
-			return true
-		case p.closing && p.cur.empty():
-			return false
-		}
-		p.waiting = true
-		p.work.Wait()
-	}
 }
 
 // handOver gives the current batch to the log goroutine if that waits for one.
-// The lock is held.
+// The lock is held, and cur is the caller's.
 func (p *pipeline) handOver() {
 	if !p.idle.Load() || p.cur.empty() {
 		return
@@ -280,13 +309,6 @@ func (p *pipeline) handOver() {
 	}
 	p.undurable.Store(0)
 	p.ready.Signal()
-}
-
-func (p *pipeline) endPrepare() {
-	p.mu.Lock()
-	p.ended = true
-	p.ready.Signal()
-	p.mu.Unlock()
 }
 
 // prepare makes transactions of one submission.
@@ -482,22 +504,46 @@ func (p *pipeline) runLog() {
 				return
 			}
 		}
-		p.commits <- b
+		p.pass(b)
 	}
 }
 
-// next waits for a batch; nil is the end.
+// pass commits a small batch, if all before it are committed, and leaves others
+// to the commit goroutine.
+func (p *pipeline) pass(b *batch) {
+	if len(b.items) <= commitHere && b.after == nil && p.committing.Load() == 0 {
+		p.commit.here = true
+		p.commit.batch(b)
+		p.commit.here = false
+		return
+	}
+	p.committing.Add(1)
+	p.commits <- b
+}
+
+// next waits for a batch; nil is the end. What nobody else prepares it prepares
+// itself.
 func (p *pipeline) next() *batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.idle.Store(true)
-	p.kick()
-	for p.handed == nil && !p.ended {
+	for {
+		if !p.preparing && len(p.queue) > 0 && p.handed == nil {
+			p.prepareQueue(nil)
+		}
+		p.idle.Store(p.handed == nil)
+		if !p.preparing {
+			p.handOver()
+		}
+		if b := p.handed; b != nil {
+			p.handed = nil
+			p.getAhead()
+			return b
+		}
+		if p.closing && !p.preparing && len(p.queue) == 0 {
+			return nil
+		}
 		p.ready.Wait()
 	}
-	b := p.handed
-	p.handed = nil
-	return b
 }
 
 func (p *pipeline) write(b *batch) error {
@@ -524,8 +570,7 @@ func (p *pipeline) fail(err error) {
 	p.mu.Lock()
 	p.failed = true
 	p.err = err
-	p.kick()
-	p.room.Broadcast()
+	p.wakeAll()
 	p.mu.Unlock()
 	p.e.fails <- err
 }
@@ -533,9 +578,16 @@ func (p *pipeline) fail(err error) {
 func (p *pipeline) close() {
 	p.mu.Lock()
 	p.closing = true
-	p.kick()
-	p.room.Broadcast()
+	p.wakeAll()
 	p.mu.Unlock()
+}
+
+// wakeAll makes everybody look what has become of the pipeline. The lock is held.
+func (p *pipeline) wakeAll() {
+	p.waiting = false
+	p.work.Signal()
+	p.ready.Signal()
+	p.room.Broadcast()
 }
 
 // recycle gives a committed batch back.
