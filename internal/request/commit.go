@@ -145,7 +145,7 @@ func (c *committer) item(b *batch, it *item) {
 		if err := txn.Decode(b.buf[it.off:it.off+it.n], &c.tx); err != nil {
 			panic(fmt.Sprintf("own transaction does not decode: %v", err))
 		}
-		c.apply()
+		c.apply(it.known)
 	}
 	c.sessionEvent(it)
 	if c.e.Audit.Enabled() {
@@ -157,8 +157,8 @@ func (c *committer) item(b *batch, it *item) {
 }
 
 // apply changes the tree and tells the watchers.
-func (c *committer) apply() {
-	c.e.Tree.Apply(&c.tx, &c.res)
+func (c *committer) apply(k tree.Known) {
+	c.e.Tree.ApplyKnown(&c.tx, k, &c.res)
 	if c.tx.Zxid%digestEvery == 0 && c.e.DigestEnabled {
 		c.e.digests.add(c.tx.Zxid, c.e.Tree.Digest())
 	}
@@ -242,7 +242,7 @@ func (c *committer) sessionEvent(it *item) {
 func (c *committer) answer(it *item) {
 	cl := it.client
 	zxid := c.e.Tree.Zxid()
-	latency := c.now.Sub(it.when)
+	latency := c.now.Sub(c.e.began) - it.when
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	cl.Outbox.answered()

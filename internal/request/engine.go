@@ -123,6 +123,7 @@ type Engine struct {
 	Options
 	Metrics Metrics
 
+	began   time.Time
 	acls    *auth.Cache
 	digests digestLog
 	zxid    atomic.Int64 // the last applied
@@ -138,6 +139,7 @@ type Engine struct {
 func New(o Options) *Engine {
 	e := &Engine{
 		Options: o,
+		began:   o.Now(),
 		acls:    o.Auth.NewCache(),
 		fails:   make(chan error, 1),
 		clients: make(map[watch.ID]*Client),

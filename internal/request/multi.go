@@ -3,6 +3,7 @@ package request
 import (
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/tree"
 	"github.com/quollhq/quoll/internal/txn"
 )
 
@@ -79,7 +80,7 @@ func (p *preparer) prepareSub(op proto.Op, r *proto.CreateRequest, d *jute.Decod
 	if r == nil {
 		return p.prepare(op, d)
 	}
-	p.body = txn.Body{Type: op}
+	p.body, p.known = txn.Body{Type: op}, tree.Known{}
 	return p.create(op, r)
 }
 

@@ -19,6 +19,7 @@ type change struct {
 	numChildren int32
 	dataLen     int32
 	acl         acl
+	node        tree.Node // in the tree, if it is there since before all that is in flight
 }
 
 // digest is the znode's share in the tree's digest, 0 if it has none.

@@ -41,7 +41,8 @@ type item struct {
 	code    proto.Code     // the refusal, if it is one
 	zxid    int64          // 0: nothing was logged
 	off, n  int32          // the entry in the batch's buffer
-	when    time.Time      // when it came in
+	known   tree.Known     // for applying it
+	when    time.Duration  // when it came in, from Engine.began on
 	audit   *audit.Request // what the audit log has to know, nil if nothing
 }
 
@@ -56,6 +57,13 @@ type batch struct {
 	roll        bool   // start a new log file first
 	after       func() // called by the commit goroutine at the end; nil for none
 }
+
+// batchMost is from how many bytes on a batch takes no more transactions. Some
+// are much longer than their requests: a multi whose lists say "auth" grows by
+// all identities of its client each time.
+const batchMost = 16 << 20
+
+func (b *batch) full() bool { return len(b.buf) > batchMost }
 
 func (b *batch) empty() bool { return len(b.items) == 0 && b.after == nil }
 
@@ -72,6 +80,7 @@ type submission struct {
 	client *Client
 	reqs   []Request
 	buf    []byte // the bodies
+	done   int    // how many of reqs were prepared
 	when   time.Time
 	own    func(when time.Time) // instead of requests
 }
@@ -82,7 +91,7 @@ var submissions = sync.Pool{New: func() any { return new(submission) }}
 // into the memory of its.
 func copyOf(c *Client, reqs []Request, when time.Time) *submission {
 	s := submissions.Get().(*submission)
-	s.client, s.when, s.own = c, when, nil
+	s.client, s.when, s.own, s.done = c, when, nil, 0
 	n := 0
 	for i := range reqs {
 		n += len(reqs[i].Body)
@@ -121,7 +130,8 @@ type pipeline struct {
 	// Of whoever prepares: the goroutine that set preparing, and the commit
 	// goroutine while it replaces the state.
 	prep      preparer
-	taken     []*submission
+	taken     []*submission // from the queue; up to takenAt they are prepared
+	takenAt   int
 	takenDone int    // bytes of the queue that were prepared since take
 	cur       *batch // nobody else's while preparing, else under the lock
 
@@ -250,7 +260,7 @@ func (p *pipeline) runPrepare() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for !p.closing && !p.failed {
-		if p.preparing || p.requests < prepareAhead {
+		if p.preparing || p.requests < prepareAhead || p.cur.full() {
 			p.waiting = true
 			p.work.Wait()
 			continue
@@ -268,16 +278,19 @@ func (p *pipeline) runPrepare() {
 	}
 }
 
-// prepareQueue makes transactions of all that is in the queue and calls after,
-// if not nil, behind each submission. The lock is held, but not meanwhile.
+// prepareQueue makes transactions of what was taken from the queue before, or of
+// all that is in it, until the batch is full, and calls after, if not nil, behind
+// each submission. The lock is held, but not meanwhile.
 func (p *pipeline) prepareQueue(after func()) {
 	p.preparing = true
-	p.taken, p.queue = p.queue, p.taken[:0]
-	p.requests = 0
+	if p.takenAt == len(p.taken) {
+		p.taken, p.queue = p.queue, p.taken[:0]
+		p.takenAt, p.requests = 0, 0
+	}
 	p.mu.Unlock()
-	for i, s := range p.taken {
-		p.prepare(s)
-		p.taken[i] = nil
+	for p.takenAt < len(p.taken) && !p.cur.full() && p.prepare(p.taken[p.takenAt]) {
+		p.taken[p.takenAt] = nil
+		p.takenAt++
 		if after != nil {
 			after()
 		}
@@ -290,6 +303,10 @@ func (p *pipeline) prepareQueue(after func()) {
 		p.room.Broadcast()
 	}
 }
+
+// toPrepare tells whether there are submissions to be prepared. The lock is held,
+// and nobody prepares.
+func (p *pipeline) toPrepare() bool { return len(p.queue) > 0 || p.takenAt < len(p.taken) }
 
 // handOver gives the current batch to the log goroutine if that waits for one.
 // The lock is held, and cur is the caller's.
@@ -311,58 +328,36 @@ func (p *pipeline) handOver() {
 	p.ready.Signal()
 }
 
-// prepare makes transactions of one submission.
-func (p *pipeline) prepare(s *submission) {
+// prepare makes transactions of one submission. It is false if the batch is full
+// before the end: then the rest is to be prepared later.
+func (p *pipeline) prepare(s *submission) bool {
 	t := p.e.Tree
-	p.relieve()
 	p.prep.overlay.retire(p.e.zxid.Load())
 	p.prep.now = max(p.prep.now, s.when.UnixMilli())
 	t.RLock(0)
 	if s.own != nil {
 		s.own(s.when)
 	}
-	for i := range s.reqs {
-		p.request(s.client, &s.reqs[i], s.when)
-		if len(p.cur.buf) > batchMost {
-			t.RUnlock(0)
-			p.relieve()
-			t.RLock(0)
-		}
+	when := s.when.Sub(p.e.began)
+	for s.done < len(s.reqs) && !p.cur.full() {
+		p.request(s.client, &s.reqs[s.done], when)
+		s.done++
 	}
 	t.RUnlock(0)
 	p.undurable.Store(int64(len(p.cur.items)))
+	if s.done < len(s.reqs) {
+		return false
+	}
 	p.takenDone += len(s.buf)
 	s.recycle()
-}
-
-// batchMost is from how many bytes on a batch takes no more transactions. Some
-// are much longer than their requests: a multi whose lists say "auth" grows by
-// all identities of its client each time.
-const batchMost = 16 << 20
-
-// relieve waits for the log goroutine to take the current batch if that is full.
-func (p *pipeline) relieve() {
-	if len(p.cur.buf) <= batchMost {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for !p.idle.Load() && !p.failed {
-		p.waiting = true
-		p.work.Wait()
-	}
-	if p.failed {
-		p.cur.reset() // nobody will take it
-		return
-	}
-	p.handOver()
+	return true
 }
 
 // request prepares one request and enters it in the current batch.
-func (p *pipeline) request(c *Client, r *Request, now time.Time) {
+func (p *pipeline) request(c *Client, r *Request, when time.Duration) {
 	s := &p.prep
 	s.client, s.owner, s.session, s.ids = c, LocalOwner, c.Session.ID(), c.IDs()
-	it := item{client: c, session: c.Session, xid: r.Xid, op: r.Op, when: now}
+	it := item{client: c, session: c.Session, xid: r.Xid, op: r.Op, when: when}
 	if p.e.Audit.Enabled() {
 		if described, ok := audit.Describe(r.Op, r.Body); ok {
 			it.audit = &described
@@ -391,6 +386,7 @@ func (p *pipeline) single(it *item, r *Request) {
 	code := s.prepare(r.Op, &d)
 	switch {
 	case code == proto.OK:
+		it.known = s.known
 		p.log(it, r.Op, &s.body)
 	case d.Err() != nil:
 		s.zxid--
@@ -478,7 +474,7 @@ func (e *Engine) internal(c *Client, op proto.Op, s *session.Session, prepare fu
 		if s != nil {
 			pr.session = s.ID()
 		}
-		it := item{client: c, session: s, op: op, when: when}
+		it := item{client: c, session: s, op: op, when: when.Sub(e.began)}
 		pr.zxid++
 		prepare(pr)
 		if pr.body.Type == proto.OpError {
@@ -527,7 +523,7 @@ func (p *pipeline) next() *batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
-		if !p.preparing && len(p.queue) > 0 && p.handed == nil {
+		if !p.preparing && p.toPrepare() && p.handed == nil {
 			p.prepareQueue(nil)
 		}
 		p.idle.Store(p.handed == nil)
@@ -539,7 +535,7 @@ func (p *pipeline) next() *batch {
 			p.getAhead()
 			return b
 		}
-		if p.closing && !p.preparing && len(p.queue) == 0 {
+		if p.closing && !p.preparing && !p.toPrepare() {
 			return nil
 		}
 		p.ready.Wait()

@@ -33,7 +33,8 @@ type preparer struct {
 	owner   session.Owner // through whom the request came
 	session int64
 	ids     []auth.ID
-	body    txn.Body // what it becomes
+	body    txn.Body   // what it becomes
+	known   tree.Known // of its znode, or of the parent of the one it creates
 
 	scratch, parentScratch change
 	pathBuf                []byte
@@ -60,7 +61,7 @@ func (p *preparer) lookup(path string, scratch *change) *change {
 	m := t.Meta(n)
 	*scratch = change{
 		exists: true, stat: m.StatPersisted, crc: m.PathDataCRC,
-		numChildren: m.NumChildren, dataLen: m.DataLength,
+		numChildren: m.NumChildren, dataLen: m.DataLength, node: n,
 	}
 	if m.ACL != tree.OpenACL {
 		scratch.acl = p.e.acls.Get(m.ACL, t.ACLByID(m.ACL))
@@ -100,7 +101,7 @@ func (p *preparer) allowed(a acl, perm int32) bool {
 // the code other than OK; then nothing has changed. MarshallingError is the
 // refusal of what cannot be decoded, and of a path that is null.
 func (p *preparer) prepare(op proto.Op, d *jute.Decoder) proto.Code {
-	p.body = txn.Body{Type: op}
+	p.body, p.known = txn.Body{Type: op}, tree.Known{}
 	switch op {
 	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
 		var r proto.CreateRequest
@@ -221,7 +222,7 @@ func (p *preparer) enterCreate(op proto.Op, path, parentPath string, parent *cha
 	cversion := up.stat.Cversion
 
 	c := p.change(path, nil)
-	c.exists = true
+	c.exists, c.node = true, 0
 	c.stat = proto.StatPersisted{
 		Czxid: p.zxid, Mzxid: p.zxid, Pzxid: p.zxid, Ctime: p.now, Mtime: p.now, EphemeralOwner: owner,
 	}
@@ -230,6 +231,7 @@ func (p *preparer) enterCreate(op proto.Op, path, parentPath string, parent *cha
 	c.acl = a
 	p.settle(path, c)
 
+	p.known = tree.Known{Node: up.node, CRC: c.crc}
 	p.body = txn.Body{
 		Type: op, Path: path, Data: r.Data, ParentCversion: cversion, TTL: r.TTL,
 		Ephemeral: owner != 0 && owner == p.session && op != proto.OpCreateContainer && op != proto.OpCreateTTL,
@@ -376,27 +378,20 @@ func (p *preparer) enterDelete(path string, c *change, parentPath string, parent
 	up.numChildren--
 	p.settle(parentPath, up)
 	gone := p.change(path, c)
-	gone.exists = false
+	gone.exists, gone.node = false, 0
 	gone.acl = nil
 }
 
-// checkTarget checks what a change of a znode needs before its arguments count:
-// a session, and a path that may name a znode.
-func (p *preparer) checkTarget(path string) proto.Code {
-	if code := p.checkSession(); code != proto.OK {
-		return code
-	}
-	if !validPath(path) {
-		return proto.BadArguments
-	}
-	return proto.OK
-}
-
 // existing is the znode at path if the client has perm on it. It is good until
-// the next look-up into p.scratch.
+// the next look-up into p.scratch. A path that may not name a znode is refused;
+// one that names one need not be looked at, but that of the root, which the tree
+// also finds under no name at all.
 func (p *preparer) existing(path string, perm int32) (*change, proto.Code) {
 	c := p.lookup(path, &p.scratch)
-	if c == nil {
+	switch {
+	case (c == nil || path == "") && !validPath(path):
+		return nil, proto.BadArguments
+	case c == nil:
 		return nil, proto.NoNode
 	}
 	if !p.allowed(c.acl, perm) {
@@ -406,7 +401,7 @@ func (p *preparer) existing(path string, perm int32) (*change, proto.Code) {
 }
 
 func (p *preparer) setData(path string, data []byte, version int32) proto.Code {
-	if code := p.checkTarget(path); code != proto.OK {
+	if code := p.checkSession(); code != proto.OK {
 		return code
 	}
 	c, code := p.existing(path, proto.PermWrite)
@@ -425,6 +420,7 @@ func (p *preparer) setData(path string, data []byte, version int32) proto.Code {
 	c.crc = tree.PrefixCRC(path, data)
 	c.dataLen = int32(len(data))
 	p.settle(path, c)
+	p.known = tree.Known{Node: c.node, CRC: c.crc}
 	p.body = txn.Body{Type: proto.OpSetData, Path: path, Data: data, Version: c.stat.Version}
 	return proto.OK
 }
@@ -439,8 +435,11 @@ func nextVersion(v int32) int32 {
 }
 
 func (p *preparer) setACL(path string, raw []byte, version int32) proto.Code {
-	if code := p.checkTarget(path); code != proto.OK {
+	if code := p.checkSession(); code != proto.OK {
 		return code
+	}
+	if !validPath(path) {
+		return proto.BadArguments
 	}
 	encoded, compiled, code := p.fixACL(raw, len(path))
 	if code != proto.OK {
@@ -462,7 +461,7 @@ func (p *preparer) setACL(path string, raw []byte, version int32) proto.Code {
 }
 
 func (p *preparer) check(path string, version int32) proto.Code {
-	if code := p.checkTarget(path); code != proto.OK {
+	if code := p.checkSession(); code != proto.OK {
 		return code
 	}
 	c, code := p.existing(path, proto.PermRead)

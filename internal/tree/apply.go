@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"fmt"
 	"strings"
 	"unsafe"
 
@@ -61,13 +62,48 @@ func (r *Result) change(typ proto.EventType, path string, acl uint32) {
 	r.Changes = append(r.Changes, Change{typ, path, acl})
 }
 
-// Apply changes the tree as the transaction says. The caller holds Lock.
+// Known is what the maker of a transaction found out about it, so that Apply need
+// not again. The zero Known goes with every transaction.
+type Known struct {
+	// Node is the znode that a setData names, the parent of one that is created;
+	// 0 if unknown. It was found in this tree, and no transaction since has created
+	// or deleted it.
+	Node Node
+	// CRC is PrefixCRC of the path and the data that the transaction sets, if
+	// Node is not 0.
+	CRC uint32
+}
+
+// node finds the znode at path, which k.Node is, if known. The name is checked:
+// a wrong Node would be a bug that must not spread.
+func (t *Tree) node(path string, k Known) Node {
+	if k.Node == 0 {
+		return t.Find(path)
+	}
+	if name := t.name(t.header(k.Node).blob); k.Node != root && string(name) != path[lastSlash(path)+1:] {
+		panic(fmt.Sprintf("tree: znode %d is known as %q, but its name is %q", k.Node, path, name))
+	}
+	return k.Node
+}
+
+// crc is PrefixCRC of a transaction's path and data.
+func (k Known) crc(path string, data []byte) uint32 {
+	if k.Node == 0 {
+		return PrefixCRC(path, data)
+	}
+	return k.CRC
+}
+
+// Apply is ApplyKnown for a transaction of which nothing is known.
+func (t *Tree) Apply(tx *txn.Txn, r *Result) { t.ApplyKnown(tx, Known{}, r) }
+
+// ApplyKnown changes the tree as the transaction says. The caller holds Lock.
 //
 // A transaction that was validated against this state cannot fail. Applied
 // again over a snapshot that holds its effect in part, it leaves what is right
 // and says in Code what it met (NodeExists, NoNode); such codes are not
 // failures then.
-func (t *Tree) Apply(tx *txn.Txn, r *Result) {
+func (t *Tree) ApplyKnown(tx *txn.Txn, k Known, r *Result) {
 	r.reset(tx.Header.Type)
 	if len(t.acls.idle) > 0 && t.mvcc.newest == 0 {
 		t.acls.sweep()
@@ -78,7 +114,7 @@ func (t *Tree) Apply(tx *txn.Txn, r *Result) {
 	case proto.OpCloseSession:
 		t.closeSession(tx, r)
 	default:
-		t.applyBody(&tx.Header, &tx.Body, op, r, &r.Outcome)
+		t.applyBody(&tx.Header, &tx.Body, op, k, r, &r.Outcome)
 	}
 	t.zxid = max(t.zxid, tx.Zxid)
 	r.Digest = t.digest
@@ -99,7 +135,7 @@ func (t *Tree) applyMulti(tx *txn.Txn, r *Result) {
 		out, sub := &r.Multi[i], &tx.Subs[i]
 		switch {
 		case !failed:
-			t.applyBody(&tx.Header, sub, sub.Type, r, out)
+			t.applyBody(&tx.Header, sub, sub.Type, Known{}, r, out)
 		case sub.Type == proto.OpError:
 			out.Code, past = sub.Err, true
 		default:
@@ -113,15 +149,15 @@ func (t *Tree) applyMulti(tx *txn.Txn, r *Result) {
 	}
 }
 
-func (t *Tree) applyBody(h *txn.Header, b *txn.Body, op proto.Op, r *Result, out *Outcome) {
+func (t *Tree) applyBody(h *txn.Header, b *txn.Body, op proto.Op, k Known, r *Result, out *Outcome) {
 	out.Path = b.Path
 	switch op {
 	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
-		t.create(h, b, ownerOf(h, b, op), r, out)
+		t.create(h, b, ownerOf(h, b, op), k, r, out)
 	case proto.OpDelete, proto.OpDeleteContainer:
 		out.Code = t.delete(b.Path, h.Zxid, r)
 	case proto.OpSetData, proto.OpReconfig:
-		t.setData(h, b, r, out)
+		t.setData(h, b, k, r, out)
 	case proto.OpSetACL:
 		t.setACL(b, out)
 	case proto.OpError:

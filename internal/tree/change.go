@@ -13,28 +13,23 @@ func (t *Tree) addRoot(data []byte, acl uint32, st *proto.StatPersisted) {
 	}
 	t.fill(root, h, "", "", data, acl, st)
 	if !t.opt.NoDigest {
-		t.digest += t.setChecksum(h, "", data, st)
+		t.digest += t.setChecksum(h, PrefixCRC("", data), st)
 	}
 }
 
 // addChild makes a znode below parent, whose digest it leaves alone: creating
 // and loading differ there. acl is a use that the znode takes over.
 func (t *Tree) addChild(parent Node, path string, data []byte, acl uint32, st *proto.StatPersisted) Node {
-	return t.addChildAt(t.index.place(path), parent, path, data, acl, st)
-}
-
-func (t *Tree) addChildAt(pl place, parent Node, path string, data []byte, acl uint32, st *proto.StatPersisted) Node {
 	n, h := t.link(parent, path, data, acl, st)
-	t.index.insert(pl, n)
+	t.index.insert(t.index.place(path), n)
 	if counted(path) && !t.opt.NoDigest {
-		t.digest += t.setChecksum(h, path, data, st)
+		t.digest += t.setChecksum(h, PrefixCRC(path, data), st)
 	}
 	return n
 }
 
 // setChecksum sets the checksum of a counted znode and returns its digest.
-func (t *Tree) setChecksum(h *header, path string, data []byte, st *proto.StatPersisted) uint64 {
-	crc := PrefixCRC(path, data)
+func (t *Tree) setChecksum(h *header, crc uint32, st *proto.StatPersisted) uint64 {
 	var b blob
 	t.open(h.blob, &b)
 	*b.crc() = crc

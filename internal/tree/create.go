@@ -18,7 +18,7 @@ func ownerOf(h *txn.Header, b *txn.Body, op proto.Op) int64 {
 	return 0
 }
 
-func (t *Tree) create(hdr *txn.Header, b *txn.Body, owner int64, r *Result, out *Outcome) {
+func (t *Tree) create(hdr *txn.Header, b *txn.Body, owner int64, k Known, r *Result, out *Outcome) {
 	slash, ok := splitAt(b.Path)
 	if !ok && b.Path != "/" {
 		out.Code = proto.BadArguments
@@ -32,7 +32,7 @@ func (t *Tree) create(hdr *txn.Header, b *txn.Body, owner int64, r *Result, out 
 		n = t.find(pl, b.Path)
 	}
 	parentPath := b.Path[:slash]
-	parent := t.Find(parentPath)
+	parent := t.node(parentPath, k)
 	if parent == 0 {
 		out.Code = proto.NoNode
 		return
@@ -48,17 +48,21 @@ func (t *Tree) create(hdr *txn.Header, b *txn.Body, owner int64, r *Result, out 
 		return
 	}
 	t.adoptParent(parent, parentPath, b.ParentCversion, hdr.Zxid)
-	t.bear(pl, parent, hdr, b, acl, owner, out)
+	t.bear(pl, parent, hdr, b, acl, owner, k, out)
 	t.countCreated(b.Path, parentPath, b.Path[slash+1:], len(b.Data))
 	r.change(proto.EventNodeCreated, b.Path, acl)
 	r.change(proto.EventNodeChildrenChanged, watchPath(parentPath), t.ACLID(parent))
 }
 
 // bear makes the znode.
-func (t *Tree) bear(pl place, parent Node, hdr *txn.Header, b *txn.Body, acl uint32, owner int64, out *Outcome) {
+func (t *Tree) bear(pl place, parent Node, hdr *txn.Header, b *txn.Body, acl uint32, owner int64, k Known, out *Outcome) {
 	st := proto.StatPersisted{Czxid: hdr.Zxid, Mzxid: hdr.Zxid, Pzxid: hdr.Zxid, Ctime: hdr.Time, Mtime: hdr.Time,
 		EphemeralOwner: owner}
-	t.addChildAt(pl, parent, b.Path, b.Data, acl, &st)
+	n, h := t.link(parent, b.Path, b.Data, acl, &st)
+	t.index.insert(pl, n)
+	if counted(b.Path) && !t.opt.NoDigest {
+		t.digest += t.setChecksum(h, k.crc(b.Path, b.Data), &st)
+	}
 	out.Stat = proto.Stat{Czxid: hdr.Zxid, Mzxid: hdr.Zxid, Pzxid: hdr.Zxid, Ctime: hdr.Time, Mtime: hdr.Time,
 		DataLength: int32(len(b.Data))}
 	if t.opt.kindOf(owner) == kindSession {

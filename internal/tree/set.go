@@ -5,8 +5,8 @@ import (
 	"github.com/quollhq/quoll/internal/txn"
 )
 
-func (t *Tree) setData(hdr *txn.Header, b *txn.Body, r *Result, out *Outcome) {
-	n := t.Find(b.Path)
+func (t *Tree) setData(hdr *txn.Header, b *txn.Body, k Known, r *Result, out *Outcome) {
+	n := t.node(b.Path, k)
 	if n == 0 {
 		out.Code = proto.NoNode
 		return
@@ -14,24 +14,26 @@ func (t *Tree) setData(hdr *txn.Header, b *txn.Body, r *Result, out *Outcome) {
 	t.forget(n)
 	h := t.headerTable.edit(uint32(n))
 	var old blob
-	var stat blobStat
+	var st proto.StatPersisted
 	t.open(h.blob, &old)
-	old.stat(&stat)
+	t.persistedOf(h, &old, &st)
 	had := max(old.dataLen, 0)
+	crc := uint32(0)
 	inDigest := counted(b.Path) && !t.opt.NoDigest
 	if inDigest {
-		t.digest -= t.digestOf(h)
-		stat.crc = PrefixCRC(b.Path, b.Data)
+		t.digest -= NodeDigest(*old.crc(), &st)
+		crc = k.crc(b.Path, b.Data)
 	}
-	stat.mzxid, stat.mtime, stat.version = hdr.Zxid, uint64(hdr.Time)&timeMask, b.Version
-	t.replaceData(n, h, &stat, b.Data)
+	st.Mzxid, st.Mtime, st.Version = hdr.Zxid, hdr.Time, b.Version
+	set := newBlobStat(&st, crc)
+	t.replaceData(n, h, &set, b.Data)
 	if h.more&isExtra != 0 || !timeFits(hdr.Time) {
 		t.editExtra(n, h).mtimeTop = topOf(hdr.Time)
 	}
 	if inDigest {
-		t.digest += t.digestOf(h)
+		t.digest += NodeDigest(crc, &st)
 	}
-	t.stat(h, &out.Stat)
+	t.clientStat(h, &st, len(b.Data), &out.Stat)
 	out.HasStat = true
 	t.countData(b.Path, len(b.Data)-had)
 	r.change(proto.EventNodeDataChanged, b.Path, h.acl)

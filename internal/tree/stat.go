@@ -28,28 +28,28 @@ func (v *version) persistedOf(h *header, b *blob, st *proto.StatPersisted) {
 // stat reads the stat that clients see.
 func (v *version) stat(h *header, st *proto.Stat) {
 	var b blob
-	var s blobStat
+	var p proto.StatPersisted
 	v.open(h.blob, &b)
-	b.stat(&s)
-	st.Czxid, st.Mzxid, st.Pzxid = s.czxid, s.mzxid, s.czxid
-	st.Ctime, st.Mtime = int64(s.ctime), int64(s.mtime)
-	st.Version, st.Cversion, st.Aversion, st.EphemeralOwner = s.version, 0, 0, 0
-	st.DataLength, st.NumChildren = int32(max(b.dataLen, 0)), 0
+	v.persistedOf(h, &b, &p)
+	v.clientStat(h, &p, max(b.dataLen, 0), st)
+}
+
+// clientStat is what clients see of a znode whose persisted stat is p.
+func (v *version) clientStat(h *header, p *proto.StatPersisted, dataLen int, st *proto.Stat) {
+	st.Czxid, st.Mzxid, st.Pzxid, st.Ctime, st.Mtime = p.Czxid, p.Mzxid, p.Pzxid, p.Ctime, p.Mtime
+	st.Version, st.Cversion, st.Aversion, st.EphemeralOwner = p.Version, p.Cversion, p.Aversion, 0
+	st.DataLength, st.NumChildren = int32(dataLen), 0
 	if h.more == 0 {
 		return
 	}
 	if d := v.dirOf(h); d != nil {
-		st.Pzxid, st.NumChildren = d.pzxid, int32(d.children)
+		st.NumChildren = int32(d.children)
 		// Disk counts creates. Clients count changes: for each create there was
 		// a delete, but for the children that are still there.
 		st.Cversion = d.cversion*2 - int32(d.children)
 	}
-	if x := v.extraOf(h); x != nil {
-		st.Aversion = x.aversion
-		st.Ctime, st.Mtime = withTop(st.Ctime, x.ctimeTop), withTop(st.Mtime, x.mtimeTop)
-		if v.opt.kindOf(x.owner) == kindSession {
-			st.EphemeralOwner = x.owner
-		}
+	if v.opt.kindOf(p.EphemeralOwner) == kindSession {
+		st.EphemeralOwner = p.EphemeralOwner
 	}
 }
 
