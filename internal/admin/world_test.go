@@ -104,7 +104,7 @@ func newWorld(t *testing.T, settings map[string]string) *world {
 	return w
 }
 
-// apply changes the tree as the commit goroutine would.
+// apply changes the tree as the writer would.
 func (w *world) apply(body txn.Body) {
 	tr := w.n.Engine.Tree
 	tr.Lock()

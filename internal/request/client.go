@@ -31,7 +31,7 @@ type Client struct {
 	Slot    uint32         // spreads readers over the tree's locks
 
 	ids   atomic.Pointer[[]auth.ID]
-	dirty bool // the commit goroutine's: is on its list to be flushed
+	dirty bool // the writer's: is on its list to be flushed
 
 	Outbox
 	Stats ClientStats

@@ -19,7 +19,11 @@ const commitChunk = 64
 // flushChunk is how many replies wait for the others of their batch.
 const flushChunk = 4096
 
-// committer applies what is durable. It belongs to the commit goroutine.
+// flushHere is how many clients the writer sends to itself. More are left to
+// another goroutine, so that the disk has work meanwhile.
+const flushHere = 64
+
+// committer applies what is durable. It is the writer's.
 type committer struct {
 	e      *Engine
 	p      *pipeline
@@ -30,7 +34,7 @@ type committer struct {
 	limit  int
 	size   int64
 	now    time.Time
-	here   bool       // the log goroutine commits: it sends a few replies itself
+	dirty  []*Client  // got something that is not sent
 	sizes  frameSizes // of the replies to the batch
 
 	// The change being told to watchers.
@@ -55,27 +59,15 @@ func (c *committer) plan() {
 	c.tellf = c.tell
 }
 
-// runCommit applies batches in the order in which they became durable.
-func (p *pipeline) runCommit() {
-	defer p.e.done.Done()
-	defer close(p.over)
-	defer close(p.flushes)
-	for b := range p.commits {
-		p.commit.batch(b)
-		p.committing.Add(-1)
-	}
-}
-
+// batch applies a durable batch and answers it.
 func (c *committer) batch(b *batch) {
 	c.now = c.e.Now()
-	bytes := 0
 	unsent := 0
 	for items := b.items; len(items) > 0; {
 		n := min(len(items), commitChunk)
 		c.e.Tree.Lock()
 		for i := range items[:n] {
 			c.item(b, &items[i])
-			bytes += int(items[i].n)
 		}
 		c.e.zxid.Store(c.e.Tree.Zxid())
 		c.e.Tree.Unlock()
@@ -95,10 +87,8 @@ func (c *committer) batch(b *batch) {
 	c.e.Metrics.responses.add(&c.sizes)
 	c.logged += b.records
 	c.bytes += int64(len(b.buf))
-	after := b.after
-	c.p.recycle(b, bytes)
-	if after != nil {
-		after()
+	if b.after != nil {
+		b.after()
 		return
 	}
 	if c.logged >= c.limit || c.size > 0 && c.bytes >= c.size {
@@ -106,35 +96,28 @@ func (c *committer) batch(b *batch) {
 	}
 }
 
-// flush hands the clients that got something to whom sends it.
+// flush sends what the clients got.
 func (c *committer) flush() {
-	p := c.p
-	if len(p.dirty) == 0 {
-		return
-	}
-	for _, cl := range p.dirty {
+	for _, cl := range c.dirty {
 		cl.dirty = false
 	}
-	if c.here && len(p.dirty) <= flushHere {
-		for i, cl := range p.dirty {
-			cl.Conn.Flush()
-			p.dirty[i] = nil
-		}
-		p.dirty = p.dirty[:0]
+	if len(c.dirty) <= flushHere {
+		send(c.dirty)
+		c.dirty = c.dirty[:0]
 		return
 	}
-	p.flushes <- p.dirty
-	if l, ok := p.spare.Get().(*[]*Client); ok {
-		p.dirty = (*l)[:0]
+	c.p.flushes <- c.dirty
+	if l, ok := c.p.spare.Get().(*[]*Client); ok {
+		c.dirty = (*l)[:0]
 	} else {
-		p.dirty = make([]*Client, 0, 64)
+		c.dirty = make([]*Client, 0, 2*flushHere)
 	}
 }
 
 func (c *committer) touch(cl *Client) {
 	if !cl.dirty {
 		cl.dirty = true
-		c.p.dirty = append(c.p.dirty, cl)
+		c.dirty = append(c.dirty, cl)
 	}
 }
 
@@ -357,12 +340,10 @@ func (c *committer) snapshot() {
 	c.e.Snapshots.Due(c.e.freeze)
 }
 
-// freeze is the state as of now. The commit goroutine calls it, or somebody
+// freeze is the state as of now. The writer calls it, or somebody
 // who keeps it from applying.
 func (e *Engine) freeze() Frozen {
-	e.pipe.mu.Lock()
-	e.pipe.roll = true
-	e.pipe.mu.Unlock()
+	e.pipe.roll.Store(true)
 	e.Tree.Lock()
 	defer e.Tree.Unlock()
 	sessions := make(map[int64]int32, len(e.Live))

@@ -3,25 +3,25 @@
 //
 // The way of a write:
 //
-//	connections          Submit
+//	connections    Submit
 //	   |
-//	   v  (queue of submissions, under pipeline.mu)
-//	prepare goroutine    validate against the tree and the changes in flight,
-//	   |                 encode the transaction into the current batch
-//	   v  (the current batch, whenever the log goroutine is idle)
-//	log goroutine        append the batch, one fdatasync for all of it
+//	   v  (queue of submissions; its lock is held for moments)
+//	writer         takes all that is queued, and for the whole batch:
+//	               validates against the tree and the changes in flight, and
+//	               encodes each transaction into the batch's buffer;
+//	               appends the buffer to the log, with one fdatasync for all;
+//	               applies to the tree, fires watches, puts replies and events
+//	               into the clients' outboxes
 //	   |
-//	   v  (channel of batches)
-//	commit goroutine     apply to the tree, fire watches, put replies and events
-//	   |                 into the clients' outboxes
 //	   v
-//	outboxes             flushed with one write per client and batch
+//	outboxes       flushed with one write per client and batch
 //
 // Validation makes sure that applying cannot fail; from then on a transaction
 // needs no clock and no chance. A client's reads wait for its own earlier
 // writes only.
 //
-// Locks are taken in this order: pipeline.mu, the tree's, an outbox's.
+// Locks are taken in this order: the tree's, an outbox's. The queue's is
+// taken alone.
 package request
 
 import (
@@ -49,8 +49,8 @@ type Log interface {
 	Roll() error
 }
 
-// Snapshotter is told when a snapshot is due. It is called by the commit
-// goroutine and must not block.
+// Snapshotter is told when a snapshot is due. It is called by the
+// writer and must not block.
 type Snapshotter interface {
 	// Due starts a snapshot; freeze, which it may call at once or not at all,
 	// gives the state.
@@ -110,7 +110,7 @@ type Options struct {
 	// Audit is told of every write; nil is off. AuditClient names the client.
 	Audit       *audit.Logger
 	AuditClient func(*Client) audit.Client
-	// SessionClosed is called by the commit goroutine, holding the tree's lock,
+	// SessionClosed is called by the writer, holding the tree's lock,
 	// when a session has ended that its client did not close.
 	SessionClosed func(id int64)
 	// QuotaExceeded is called when a hard limit refused a request below the
@@ -155,19 +155,17 @@ func New(o Options) *Engine {
 	return e
 }
 
-// Start runs the log and commit goroutines until Close.
+// Start runs the writer, and the goroutine that sends for it, until Close.
 func (e *Engine) Start() {
-	e.done.Add(4)
-	go e.pipe.runPrepare()
-	go e.pipe.runLog()
-	go e.pipe.runCommit()
+	e.done.Add(2)
+	go e.pipe.run()
 	go e.pipe.runFlush()
 }
 
 // Close lets what was submitted finish, and ends the goroutines. Submissions
 // after it are dropped.
 func (e *Engine) Close() {
-	e.pipe.close()
+	e.pipe.queue.close()
 	e.done.Wait()
 }
 
@@ -182,7 +180,7 @@ func (e *Engine) Zxid() int64 { return e.zxid.Load() }
 func (e *Engine) InFlight() int { return int(e.pipe.inFlight.Load()) }
 
 // QueueLen is the number of writes that wait for the disk.
-func (e *Engine) QueueLen() int { return int(e.pipe.undurable.Load()) }
+func (e *Engine) QueueLen() int { return int(e.pipe.preparing.Load()) }
 
 // Attach registers a client so that watches can reach it.
 func (e *Engine) Attach(c *Client) {

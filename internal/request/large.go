@@ -79,7 +79,7 @@ func (o *Outbox) detach() *Outbox {
 }
 
 // attach puts back what detach took out, and behind it what came meanwhile. The
-// lock is held for no copying, for the commit goroutine wants it.
+// lock is held for no copying, for the writer wants it.
 func (o *Outbox) attach(mine *Outbox) {
 	for {
 		o.mu.Lock()

@@ -8,7 +8,7 @@ import (
 )
 
 // TestNobodyWaitsForALargeList changes what a client watches while a large list
-// is being encoded for it: the commit goroutine goes on, and the client gets
+// is being encoded for it: the writer goes on, and the client gets
 // the reply before the event.
 func TestNobodyWaitsForALargeList(t *testing.T) {
 	w := newWorld(t, nil)

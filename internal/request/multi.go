@@ -25,16 +25,16 @@ func (p *pipeline) multi(it *item, body []byte) {
 	digest := s.digest
 	s.overlay.begin()
 	start := p.beginRecord(it, proto.OpMulti)
-	subs := len(p.cur.buf)
+	subs := len(p.batch.buf)
 	n, failed, code := p.multiSubs(body)
 	if code != proto.OK {
 		s.overlay.rollback(s.zxid)
 		s.digest = digest
-		p.cur.buf = appendFailed(p.cur.buf[:subs], n, failed, code)
+		p.batch.buf = appendFailed(p.batch.buf[:subs], n, failed, code)
 	} else {
 		s.overlay.end()
 	}
-	b := p.cur.buf
+	b := p.batch.buf
 	if p.e.DigestEnabled {
 		b = txn.AppendDigest(b, s.digest)
 	}
@@ -45,8 +45,8 @@ func (p *pipeline) multi(it *item, body []byte) {
 // was refused, which and why.
 func (p *pipeline) multiSubs(body []byte) (n, failed int, code proto.Code) {
 	s := &p.prep
-	mark := len(p.cur.buf)
-	p.cur.buf = jute.AppendInt(p.cur.buf, 0)
+	mark := len(p.batch.buf)
+	p.batch.buf = jute.AppendInt(p.batch.buf, 0)
 	d := jute.NewDecoder(body)
 	for {
 		var h proto.MultiHeader
@@ -63,14 +63,14 @@ func (p *pipeline) multiSubs(body []byte) (n, failed int, code proto.Code) {
 			failed = n - 1
 			continue
 		}
-		p.cur.buf = txn.AppendSub(p.cur.buf, &s.body)
+		p.batch.buf = txn.AppendSub(p.batch.buf, &s.body)
 		// Sequential names are longer than what they were asked for by, and so are
 		// lists with "auth".
-		if len(p.cur.buf)-mark+recordSlack > p.e.MaxEntry {
+		if len(p.batch.buf)-mark+recordSlack > p.e.MaxEntry {
 			code, failed = proto.BadArguments, n-1
 		}
 	}
-	jute.PutInt(p.cur.buf, mark, int32(n))
+	jute.PutInt(p.batch.buf, mark, int32(n))
 	return n, failed, code
 }
 

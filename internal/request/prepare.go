@@ -19,8 +19,8 @@ type acl = *auth.Compiled
 var openACL = proto.AppendACLs(nil, proto.OpenACL())
 
 // preparer validates requests against what the tree will be once everything
-// in flight is applied, and makes transactions of them. It belongs to the
-// prepare goroutine, which holds the tree's read lock.
+// in flight is applied, and makes transactions of them. It is the writer's,
+// which holds the tree's read lock.
 type preparer struct {
 	e       *Engine
 	overlay *overlay

@@ -26,7 +26,7 @@ type Replacement struct {
 	Now func() int64
 	// Persist makes the state durable, so that a start finds it instead of the
 	// current one, and lets the log go on behind its zxid. It closes the View. An
-	// error leaves everything as it is. The commit goroutine calls it: no write is
+	// error leaves everything as it is. The writer calls it: no write is
 	// in flight, and none begins; reads go on.
 	Persist func(Frozen) error
 }
@@ -38,30 +38,20 @@ type Replacement struct {
 // the old one was beyond it, for zxids never go back.
 //
 // The single writers stay single: the pipeline is empty and takes in nothing
-// while the commit goroutine, which then owns everything in it, does the work.
+// while the writer does the work.
 func (e *Engine) Replace(r Replacement) (zxid int64, err error) {
 	p := &e.pipe
 	done := make(chan struct{})
-	p.mu.Lock()
-	switch {
-	case p.closing || p.failed:
-		err = ErrClosed
-	case p.paused:
-		err = ErrReplacing
-	}
-	if err != nil {
-		p.mu.Unlock()
-		return 0, err
-	}
-	p.paused = true
-	p.enqueue(&submission{own: func(time.Time) {
-		p.cur.after = func() {
+	refused := p.queue.last(&submission{own: func(time.Time) {
+		p.batch.after = func() {
 			defer close(done)
 			zxid, err = p.replace(&r)
-			p.resume()
+			p.queue.resume()
 		}
 	}})
-	p.mu.Unlock()
+	if refused != nil {
+		return 0, refused
+	}
 	select {
 	case <-done:
 		return zxid, err
@@ -75,15 +65,7 @@ func (e *Engine) Replace(r Replacement) (zxid int64, err error) {
 	}
 }
 
-// resume lets writes in again.
-func (p *pipeline) resume() {
-	p.mu.Lock()
-	p.paused = false
-	p.room.Broadcast()
-	p.mu.Unlock()
-}
-
-// replace is called by the commit goroutine when nothing is in flight.
+// replace is called by the writer when nothing is in flight.
 func (p *pipeline) replace(r *Replacement) (int64, error) {
 	e := p.e
 	zxid := r.Tree.Zxid()
@@ -107,10 +89,8 @@ func (p *pipeline) replace(r *Replacement) (int64, error) {
 	e.Tree.Unlock()
 	r.Tree.Close()
 
-	p.mu.Lock()
 	p.prep.overlay = newOverlay()
 	p.prep.zxid, p.prep.digest = zxid, e.Tree.Digest()
-	p.mu.Unlock()
 	p.commit.plan()
 	for _, id := range gone {
 		if e.SessionClosed != nil {

@@ -83,7 +83,7 @@ type ZxidDigest struct {
 	Digest  uint64
 }
 
-// digestLog keeps the last digests. The commit goroutine adds to it.
+// digestLog keeps the last digests. The writer adds to it.
 type digestLog struct {
 	mu   sync.Mutex
 	ring []ZxidDigest
@@ -115,7 +115,8 @@ func (e *Engine) Digests() []ZxidDigest {
 // Err is why the pipeline has failed, nil while it has not. In contrast to
 // Failed it may be asked for any number of times.
 func (e *Engine) Err() error {
-	e.pipe.mu.Lock()
-	defer e.pipe.mu.Unlock()
-	return e.pipe.err
+	q := &e.pipe.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.err
 }

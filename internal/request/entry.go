@@ -1,0 +1,190 @@
+package request
+
+import (
+	"time"
+
+	"github.com/quollhq/quoll/internal/audit"
+	"github.com/quollhq/quoll/internal/jute"
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/session"
+	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/tree"
+	"github.com/quollhq/quoll/internal/txn"
+)
+
+// Request is one frame of a client: its header and its body, which may be
+// reused once Submit or Read returned.
+type Request struct {
+	Xid  int32
+	Op   proto.Op
+	Body []byte
+}
+
+// item is one submitted write on its way to its reply.
+type item struct {
+	client  *Client // nil if nobody waits for the reply
+	session *session.Session
+	xid     int32
+	op      proto.Op
+	code    proto.Code     // the refusal, if it is one
+	zxid    int64          // 0: nothing was logged
+	off, n  int32          // the entry in the batch's buffer
+	known   tree.Known     // for applying it
+	when    time.Duration  // when it came in, from Engine.began on
+	audit   *audit.Request // what the audit log has to know, nil if nothing
+}
+
+// batch is a group of writes that become durable together. It is the writer's.
+type batch struct {
+	buf         []byte // framed records
+	items       []item
+	first, last int64 // zxids of the records
+	records     int
+	taken       int    // bytes of the queue that it was made of
+	after       func() // called at the end; nil for none
+}
+
+// batchMost is from how many bytes on a batch takes no more transactions. Some
+// are much longer than their requests: a multi whose lists say "auth" grows by
+// all identities of its client each time.
+const batchMost = 16 << 20
+
+func (b *batch) full() bool { return len(b.buf) > batchMost }
+
+func (b *batch) reset() {
+	clear(b.items)
+	b.items = b.items[:0]
+	b.buf = b.buf[:0]
+	b.first, b.last, b.records, b.taken, b.after = 0, 0, 0, 0, nil
+}
+
+// request prepares one request and enters it in the current batch.
+func (p *pipeline) request(c *Client, r *Request, when time.Duration) {
+	s := &p.prep
+	s.client, s.owner, s.session, s.ids = c, LocalOwner, c.Session.ID(), c.IDs()
+	it := item{client: c, session: c.Session, xid: r.Xid, op: r.Op, when: when}
+	if p.e.Audit.Enabled() {
+		if described, ok := audit.Describe(r.Op, r.Body); ok {
+			it.audit = &described
+		}
+	}
+	switch r.Op {
+	case proto.OpMulti:
+		p.multi(&it, r.Body)
+	case proto.OpCloseSession:
+		s.zxid++
+		s.closeSession(c.Session)
+		p.log(&it, r.Op, &s.body)
+	default:
+		p.single(&it, r)
+	}
+	p.batch.items = append(p.batch.items, it)
+}
+
+// single prepares a request that makes one change. One that is refused after
+// it was understood takes a zxid and is logged as an error, as Apache's does;
+// one that cannot be decoded leaves no trace.
+func (p *pipeline) single(it *item, r *Request) {
+	s := &p.prep
+	s.zxid++
+	d := jute.NewDecoder(r.Body)
+	code := s.prepare(r.Op, &d)
+	switch {
+	case code == proto.OK:
+		it.known = s.known
+		p.log(it, r.Op, &s.body)
+	case d.Err() != nil:
+		s.zxid--
+		it.code = code
+	default:
+		p.refuse(it, code)
+	}
+}
+
+func (p *pipeline) refuse(it *item, code proto.Code) {
+	it.code = code
+	p.log(it, proto.OpError, &txn.Body{Type: proto.OpError, Err: code})
+}
+
+// log encodes a transaction into the current batch.
+func (p *pipeline) log(it *item, op proto.Op, body *txn.Body) {
+	start := p.beginRecord(it, op)
+	b := body.Append(p.batch.buf)
+	if op != proto.OpError && p.e.DigestEnabled {
+		b = txn.AppendDigest(b, p.prep.digest)
+	}
+	p.endRecord(it, b, start)
+}
+
+// beginRecord starts a record in the current batch with the header of it's
+// transaction, and returns where the entry starts.
+func (p *pipeline) beginRecord(it *item, op proto.Op) int {
+	s := &p.prep
+	b, start := storage.BeginRecord(p.batch.buf)
+	it.off = int32(len(b))
+	h := txn.Header{ClientID: s.session, Cxid: it.xid, Zxid: s.zxid, Time: s.now, Type: op}
+	p.batch.buf = h.Append(b)
+	it.zxid = s.zxid
+	return start
+}
+
+func (p *pipeline) endRecord(it *item, b []byte, start int) {
+	c := &p.batch
+	end := len(b)
+	c.buf = storage.EndRecord(b, start)
+	it.n = int32(end) - it.off
+	if c.records == 0 {
+		c.first = it.zxid
+	}
+	c.last = it.zxid
+	c.records++
+}
+
+// CreateSession submits the creation of a session, which the caller has put
+// into c, and gives c's outbox nothing: done is called by the writer
+// once the session is durable.
+func (e *Engine) CreateSession(c *Client) error {
+	return e.internal(c, proto.OpCreateSession, c.Session, func(s *preparer) {
+		s.body = txn.Body{Type: proto.OpCreateSession, TimeOut: c.Session.Timeout()}
+	})
+}
+
+// CloseSession submits the end of a session that expired or that nobody asked
+// for.
+func (e *Engine) CloseSession(s *session.Session) error {
+	return e.internal(nil, proto.OpCloseSession, s, func(p *preparer) { p.closeSession(s) })
+}
+
+// DeleteContainer submits the removal of a container or of a znode whose time
+// to live is over, as seen. It comes to nothing if the znode at path is another
+// one meanwhile, has a child, or, with a time to live, was set again.
+func (e *Engine) DeleteContainer(path string, seen tree.Candidate) error {
+	return e.internal(nil, proto.OpDeleteContainer, nil, func(p *preparer) {
+		if code := p.reap(path, &seen); code != proto.OK {
+			p.body = txn.Body{Type: proto.OpError, Err: code}
+		}
+	})
+}
+
+// internal submits one change of the server's own.
+func (e *Engine) internal(c *Client, op proto.Op, s *session.Session, prepare func(*preparer)) error {
+	if c != nil {
+		c.add(1)
+	}
+	p := &e.pipe
+	return p.submit(&submission{when: e.Now(), own: func(when time.Time) {
+		pr := &p.prep
+		pr.client, pr.owner, pr.session, pr.ids = nil, LocalOwner, 0, nil
+		if s != nil {
+			pr.session = s.ID()
+		}
+		it := item{client: c, session: s, op: op, when: when.Sub(e.began)}
+		pr.zxid++
+		prepare(pr)
+		if pr.body.Type == proto.OpError {
+			it.code = pr.body.Err
+		}
+		p.log(&it, pr.body.Type, &pr.body)
+		p.batch.items = append(p.batch.items, it)
+	}}, 1)
+}

@@ -1,0 +1,191 @@
+package request
+
+import (
+	"errors"
+	"sync"
+	"time"
+)
+
+// ErrClosed is the answer to whoever submits to an engine that is closed or
+// has failed.
+var ErrClosed = errors.New("engine is closed")
+
+// submission is what one call hands to the writer: the writes of a
+// client, with bodies of their own, or a change of the server's own.
+type submission struct {
+	client *Client
+	reqs   []Request
+	buf    []byte // the bodies
+	done   int    // how many of reqs were prepared
+	when   time.Time
+	own    func(when time.Time) // instead of requests
+}
+
+var submissions = sync.Pool{New: func() any { return new(submission) }}
+
+// copyOf is reqs with bodies of their own, so that the caller can go on reading
+// into the memory of its.
+func copyOf(c *Client, reqs []Request, when time.Time) *submission {
+	s := submissions.Get().(*submission)
+	s.client, s.when, s.own, s.done = c, when, nil, 0
+	n := 0
+	for i := range reqs {
+		n += len(reqs[i].Body)
+	}
+	if cap(s.buf) < n {
+		s.buf = make([]byte, 0, max(n, 4<<10))
+	}
+	s.buf, s.reqs = s.buf[:0], s.reqs[:0]
+	for i := range reqs {
+		from := len(s.buf)
+		s.buf = append(s.buf, reqs[i].Body...)
+		s.reqs = append(s.reqs, Request{Xid: reqs[i].Xid, Op: reqs[i].Op, Body: s.buf[from:len(s.buf):len(s.buf)]})
+	}
+	return s
+}
+
+func (s *submission) recycle() {
+	const most = 64 << 10
+	if cap(s.buf) > most {
+		return
+	}
+	clear(s.reqs)
+	s.client, s.own = nil, nil
+	submissions.Put(s)
+}
+
+// queue is what was submitted and is not prepared. Its lock is the only one that
+// clients and the writer want both, and nobody holds it for long.
+type queue struct {
+	mu       sync.Mutex
+	work     sync.Cond // there is something for the writer
+	room     sync.Cond // bytes in flight fell below the limit
+	list     []*submission
+	bytes    int  // of the list, and of what the writer took from it and has not committed
+	limit    int  // of bytes
+	waiting  bool // the writer waits
+	waitRoom int  // clients that wait
+	closing  bool
+	failed   bool
+	err      error // why it failed
+	paused   bool  // nothing is let in: the state is being replaced
+}
+
+func (q *queue) init(limit int) {
+	q.work.L, q.room.L = &q.mu, &q.mu
+	q.limit = limit
+}
+
+// Submit takes writes of one client, in order. Their replies go to its outbox.
+// It waits while too much is in flight.
+func (e *Engine) Submit(c *Client, reqs []Request) error {
+	c.add(len(reqs))
+	return e.pipe.submit(copyOf(c, reqs, e.Now()), len(reqs))
+}
+
+// submit puts n writes into the queue.
+func (p *pipeline) submit(s *submission, n int) error {
+	p.inFlight.Add(int64(n))
+	if err := p.queue.put(s); err != nil {
+		p.inFlight.Add(-int64(n))
+		return err
+	}
+	return nil
+}
+
+// put waits until there is room in flight, and enters s.
+func (q *queue) put(s *submission) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for (q.paused || q.bytes > q.limit) && !q.closing && !q.failed {
+		q.waitRoom++
+		q.room.Wait()
+		q.waitRoom--
+	}
+	if q.closing || q.failed {
+		return ErrClosed
+	}
+	q.enter(s)
+	return nil
+}
+
+// last enters s and lets nothing in behind it until resume.
+func (q *queue) last(s *submission) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closing || q.failed:
+		return ErrClosed
+	case q.paused:
+		return ErrReplacing
+	}
+	q.paused = true
+	q.enter(s)
+	return nil
+}
+
+// enter wakes the writer for s. The lock is held.
+func (q *queue) enter(s *submission) {
+	q.list = append(q.list, s)
+	q.bytes += len(s.buf)
+	q.wake()
+}
+
+// wake wakes the writer. The lock is held.
+func (q *queue) wake() {
+	if q.waiting {
+		q.waiting = false
+		q.work.Signal()
+	}
+}
+
+// take waits for submissions and takes them all, in exchange for an empty list.
+// It is false at the end: the queue is closed and everything was taken.
+func (q *queue) take(list []*submission) ([]*submission, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.list) == 0 {
+		if q.closing {
+			return list, false
+		}
+		q.waiting = true
+		q.work.Wait()
+	}
+	list, q.list = q.list, list[:0]
+	return list, true
+}
+
+// done gives back the room of n bytes that were taken.
+func (q *queue) done(n int) {
+	q.mu.Lock()
+	q.bytes -= n
+	if q.waitRoom > 0 && q.bytes <= q.limit {
+		q.room.Broadcast()
+	}
+	q.mu.Unlock()
+}
+
+// fail ends the queue: what was submitted is never answered.
+func (q *queue) fail(err error) {
+	q.mu.Lock()
+	q.failed, q.err = true, err
+	q.room.Broadcast()
+	q.mu.Unlock()
+}
+
+// close lets nothing in any more.
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closing = true
+	q.wake()
+	q.room.Broadcast()
+	q.mu.Unlock()
+}
+
+// resume lets writes in again.
+func (q *queue) resume() {
+	q.mu.Lock()
+	q.paused = false
+	q.room.Broadcast()
+	q.mu.Unlock()
+}
