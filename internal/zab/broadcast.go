@@ -1,0 +1,209 @@
+package zab
+
+import "slices"
+
+// NextZxid is the number that the next proposal must have, 0 if this server
+// cannot propose.
+func (p *Peer) NextZxid() int64 {
+	if p.canPropose() != nil {
+		return 0
+	}
+	return p.leader.proposed + 1
+}
+
+func (p *Peer) canPropose() error {
+	switch {
+	case p.stopped != nil || p.state != Leading || !p.leader.established:
+		return ErrNotLeading
+	case p.leader.handingOver || p.leader.retired:
+		return ErrHandingOver
+	case counterOf(p.leader.proposed+1) == maxCounter:
+		p.look("the epoch has no numbers left")
+		return ErrEpochFull
+	}
+	return nil
+}
+
+// Propose puts a transaction before the ensemble. Its number must be NextZxid:
+// who makes the transaction has to know it beforehand. The proposal leaves for
+// the followers before this server's own disk has it; it counts itself only
+// when it does.
+func (p *Peer) Propose(e Entry) error {
+	if err := p.canPropose(); err != nil {
+		return err
+	}
+	l := p.leader
+	assert(e.Zxid == l.proposed+1, "proposal %s is made, and %s is the next number", zxidText(e.Zxid), zxidText(l.proposed+1))
+	if err := p.checkReconfig(e); err != nil {
+		return err
+	}
+	l.proposed = e.Zxid
+	p.log.append(e)
+	p.write(Write{Kind: WriteAppend, Entries: []Entry{e}})
+	if p.faults.ackBeforeSync {
+		l.acks[p.opts.ID] = e.Zxid
+	}
+	m := &Message{Type: Proposal, Zxid: e.Zxid, Entry: e}
+	for _, f := range l.learners {
+		if f.forwarded && !f.observer {
+			p.send(f.link, m)
+		}
+	}
+	return nil
+}
+
+// advance commits what quorums have on disk, in order.
+func (p *Peer) advance() {
+	l := p.leader
+	if !l.established {
+		return
+	}
+	for !l.retired && p.log.applied < p.log.last {
+		e := p.log.after(p.log.applied)[0]
+		if !p.enough(e.Zxid) {
+			break
+		}
+		p.commit(e.Zxid)
+		p.announceCommit(e)
+	}
+	p.releaseSyncs()
+	p.finishHandOver()
+}
+
+// enough tells whether a transaction is on enough disks: a quorum of every
+// configuration that was in force or proposed when it was.
+func (p *Peer) enough(zxid int64) bool {
+	l := p.leader
+	has := func(id int64) bool { return l.acks[id] >= zxid }
+	switch {
+	case !p.view.active.Quorum.Contains(has):
+		return false
+	case l.reconfigZxid != 0 && zxid >= l.reconfigZxid && !p.view.lastSeen.Quorum.Contains(has):
+		return false
+	case l.dual != nil && zxid <= l.dualUntil && !l.dual.Quorum.Contains(has):
+		return false
+	}
+	return true
+}
+
+// announceCommit tells the learners of a committed transaction.
+func (p *Peer) announceCommit(e Entry) {
+	follow := &Message{Type: Commit, Zxid: e.Zxid}
+	observe := &Message{Type: Inform, Zxid: e.Zxid, Entry: e}
+	if e.Config != nil && e.Zxid == p.leader.reconfigZxid {
+		next := p.designate(p.view.lastSeen)
+		follow = &Message{Type: CommitAndActivate, Zxid: e.Zxid, Designated: next}
+		observe = &Message{Type: InformAndActivate, Zxid: e.Zxid, Entry: e, Designated: next}
+		p.leader.reconfigZxid = 0
+		p.leader.dual, p.leader.dualUntil = p.view.active, p.leader.proposed
+		p.activateAsLeader(p.view.lastSeen, next)
+	}
+	for _, f := range p.leader.learners {
+		switch {
+		case f.forwarded && f.observer:
+			p.send(f.link, observe)
+		case f.forwarded:
+			p.send(f.link, follow)
+		}
+	}
+}
+
+// checkReconfig looks whether a transaction is a reconfiguration, and if it can
+// be proposed now: one at a time, and only if a quorum of the new configuration
+// is in sync, so that it cannot stop the ensemble.
+func (p *Peer) checkReconfig(e Entry) error {
+	if e.Config == nil {
+		return nil
+	}
+	l := p.leader
+	if l.reconfigZxid != 0 || p.view.pending() {
+		return ErrReconfigInProgress
+	}
+	next, err := p.parse(e.Config)
+	if err != nil {
+		return err
+	}
+	if next.Version != e.Zxid || !p.opts.Reconfig {
+		return ErrConfig
+	}
+	if !next.Quorum.Contains(p.inSync) {
+		return ErrNoQuorum
+	}
+	p.see(next)
+	l.reconfigZxid = e.Zxid
+	return nil
+}
+
+// inSync tells whether a server has all that was proposed, or is being sent it.
+func (p *Peer) inSync(id int64) bool {
+	return id == p.opts.ID || slices.ContainsFunc(p.leader.learners, func(f *follower) bool {
+		return f.sid == id && !f.observer && f.upToDate
+	})
+}
+
+// designate chooses who leads under a new configuration: this server if it is
+// in it with the same address, else the voter that has most on its disk.
+func (p *Peer) designate(next *Membership) int64 {
+	is, _ := next.member(p.opts.ID)
+	was, _ := p.view.active.member(p.opts.ID)
+	if next.isVoter(p.opts.ID) && is.Addr == was.Addr {
+		return p.opts.ID
+	}
+	return p.best(next)
+}
+
+// best is the voter with the longest log but this server, of equals the one
+// that would win an election. 0 if there is none.
+func (p *Peer) best(m *Membership) int64 {
+	best, most := int64(0), int64(-1)
+	for _, id := range m.Quorum.Voters() {
+		if id == p.opts.ID || !p.inSync(id) || m.Quorum.Weight(id) == 0 {
+			continue
+		}
+		if has := p.leader.acks[id]; has >= most {
+			best, most = id, has
+		}
+	}
+	return best
+}
+
+// activateAsLeader puts a configuration in force. A leader that does not lead
+// under it commits nothing more: whoever leads next does.
+func (p *Peer) activateAsLeader(next *Membership, designated int64) {
+	p.activate(next)
+	if designated != p.opts.ID {
+		p.leader.retired = true
+		p.expects = designated
+	}
+}
+
+// Sync answers a learner's sync once everything that is proposed now was
+// committed and sent to it. m is the answer.
+func (p *Peer) Sync(link Link, m *Message) {
+	if p.state != Leading || !p.leader.established {
+		return
+	}
+	l := p.leader
+	l.syncs = append(l.syncs, pendingSync{link, m, p.log.last})
+	p.releaseSyncs()
+}
+
+func (p *Peer) releaseSyncs() {
+	l := p.leader
+	n := 0
+	for n < len(l.syncs) && l.syncs[n].zxid <= p.log.applied {
+		p.send(l.syncs[n].link, l.syncs[n].msg)
+		n++
+	}
+	l.syncs = l.syncs[n:]
+}
+
+// Reply sends a message to a learner that is in sync. It tells whether there
+// still is one.
+func (p *Peer) Reply(link Link, m *Message) bool {
+	if p.state != Leading || p.leader.find(link) == nil {
+		return false
+	}
+	p.send(link, m)
+	return true
+}

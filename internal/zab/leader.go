@@ -1,0 +1,400 @@
+package zab
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// follower is what a leader knows of a learner, follower or observer.
+type follower struct {
+	link     Link
+	sid      int64
+	observer bool
+	greeted  bool // FOLLOWERINFO or OBSERVERINFO came
+	epochAck *Message
+	// forwarded: what is proposed and committed goes to it as it happens.
+	forwarded bool
+	acked     bool // acknowledged NEWLEADER
+	upToDate  bool
+	deadline  time.Duration
+	// pings counts what was sent, pongs what came back, for confirmed reads.
+	pings, pongs uint64
+}
+
+// leader is what a leader knows of its term.
+type leader struct {
+	epoch int64 // 0 until a quorum made itself known
+	// connecting, epochAcks and newLeaderAcks are the voters that came so far in
+	// the three stages of recovery. This server is among the last ones once the
+	// epoch is on its disk; nobody can be among epochAcks before that, since
+	// LEADERINFO waits for the write.
+	connecting, epochAcks, newLeaderAcks map[int64]bool
+	// origin is what this server had when its term began; nobody may know more.
+	origin       vote
+	learners     []*follower // ascending by link
+	epochAgreed  bool        // a quorum accepted the epoch
+	established  bool        // a quorum has the history: the broadcast began
+	stageEnds    time.Duration
+	nextTick     time.Duration
+	proposed     int64           // the last transaction that was given a number
+	acks         map[int64]int64 // by voter: it has everything up to here on disk
+	dual         *Membership     // a configuration whose quorum is needed, too,
+	dualUntil    int64           // up to this transaction
+	reconfigZxid int64           // the reconfiguration under way, 0 if there is none
+	retired      bool            // a reconfiguration gave the lead away: nothing is committed any more
+	handingOver  bool
+	syncs        []pendingSync
+	reads        []pendingRead
+}
+
+type pendingSync struct {
+	link Link
+	msg  *Message
+	zxid int64
+}
+
+// lead begins a term. It comes to nothing unless a quorum comes and agrees.
+func (p *Peer) lead(v vote) {
+	p.vote, p.voteTurn = v, p.election.round
+	p.election.running = false
+	p.state, p.phase, p.leaderID, p.reason = Leading, Discovery, p.opts.ID, ""
+	p.leader = &leader{
+		connecting: map[int64]bool{p.opts.ID: true}, epochAcks: map[int64]bool{}, newLeaderAcks: map[int64]bool{},
+		acks:      map[int64]int64{},
+		origin:    vote{zxid: p.log.last, epoch: p.current},
+		stageEnds: p.now + p.limit(p.opts.InitLimit), nextTick: p.now + p.opts.Tick/2,
+	}
+	p.seenEpoch = max(p.seenEpoch, p.accepted)
+	p.proposeEpoch()
+}
+
+func (l *leader) add(link Link, deadline time.Duration) {
+	l.learners = append(l.learners, &follower{link: link, deadline: deadline})
+}
+
+func (l *leader) find(link Link) *follower {
+	for _, f := range l.learners {
+		if f.link == link {
+			return f
+		}
+	}
+	return nil
+}
+
+// drop closes a learner's link.
+func (p *Peer) drop(f *follower) {
+	p.out.Close = append(p.out.Close, f.link)
+	p.forget(f)
+}
+
+func (p *Peer) forget(f *follower) {
+	l := p.leader
+	l.learners = slices.DeleteFunc(l.learners, func(o *follower) bool { return o == f })
+	l.syncs = slices.DeleteFunc(l.syncs, func(s pendingSync) bool { return s.link == f.link })
+}
+
+// lostLearner sees whether there is a quorum left without a learner.
+func (p *Peer) lostLearner(link Link) {
+	l := p.leader
+	f := l.find(link)
+	if f == nil {
+		return
+	}
+	p.forget(f)
+	if l.established && !p.quorumAlive() {
+		p.look("too few followers are left")
+	}
+}
+
+// quorumAlive tells whether a quorum was heard of lately.
+func (p *Peer) quorumAlive() bool {
+	return p.view.hasQuorum(func(id int64) bool {
+		if id == p.opts.ID {
+			return true
+		}
+		return slices.ContainsFunc(p.leader.learners, func(f *follower) bool { return f.sid == id && f.acked && p.now < f.deadline })
+	})
+}
+
+// stepLeader takes a learner's message.
+func (p *Peer) stepLeader(link Link, m *Message) error {
+	f := p.leader.find(link)
+	if f == nil {
+		return nil // of a link that was given up
+	}
+	if f.acked {
+		f.deadline = p.now + p.limit(p.opts.SyncLimit)
+	}
+	err := p.takeFromLearner(f, m)
+	if err != nil && p.state == Leading {
+		p.drop(f)
+		if p.leader.established && !p.quorumAlive() {
+			p.look("too few followers are left")
+		}
+	}
+	return err
+}
+
+func (p *Peer) takeFromLearner(f *follower, m *Message) error {
+	switch {
+	case !f.greeted:
+		return p.takeInfo(f, m)
+	case m.Type == AckEpoch && f.epochAck == nil && p.leader.epoch != 0:
+		f.epochAck = m
+		return p.takeEpochAck(f, m)
+	case f.epochAck == nil:
+		return fmt.Errorf("learner %d sent %v and not ACKEPOCH", f.sid, m.Type)
+	case m.Type == Ack:
+		return p.takeAck(f, m.Zxid)
+	case m.Type == Ping:
+		f.pongs++
+		p.confirmReads()
+		p.pass(f, m)
+	case m.Type == Request || m.Type == Revalidate:
+		p.pass(f, m)
+	default:
+		return fmt.Errorf("learner %d sent %v", f.sid, m.Type)
+	}
+	return nil
+}
+
+// pass hands a learner's message to those above.
+func (p *Peer) pass(f *follower, m *Message) {
+	if p.leader.established {
+		p.out.Upcalls = append(p.out.Upcalls, Upcall{f.link, m})
+	}
+}
+
+// takeInfo takes a learner's first message.
+func (p *Peer) takeInfo(f *follower, m *Message) error {
+	if m.Type != FollowerInfo && m.Type != ObserverInfo {
+		return fmt.Errorf("a learner began with %v", m.Type)
+	}
+	if m.Learner.ProtocolVersion < ProtocolVersion {
+		return fmt.Errorf("learner %d speaks version %#x of the protocol, want %#x or later", m.Learner.Sid, m.Learner.ProtocolVersion, ProtocolVersion)
+	}
+	if m.Learner.ConfigVersion > p.view.active.Version {
+		return fmt.Errorf("learner %d has a later configuration in force: %x, and here it is %x", m.Learner.Sid, m.Learner.ConfigVersion, p.view.active.Version)
+	}
+	l := p.leader
+	f.sid, f.observer, f.greeted = m.Learner.Sid, m.Type == ObserverInfo, true
+	for _, o := range slices.Clone(l.learners) {
+		if o != f && o.greeted && o.sid == f.sid {
+			p.drop(o) // it has come back; the old connection is a dead one
+		}
+	}
+	if p.view.active.isVoter(f.sid) && !f.observer {
+		l.connecting[f.sid] = true
+		p.seenEpoch = max(p.seenEpoch, EpochOf(m.Zxid))
+		if l.epoch != 0 && EpochOf(m.Zxid) > l.epoch {
+			// It promised not to follow an epoch as early as this one, and would stay
+			// outside for as long as this term lasts.
+			p.look(fmt.Sprintf("voter %d has accepted a later epoch, %d", f.sid, EpochOf(m.Zxid)))
+			return nil
+		}
+	}
+	if l.epoch != 0 {
+		p.releaseAfterWrites(f.link, p.leaderInfo())
+		return nil
+	}
+	p.proposeEpoch()
+	return nil
+}
+
+func (p *Peer) leaderInfo() *Message {
+	return &Message{Type: LeaderInfo, Zxid: EpochStart(p.leader.epoch)}
+}
+
+// proposeEpoch chooses the epoch once a quorum is here: later than all that
+// anybody of the quorum has accepted. It is on disk before it is spoken.
+func (p *Peer) proposeEpoch() {
+	l := p.leader
+	if !p.view.active.Quorum.Contains(func(id int64) bool { return l.connecting[id] }) {
+		return
+	}
+	l.epoch = p.seenEpoch + 1
+	p.seenEpoch = l.epoch
+	p.accepted = l.epoch
+	l.proposed = EpochStart(l.epoch)
+	l.stageEnds = p.now + p.limit(p.opts.InitLimit)
+	w := Write{Kind: WriteAccepted, Epoch: l.epoch}
+	for _, f := range l.learners {
+		if f.greeted {
+			w.Release = append(w.Release, Outgoing{f.link, p.leaderInfo()})
+		}
+	}
+	p.write(w)
+	p.freshConfig()
+	p.ackEpoch(p.opts.ID)
+}
+
+// freshConfig gives the first configuration of an ensemble a version, so that
+// it wins over what servers that join believe in. It is in force once a quorum
+// has acknowledged NEWLEADER, which carries it.
+func (p *Peer) freshConfig() {
+	if !p.opts.Reconfig || p.view.active.Version != 0 || p.view.pending() || p.opts.Parse == nil {
+		return
+	}
+	text := withVersion(p.view.active.Text, EpochStart(p.leader.epoch))
+	if m, err := p.parse(text); err == nil {
+		p.see(m)
+	}
+}
+
+// takeEpochAck takes a learner's promise. Before a quorum has promised, a voter
+// that knows more than this server ends the term: its log might hold committed
+// transactions.
+func (p *Peer) takeEpochAck(f *follower, m *Message) error {
+	l := p.leader
+	voter := p.view.active.isVoter(f.sid) && !f.observer
+	if !l.epochAgreed && voter && m.Epoch != -1 {
+		theirs := vote{zxid: m.Zxid, epoch: m.Epoch}
+		if theirs.better(l.origin) {
+			p.look(fmt.Sprintf("voter %d has a longer log, %s of epoch %d", f.sid, zxidText(m.Zxid), m.Epoch))
+			return nil
+		}
+		if m.Zxid != -1 {
+			p.ackEpoch(f.sid)
+		}
+	}
+	if l.epochAgreed && !f.forwarded {
+		p.synchronize(f)
+	}
+	return nil
+}
+
+// ackEpoch counts a promise. With a quorum of them the history of the epoch is
+// settled: it is this server's log.
+func (p *Peer) ackEpoch(sid int64) {
+	l := p.leader
+	l.epochAcks[sid] = true
+	if l.epochAgreed || !l.epochAcks[p.opts.ID] || !p.view.active.Quorum.Contains(func(id int64) bool { return l.epochAcks[id] }) {
+		return
+	}
+	l.epochAgreed = true
+	p.phase = Synchronization
+	p.current = l.epoch
+	p.write(Write{Kind: WriteCurrent, Epoch: l.epoch})
+	l.stageEnds = p.now + p.limit(p.opts.InitLimit)
+	for _, f := range slices.Clone(l.learners) {
+		if f.epochAck != nil && !f.forwarded {
+			p.synchronize(f)
+		}
+	}
+}
+
+// storedAsLeader counts this server's own disk.
+func (p *Peer) storedAsLeader(current int64) {
+	l := p.leader
+	l.acks[p.opts.ID] = p.settled
+	if !l.established && l.epochAgreed && current == l.epoch {
+		p.ackNewLeader(p.opts.ID)
+	}
+	p.advance()
+}
+
+// ackNewLeader counts a server that has the history of the epoch on its disk.
+func (p *Peer) ackNewLeader(sid int64) {
+	l := p.leader
+	l.newLeaderAcks[sid] = true
+	if !l.established && l.newLeaderAcks[p.opts.ID] && p.view.hasQuorum(func(id int64) bool { return l.newLeaderAcks[id] }) {
+		p.establish()
+	}
+}
+
+// establish begins the broadcast. A quorum has the whole log: it is committed.
+func (p *Peer) establish() {
+	l := p.leader
+	l.established = true
+	p.phase = Broadcast
+	p.vote.epoch = p.current
+	p.commit(p.log.last)
+	if p.view.pending() && p.opts.Reconfig {
+		p.activateAsLeader(p.view.lastSeen, p.designate(p.view.lastSeen))
+	}
+	for _, f := range l.learners {
+		if f.acked {
+			f.deadline = p.now + p.limit(p.opts.SyncLimit)
+			p.bringUp(f)
+		}
+	}
+}
+
+func (p *Peer) bringUp(f *follower) {
+	f.upToDate = true
+	p.send(f.link, &Message{Type: UpToDate, Zxid: -1})
+}
+
+// takeAck takes the word of a learner that something is on its disk. The first
+// one is for NEWLEADER; one for a proposal that overtakes it is kept, and does
+// not stand for it (ZOOKEEPER-4685).
+func (p *Peer) takeAck(f *follower, zxid int64) error {
+	l := p.leader
+	if counterOf(zxid) == 0 {
+		return p.takeNewLeaderAck(f, zxid)
+	}
+	if zxid > max(l.proposed, p.log.last) {
+		return fmt.Errorf("learner %d acknowledged %s, which was not proposed", f.sid, zxidText(zxid))
+	}
+	if p.faults.ackProposalFirst && !f.acked {
+		return fmt.Errorf("learner %d acknowledged %s and not NEWLEADER", f.sid, zxidText(zxid))
+	}
+	if !f.observer && p.view.isVoter(f.sid) {
+		l.acks[f.sid] = max(l.acks[f.sid], zxid)
+		p.advance()
+	}
+	return nil
+}
+
+func (p *Peer) takeNewLeaderAck(f *follower, zxid int64) error {
+	l := p.leader
+	if EpochOf(zxid) != l.epoch {
+		return fmt.Errorf("learner %d acknowledged epoch %d, and this is %d", f.sid, EpochOf(zxid), l.epoch)
+	}
+	if f.acked || !f.forwarded {
+		return nil // of UPTODATE
+	}
+	f.acked = true
+	f.deadline = p.now + p.limit(p.opts.SyncLimit)
+	switch {
+	case l.established:
+		p.bringUp(f)
+	case !f.observer && p.view.isVoter(f.sid):
+		p.ackNewLeader(f.sid)
+	}
+	return nil
+}
+
+// tickLeader sends pings and looks who is alive, twice per tick.
+func (p *Peer) tickLeader() {
+	l := p.leader
+	if p.now < l.nextTick {
+		return
+	}
+	l.nextTick = p.now + p.opts.Tick/2
+	switch {
+	case !l.established && p.now >= l.stageEnds:
+		p.look("no quorum came in time: " + p.phase.String())
+		return
+	case l.established && !p.quorumAlive():
+		p.look("too few followers are alive")
+		return
+	}
+	for _, f := range slices.Clone(l.learners) {
+		switch {
+		case p.now >= f.deadline:
+			p.drop(f)
+		case f.forwarded:
+			p.ping(f)
+		}
+	}
+}
+
+// ping asks for a sign of life. What is sent before UPTODATE is not answered.
+func (p *Peer) ping(f *follower) {
+	if f.upToDate {
+		f.pings++
+	}
+	p.send(f.link, &Message{Type: Ping, Zxid: max(p.leader.proposed, p.log.last)})
+}

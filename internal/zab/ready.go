@@ -1,0 +1,172 @@
+package zab
+
+// WriteKind says what a Write makes durable.
+type WriteKind int
+
+// The kinds of writes.
+const (
+	// WriteNothing changes nothing: it is there for what it releases.
+	WriteNothing WriteKind = iota
+	// WriteAppend appends Entries to the log.
+	WriteAppend
+	// WriteAccepted stores Epoch as the accepted epoch.
+	WriteAccepted
+	// WriteCurrent stores Epoch as the current epoch.
+	WriteCurrent
+	// WriteTruncate cuts the log after Zxid, which must be the end of the log then,
+	// or of the snapshot before it; anything else is a failure. A state machine
+	// that is past Zxid is loaded anew.
+	WriteTruncate
+	// WriteSnapshot replaces log and state by Snapshot, the state as of Zxid. It is
+	// durable as a whole or not at all.
+	WriteSnapshot
+	// WriteLastSeen stores Config as the configuration that was seen last.
+	WriteLastSeen
+	// WriteActive stores Config as the configuration in force.
+	WriteActive
+)
+
+// String is a word for logs.
+func (k WriteKind) String() string {
+	return [...]string{"nothing", "append", "accepted epoch", "current epoch", "truncate", "snapshot", "last seen configuration", "active configuration"}[k]
+}
+
+// Write is something to make durable. Writes are done in their order: a later
+// one may not become durable without all earlier ones. One sync may serve many.
+type Write struct {
+	// Seq goes to Peer.Stored when this write and all before it are durable.
+	Seq      uint64
+	Kind     WriteKind
+	Entries  []Entry
+	Epoch    int64
+	Zxid     int64
+	Snapshot any
+	Config   []byte
+	// Release may be sent once this write and all before it are durable, and not
+	// earlier: an acknowledgement, the acceptance of an epoch.
+	Release []Outgoing
+}
+
+// Span is a part of the log on disk: the transactions in (After, UpTo].
+type Span struct{ After, UpTo int64 }
+
+// Send is what goes to a link. Sends to one link keep their order.
+type Send struct {
+	Link Link
+	// Msg is nil for a Replay. With SNAP the state as of Msg.Zxid is sent behind
+	// the message: all of Ready.Commit that came so far, and nothing later.
+	Msg *Message
+	// Replay is a part of the log that is no longer in memory: each transaction is
+	// sent as a PROPOSAL with its COMMIT.
+	Replay *Span
+}
+
+// Upcall is a message for those above, who act on what the state machine knows
+// once everything in Commit was applied.
+type Upcall struct {
+	Link Link
+	Msg  *Message
+}
+
+// Phase is how far a server has come in its role.
+type Phase int
+
+// The phases.
+const (
+	// Election is the phase of a server that looks for a leader.
+	Election Phase = iota
+	// Discovery is agreeing on an epoch.
+	Discovery
+	// Synchronization is bringing logs in line.
+	Synchronization
+	// Broadcast is the time of transactions, and the only one in which clients are served.
+	Broadcast
+)
+
+// String is a word for logs.
+func (p Phase) String() string {
+	return [...]string{"election", "discovery", "synchronization", "broadcast"}[p]
+}
+
+// Status is what a server is.
+type Status struct {
+	State State
+	Phase Phase
+	// Leader is the leader's number, meaningful unless State is Looking.
+	Leader int64
+	// Epoch is the epoch of the log: the current one.
+	Epoch int64
+	// Reason says why the server went looking.
+	Reason string
+}
+
+// Serving tells whether clients may be served.
+func (s Status) Serving() bool { return s.Phase == Broadcast }
+
+// Read is an answer to Peer.ConfirmRead: what was committed up to Zxid when the
+// question was asked must be applied before the read.
+type Read struct {
+	Token uint64
+	Zxid  int64
+	// OK is false if the server stopped leading meanwhile.
+	OK bool
+}
+
+// Ready is what there is to do. The parts are worked on in the order of the
+// fields; all but Writes can be done at once, without waiting for a disk.
+type Ready struct {
+	// Writes are to be made durable, in order. Their Release messages wait for that.
+	Writes []Write
+	// Votes go to other servers by the election's connections. A vote replaces
+	// an older one to the same server that was not sent.
+	Votes []Ballot
+	// Sends go to learners, or to the leader.
+	Sends []Send
+	// Commit is to be applied, in order.
+	Commit []Entry
+	// Reads are answers to ConfirmRead, which wait for Commit.
+	Reads []Read
+	// Upcalls are for those above.
+	Upcalls []Upcall
+	// Close are links that are given up; what was sent to them may be dropped.
+	Close []Link
+	// Connect, if not nil, is the server to connect to as a learner.
+	Connect *int64
+	// Status is set when it has changed. Clients are let go before anything else
+	// when it stops serving, and let in after Commit when it starts.
+	Status *Status
+	// Config is the configuration that came into force, nil if none did.
+	Config *Membership
+}
+
+// write adds a write. Appends that stand side by side become one.
+func (p *Peer) write(w Write) {
+	p.seq++
+	w.Seq = p.seq
+	if n := len(p.out.Writes); n > 0 && w.Kind == WriteAppend && p.out.Writes[n-1].Kind == WriteAppend {
+		last := &p.out.Writes[n-1]
+		last.Entries = append(last.Entries, w.Entries...)
+		last.Release = append(last.Release, w.Release...)
+		last.Seq = w.Seq
+	} else {
+		p.out.Writes = append(p.out.Writes, w)
+	}
+	p.pending = append(p.pending, durable{seq: w.Seq, last: p.log.last, current: p.current})
+}
+
+// releaseAfterWrites sends m once everything that was written so far is durable.
+func (p *Peer) releaseAfterWrites(link Link, m *Message) {
+	o := Outgoing{Link: link, Msg: m}
+	switch n := len(p.out.Writes); {
+	case n > 0:
+		p.out.Writes[n-1].Release = append(p.out.Writes[n-1].Release, o)
+	case p.stored == p.seq:
+		p.send(link, m)
+	default:
+		p.write(Write{Kind: WriteNothing, Release: []Outgoing{o}})
+	}
+}
+
+func (p *Peer) send(link Link, m *Message) {
+	p.out.Sends = append(p.out.Sends, Send{Link: link, Msg: m})
+}
