@@ -1,0 +1,185 @@
+package zabsim
+
+import (
+	"bytes"
+
+	"github.com/quollhq/quoll/internal/zab"
+)
+
+// committed is what the ensemble has agreed on, as the checker knows it from
+// outside: the transactions that any server took as committed, in order.
+type committed struct {
+	log []zab.Entry
+	// leaders are who led each epoch, and how much was committed when it began to.
+	leaders map[int64]term
+}
+
+type term struct {
+	leader int64
+	before int
+}
+
+func equal(a, b zab.Entry) bool { return a.Zxid == b.Zxid && bytes.Equal(a.Data, b.Data) }
+
+// apply is a server's state machine.
+func (s *server) apply(part []zab.Entry) {
+	w := s.w
+	for _, e := range part {
+		i := len(s.state)
+		s.state = append(s.state, e)
+		switch {
+		case i < len(w.agreed.log) && !equal(w.agreed.log[i], e):
+			w.fail("server %d applies %s as number %d, which is %s elsewhere", s.id, text(e.Zxid), i, text(w.agreed.log[i].Zxid))
+		case i > len(w.agreed.log):
+			w.fail("server %d applies %s after %s, which was not committed", s.id, text(e.Zxid), text(s.state[i-1].Zxid))
+		case i == len(w.agreed.log):
+			w.agree(s, e)
+		}
+		if w.err != nil {
+			return
+		}
+	}
+}
+
+// agree takes a transaction as committed: it must be on the disks of a quorum.
+func (w *world) agree(s *server, e zab.Entry) {
+	i := len(w.agreed.log)
+	w.agreed.log = append(w.agreed.log, e)
+	if w.tracing() {
+		w.trace("server %d is the first that commits %s", s.id, text(e.Zxid))
+	}
+	has := func(id int64) bool {
+		o := w.server(id)
+		return o != nil && i < len(o.disk.log) && equal(o.disk.log[i], e)
+	}
+	if !s.peer.Active().Quorum.Contains(has) && !w.opts.Consequences {
+		w.fail("server %d commits %s, which is not on the disks of a quorum", s.id, text(e.Zxid))
+	}
+}
+
+// changed takes note of what a server has become.
+func (w *world) changed(s *server, st zab.Status) {
+	s.status = st
+	if w.tracing() {
+		w.trace("server %d: %v, %v, leader %d, epoch %d %s", s.id, st.State, st.Phase, st.Leader, st.Epoch, st.Reason)
+	}
+	if !st.Serving() || w.err != nil {
+		return
+	}
+	if st.State == zab.Leading {
+		w.leads(s, st.Epoch)
+	}
+	w.serves(s, st)
+}
+
+// leads checks a leader at the moment when it begins to lead.
+func (w *world) leads(s *server, epoch int64) {
+	w.terms++
+	if t, ok := w.agreed.leaders[epoch]; ok {
+		w.fail("server %d leads epoch %d, which server %d leads", s.id, epoch, t.leader)
+		return
+	}
+	for i, e := range w.agreed.log {
+		if i >= len(s.state) || !equal(s.state[i], e) {
+			w.fail("server %d leads epoch %d without %s, which was committed", s.id, epoch, text(e.Zxid))
+			return
+		}
+	}
+	for _, e := range s.state[len(w.agreed.log):] {
+		w.agree(s, e)
+	}
+	w.agreed.leaders[epoch] = term{s.id, len(s.state)}
+}
+
+// serves checks a server at the moment when it lets clients in.
+func (w *world) serves(s *server, st zab.Status) {
+	t, ok := w.agreed.leaders[st.Epoch]
+	switch {
+	case !ok:
+		w.fail("server %d serves in epoch %d, which nobody leads", s.id, st.Epoch)
+	case len(s.state) < t.before:
+		w.fail("server %d serves with %d transactions, and epoch %d began with %d", s.id, len(s.state), st.Epoch, t.before)
+	case len(s.state) > len(w.agreed.log):
+		w.fail("server %d serves with %s, which was not committed", s.id, text(lastOf(s.state)))
+	}
+	if w.err != nil {
+		return
+	}
+	for i, e := range s.state {
+		if !equal(e, w.agreed.log[i]) {
+			w.fail("server %d serves with %s as number %d, which is %s elsewhere", s.id, text(e.Zxid), i, text(w.agreed.log[i].Zxid))
+			return
+		}
+	}
+}
+
+// checkMessage sees that nothing is said that the disk does not hold.
+func (w *world) checkMessage(s *server, m *zab.Message) {
+	d := &s.disk
+	if w.opts.Consequences {
+		return
+	}
+	epoch := m.Zxid >> 32
+	switch m.Type {
+	case zab.FollowerInfo, zab.ObserverInfo, zab.LeaderInfo, zab.AckEpoch:
+		if m.Type == zab.AckEpoch {
+			if m.Zxid != lastOf(d.log) {
+				w.fail("server %d says that its log ends with %s, and on its disk it ends with %s", s.id, text(m.Zxid), text(lastOf(d.log)))
+			}
+			return
+		}
+		if d.accepted < epoch {
+			w.fail("server %d sends %v of epoch %d, and %d is on its disk", s.id, m.Type, epoch, d.accepted)
+		}
+	case zab.Ack:
+		if m.Zxid&0xffffffff == 0 {
+			if d.current < epoch {
+				w.fail("server %d acknowledges epoch %d, and %d is on its disk", s.id, epoch, d.current)
+			}
+			return
+		}
+		if _, ok := place(d.log, m.Zxid); !ok {
+			w.fail("server %d acknowledges %s, which is not on its disk", s.id, text(m.Zxid))
+		}
+	}
+}
+
+// checkVote sees that a vote for oneself tells of what is on the disk.
+func (w *world) checkVote(s *server, b *zab.Ballot) {
+	d := &s.disk
+	if b.State != zab.Looking || b.Leader != s.id || w.opts.Consequences {
+		return
+	}
+	if b.Zxid != lastOf(d.log) || b.PeerEpoch != max(d.current, lastOf(d.log)>>32) {
+		w.fail("server %d votes with %s of epoch %d, and its disk has %s of epoch %d", s.id, text(b.Zxid), b.PeerEpoch, text(lastOf(d.log)), d.current)
+	}
+}
+
+// checkCut sees that nothing committed is cut from a log.
+func (w *world) checkCut(s *server, zxid int64) { w.checkReplace(s, upTo(s.log, zxid)) }
+
+// checkReplace sees that nothing committed is missing in what replaces a log.
+func (w *world) checkReplace(s *server, by []zab.Entry) {
+	for i := 0; i < min(len(s.log), len(w.agreed.log)); i++ {
+		if !equal(s.log[i], w.agreed.log[i]) {
+			return
+		}
+		if i >= len(by) || !equal(by[i], s.log[i]) {
+			w.fail("server %d shall give up %s, which was committed", s.id, text(s.log[i].Zxid))
+			return
+		}
+	}
+}
+
+// checkRead sees that a confirmed read sees what was committed before it was asked for.
+func (w *world) checkRead(s *server, r zab.Read) {
+	n, ok := s.reads[r.Token]
+	delete(s.reads, r.Token)
+	if !r.OK || !ok {
+		return
+	}
+	w.readsConfirmed++
+	if n > 0 && r.Zxid < w.agreed.log[n-1].Zxid {
+		w.fail("server %d confirms a read at %s, and %s was committed before it was asked for", s.id, text(r.Zxid), text(w.agreed.log[n-1].Zxid))
+	}
+}
