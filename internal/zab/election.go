@@ -81,6 +81,7 @@ func (p *Peer) ownVote() vote {
 
 // startElection begins a new round. Whatever is said from now on is on the disk.
 func (p *Peer) startElection() {
+	p.raiseEpoch()
 	if p.expects != 0 {
 		p.succeed(vote{p.expects, p.log.last, p.current})
 		return

@@ -91,6 +91,9 @@ func (p *Peer) drop(f *follower) {
 func (p *Peer) forget(f *follower) {
 	l := p.leader
 	l.learners = slices.DeleteFunc(l.learners, func(o *follower) bool { return o == f })
+	if !l.established {
+		delete(l.newLeaderAcks, f.sid) // it has the history, but a term needs followers
+	}
 	l.syncs = slices.DeleteFunc(l.syncs, func(s pendingSync) bool { return s.link == f.link })
 }
 

@@ -170,11 +170,7 @@ func (p *Peer) check() error {
 	if p.view.lastSeen.Version < p.view.active.Version {
 		p.view.lastSeen = p.view.active
 	}
-	// A server that fell between the end of a synchronization and the write of the
-	// epoch has transactions of a later epoch than the current one. They were sent
-	// by that epoch's leader after all that precedes them, so the log is a prefix
-	// of that epoch's history, which is all that the current epoch says.
-	p.current = max(p.current, EpochOf(p.log.last))
+	p.raiseEpoch()
 	p.seenEpoch = p.accepted
 	switch {
 	case p.accepted < p.current:
@@ -196,6 +192,13 @@ func (p *Peer) check() error {
 	}
 	return nil
 }
+
+// raiseEpoch sees to it that the current epoch is not below the log's. A server
+// that left a synchronization early, or fell between its end and the write of the
+// epoch, has transactions of a later epoch than the current one. They were sent
+// behind all that precedes them in that epoch, so the log is a prefix of that
+// epoch's history, which is all that the current epoch says.
+func (p *Peer) raiseEpoch() { p.current = max(p.current, EpochOf(p.log.last)) }
 
 // Tick tells the time, as a distance from a fixed moment in the past. It never
 // goes back. Everything else happens at the time of the last Tick.

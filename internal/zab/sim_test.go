@@ -15,7 +15,7 @@ import (
 var (
 	seedFlag      = flag.Uint64("seed", 1, "the first seed of the simulation")
 	schedulesFlag = flag.Int("schedules", 0, "how many schedules to simulate, 0 for the usual number")
-	traceFlag     = flag.Bool("trace", false, "print everything that happens in the simulation")
+	traceFlag     = flag.Bool("narrate", false, "print everything that happens in the simulation")
 )
 
 // simulate runs seeds from first on, and returns the first report that is an
@@ -75,7 +75,7 @@ func TestSimulation(t *testing.T) {
 		}
 	})
 	if bad != nil {
-		t.Fatalf("%v\nin a world of %s\nreplay: go test ./internal/zab -run 'TestSimulation$' -schedules 1 -trace -seed %d", bad.Err, bad.World, bad.Seed)
+		t.Fatalf("%v\nin a world of %s\nreplay: go test ./internal/zab -run 'TestSimulation$' -schedules 1 -narrate -seed %d", bad.Err, bad.World, bad.Seed)
 	}
 	took := time.Since(began)
 	t.Logf("%d schedules, %.0f a minute; %d events, %d commits, %d terms, %d confirmed reads, %v of virtual time, faults %v",

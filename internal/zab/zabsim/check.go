@@ -4,12 +4,15 @@ import (
 	"bytes"
 
 	"github.com/quollhq/quoll/internal/zab"
+	"github.com/quollhq/quoll/internal/zab/quorum"
 )
 
 // committed is what the ensemble has agreed on, as the checker knows it from
 // outside: the transactions that any server took as committed, in order.
 type committed struct {
 	log []zab.Entry
+	// by are the quorum systems that each one was committed by.
+	by []quorum.System
 	// leaders are who led each epoch, and how much was committed when it began to.
 	leaders map[int64]term
 }
@@ -45,16 +48,22 @@ func (s *server) apply(part []zab.Entry) {
 func (w *world) agree(s *server, e zab.Entry) {
 	i := len(w.agreed.log)
 	w.agreed.log = append(w.agreed.log, e)
+	w.agreed.by = append(w.agreed.by, s.peer.Active().Quorum)
 	if w.tracing() {
 		w.trace("server %d is the first that commits %s", s.id, text(e.Zxid))
 	}
-	has := func(id int64) bool {
-		o := w.server(id)
-		return o != nil && i < len(o.disk.log) && equal(o.disk.log[i], e)
-	}
-	if !s.peer.Active().Quorum.Contains(has) && !w.opts.Consequences {
+	if !w.onDisks(i, nil) && !w.opts.Consequences {
 		w.fail("server %d commits %s, which is not on the disks of a quorum", s.id, text(e.Zxid))
 	}
+}
+
+// onDisks tells whether a committed transaction is on the disks of a quorum that
+// can do without one server.
+func (w *world) onDisks(i int, without *server) bool {
+	return w.agreed.by[i].Contains(func(id int64) bool {
+		o := w.server(id)
+		return o != nil && o != without && i < len(o.disk.log) && equal(o.disk.log[i], w.agreed.log[i])
+	})
 }
 
 // changed takes note of what a server has become.
@@ -80,13 +89,16 @@ func (w *world) leads(s *server, epoch int64) {
 		return
 	}
 	for i, e := range w.agreed.log {
+		if i >= len(s.state) && e.Zxid>>32 > epoch {
+			break // it is late: others lead a later epoch by now, which has all of this one's history
+		}
 		if i >= len(s.state) || !equal(s.state[i], e) {
 			w.fail("server %d leads epoch %d without %s, which was committed", s.id, epoch, text(e.Zxid))
 			return
 		}
 	}
-	for _, e := range s.state[len(w.agreed.log):] {
-		w.agree(s, e)
+	for i := len(w.agreed.log); i < len(s.state); i++ {
+		w.agree(s, s.state[i])
 	}
 	w.agreed.leaders[epoch] = term{s.id, len(s.state)}
 }
@@ -155,17 +167,23 @@ func (w *world) checkVote(s *server, b *zab.Ballot) {
 	}
 }
 
-// checkCut sees that nothing committed is cut from a log.
+// checkCut sees that nothing committed is cut from a log, unless a quorum of
+// others has it: a leader cuts what a returning follower has beyond its last
+// commit, and sends it again, and may have committed it in between without
+// counting that follower.
 func (w *world) checkCut(s *server, zxid int64) { w.checkReplace(s, upTo(s.log, zxid)) }
 
-// checkReplace sees that nothing committed is missing in what replaces a log.
+// checkReplace is checkCut for what replaces a log.
 func (w *world) checkReplace(s *server, by []zab.Entry) {
-	for i := 0; i < min(len(s.log), len(w.agreed.log)); i++ {
-		if !equal(s.log[i], w.agreed.log[i]) {
+	for i := min(len(s.log), len(w.agreed.log)) - 1; i >= len(by); i-- {
+		if equal(s.log[i], w.agreed.log[i]) && !w.onDisks(i, s) {
+			w.fail("server %d shall give up %s, which was committed and is not on the disks of a quorum of others", s.id, text(s.log[i].Zxid))
 			return
 		}
-		if i >= len(by) || !equal(by[i], s.log[i]) {
-			w.fail("server %d shall give up %s, which was committed", s.id, text(s.log[i].Zxid))
+	}
+	for i := range min(len(s.log), len(w.agreed.log), len(by)) {
+		if equal(s.log[i], w.agreed.log[i]) && !equal(by[i], s.log[i]) {
+			w.fail("server %d shall give up %s, which was committed, for %s", s.id, text(s.log[i].Zxid), text(by[i].Zxid))
 			return
 		}
 	}

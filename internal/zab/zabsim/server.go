@@ -158,7 +158,11 @@ func (s *server) drain() {
 		w.checkVote(s, &b)
 		w.ballot(s, b)
 	}
-	s.apply(r.Commit)
+	if r.Status != nil && r.Status.Serving() && r.Status.State == zab.Leading {
+		s.state = append(s.state, r.Commit...) // all of its log is committed now; leads looks at it as a whole
+	} else {
+		s.apply(r.Commit)
+	}
 	s.sendAll(r.Sends)
 	for _, read := range r.Reads {
 		w.checkRead(s, read)
