@@ -33,7 +33,9 @@ func (p *Peer) Propose(e Entry) error {
 		return err
 	}
 	l := p.leader
-	assert(e.Zxid == l.proposed+1, "proposal %s is made, and %s is the next number", zxidText(e.Zxid), zxidText(l.proposed+1))
+	if e.Zxid != l.proposed+1 {
+		bug("proposal %s is made, and %s is the next number", zxidText(e.Zxid), zxidText(l.proposed+1))
+	}
 	if err := p.checkReconfig(e); err != nil {
 		return err
 	}

@@ -286,8 +286,12 @@ func (p *Peer) countSettled(sid int64, b ballot) {
 	p.tally() // a settled vote may have replaced one that counted
 }
 
+// settledQuorum tells whether a quorum has the leader that b tells of. Of two
+// configurations one is enough: following is safe at any time, and a
+// reconfiguration that was never committed must not keep a server outside by
+// asking for votes of servers that only it counts.
 func (p *Peer) settledQuorum(votes map[int64]ballot, b ballot) bool {
-	return p.view.hasQuorum(func(id int64) bool {
+	return p.view.hasAnyQuorum(func(id int64) bool {
 		o, ok := votes[id]
 		return ok && b.sameLeader(o)
 	})

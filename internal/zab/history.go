@@ -19,7 +19,9 @@ type history struct {
 }
 
 func (h *history) append(e Entry) {
-	assert(follows(h.last, e.Zxid), "transaction %s cannot follow %s: one was skipped", zxidText(e.Zxid), zxidText(h.last))
+	if !follows(h.last, e.Zxid) {
+		bug("transaction %s cannot follow %s: one was skipped", zxidText(e.Zxid), zxidText(h.last))
+	}
 	h.window = append(h.window, e)
 	h.last = e.Zxid
 	h.trim()
@@ -64,7 +66,9 @@ func (h *history) knows(zxid int64) bool {
 
 // after is the part of the window behind zxid, which must not lie before it.
 func (h *history) after(zxid int64) []Entry {
-	assert(zxid >= h.before, "transactions after %s are asked of a window that begins after %s", zxidText(zxid), zxidText(h.before))
+	if zxid < h.before {
+		bug("transactions after %s are asked of a window that begins after %s", zxidText(zxid), zxidText(h.before))
+	}
 	i, ok := h.find(zxid)
 	if ok {
 		i++

@@ -66,6 +66,7 @@ func (p *Peer) lead(v vote) {
 		stageEnds: p.now + p.limit(p.opts.InitLimit), nextTick: p.now + p.opts.Tick/2,
 	}
 	p.seenEpoch = max(p.seenEpoch, p.accepted)
+	p.forgetConfig(p.log.last)
 	p.proposeEpoch()
 }
 
@@ -177,8 +178,8 @@ func (p *Peer) takeInfo(f *follower, m *Message) error {
 	if m.Learner.ProtocolVersion < ProtocolVersion {
 		return fmt.Errorf("learner %d speaks version %#x of the protocol, want %#x or later", m.Learner.Sid, m.Learner.ProtocolVersion, ProtocolVersion)
 	}
-	if m.Learner.ConfigVersion > p.view.active.Version {
-		return fmt.Errorf("learner %d has a later configuration in force: %x, and here it is %x", m.Learner.Sid, m.Learner.ConfigVersion, p.view.active.Version)
+	if m.Learner.ConfigVersion > p.view.lastSeen.Version {
+		return fmt.Errorf("learner %d has a later configuration in force: %x, and here it is %x", m.Learner.Sid, m.Learner.ConfigVersion, p.view.lastSeen.Version)
 	}
 	l := p.leader
 	f.sid, f.observer, f.greeted = m.Learner.Sid, m.Type == ObserverInfo, true
@@ -187,7 +188,7 @@ func (p *Peer) takeInfo(f *follower, m *Message) error {
 			p.drop(o) // it has come back; the old connection is a dead one
 		}
 	}
-	if p.view.active.isVoter(f.sid) && !f.observer {
+	if p.view.isVoter(f.sid) && !f.observer {
 		l.connecting[f.sid] = true
 		p.seenEpoch = max(p.seenEpoch, EpochOf(m.Zxid))
 		if l.epoch != 0 && EpochOf(m.Zxid) > l.epoch {
@@ -213,7 +214,7 @@ func (p *Peer) leaderInfo() *Message {
 // anybody of the quorum has accepted. It is on disk before it is spoken.
 func (p *Peer) proposeEpoch() {
 	l := p.leader
-	if !p.view.active.Quorum.Contains(func(id int64) bool { return l.connecting[id] }) {
+	if !p.view.hasQuorum(func(id int64) bool { return l.connecting[id] }) {
 		return
 	}
 	l.epoch = p.seenEpoch + 1
@@ -250,7 +251,7 @@ func (p *Peer) freshConfig() {
 // transactions.
 func (p *Peer) takeEpochAck(f *follower, m *Message) error {
 	l := p.leader
-	voter := p.view.active.isVoter(f.sid) && !f.observer
+	voter := p.view.isVoter(f.sid) && !f.observer
 	if !l.epochAgreed && voter && m.Epoch != -1 {
 		theirs := vote{zxid: m.Zxid, epoch: m.Epoch}
 		if theirs.better(l.origin) {
@@ -272,7 +273,7 @@ func (p *Peer) takeEpochAck(f *follower, m *Message) error {
 func (p *Peer) ackEpoch(sid int64) {
 	l := p.leader
 	l.epochAcks[sid] = true
-	if l.epochAgreed || !l.epochAcks[p.opts.ID] || !p.view.active.Quorum.Contains(func(id int64) bool { return l.epochAcks[id] }) {
+	if l.epochAgreed || !l.epochAcks[p.opts.ID] || !p.view.hasQuorum(func(id int64) bool { return l.epochAcks[id] }) {
 		return
 	}
 	l.epochAgreed = true

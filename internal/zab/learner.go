@@ -173,6 +173,7 @@ func (p *Peer) beginSync(m *Message) error {
 	case Diff:
 		// What lies behind the leader's last commit is not committed for being here.
 		l.base = min(p.log.last, m.Zxid)
+		p.forgetConfig(p.log.last)
 	case Trunc:
 		if m.Zxid > p.log.last {
 			return p.refuse(m, "which lies behind the end of the log, "+zxidText(p.log.last))
@@ -389,7 +390,7 @@ func (p *Peer) takeUpToDate() error {
 	p.phase = Broadcast
 	p.vote.epoch = p.current
 	l.deadline = p.now + p.limit(p.opts.SyncLimit)
-	if l.config != nil && l.config.Version > p.view.active.Version && p.activateAs(l.config, 0) {
+	if p.leadersConfigHolds() && p.activateAs(l.config, 0) {
 		return errMoved
 	}
 	if !p.faults.serveBeforeApply {

@@ -87,4 +87,9 @@ func (v *view) hasQuorum(in func(int64) bool) bool {
 	return v.active.Quorum.Contains(in) && (!v.pending() || v.lastSeen.Quorum.Contains(in))
 }
 
+// hasAnyQuorum tells whether those that in names are a quorum of one of both.
+func (v *view) hasAnyQuorum(in func(int64) bool) bool {
+	return v.active.Quorum.Contains(in) || v.pending() && v.lastSeen.Quorum.Contains(in)
+}
+
 func appendHex(b []byte, v int64) []byte { return strconv.AppendUint(b, uint64(v), 16) }

@@ -360,7 +360,9 @@ func (p *Peer) commit(zxid int64) {
 	part := p.log.between(p.log.applied, zxid)
 	p.out.Commit = append(p.out.Commit, part...)
 	p.log.applied = zxid
-	assert(len(part) > 0 && part[len(part)-1].Zxid == zxid, "%s shall be committed and is not in the log, which ends with %s", zxidText(zxid), zxidText(p.log.last))
+	if len(part) == 0 || part[len(part)-1].Zxid != zxid {
+		bug("%s shall be committed and is not in the log, which ends with %s", zxidText(zxid), zxidText(p.log.last))
+	}
 }
 
 // look gives up the role, whatever it is, and looks for a leader once all that

@@ -43,17 +43,18 @@ func (p *Peer) notice(e Entry) error {
 	return nil
 }
 
-// forgetConfig forgets a proposed configuration whose transaction was cut from
-// the log. Kept, it would ask for a quorum of servers that need not exist.
+// forgetConfig forgets a proposed configuration whose transaction is not in the
+// log: it was cut, or the server fell between the two writes. Kept, it would ask
+// for a quorum of servers that need not exist.
 func (p *Peer) forgetConfig(last int64) {
 	if p.view.pending() && p.view.lastSeen.Version > last {
 		p.see(p.view.active)
 	}
 }
 
-// takeLeadersConfig takes what came with NEWLEADER: the leader's log decides
-// what is under way, also if this server has seen something later that was
-// never committed.
+// takeLeadersConfig takes what came with NEWLEADER. Apache's leaders send what
+// they have seen last there, committed or not; which of the two it is, is known
+// by UPTODATE.
 func (p *Peer) takeLeadersConfig(text []byte) error {
 	if len(text) <= 1 {
 		return nil // leaders of before 3.5 send none
@@ -65,9 +66,19 @@ func (p *Peer) takeLeadersConfig(text []byte) error {
 	if m.Version < p.view.active.Version {
 		return fmt.Errorf("%w: the leader's has version %x, and %x is in force here", ErrConfig, m.Version, p.view.active.Version)
 	}
-	p.see(m)
+	if m.Version > p.view.lastSeen.Version {
+		p.see(m)
+	}
 	p.learner.config = m
 	return nil
+}
+
+// leadersConfigHolds tells whether what came with NEWLEADER is in force: its
+// transaction is committed, or it has none, as the first configuration of an
+// ensemble. One that is still under way comes into force by its own COMMITANDACTIVATE.
+func (p *Peer) leadersConfigHolds() bool {
+	c := p.learner.config
+	return c != nil && c.Version > p.view.active.Version && (c.Version <= p.learner.commitTo || counterOf(c.Version) == 0)
 }
 
 // activate puts a configuration in force.

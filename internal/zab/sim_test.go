@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -63,6 +64,7 @@ func TestSimulation(t *testing.T) {
 	var events, commits, terms, reads int
 	var virtual time.Duration
 	faults := map[string]int{}
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // ensembles are small and short-lived
 	began := time.Now()
 	bad := simulate(*seedFlag, n, opts, func(r zabsim.Report) {
 		events += r.Events

@@ -67,6 +67,16 @@ func (p *Peer) committedEnd() int64 {
 	return p.log.last
 }
 
+// configToSend is what goes with NEWLEADER: what is in force when UPTODATE comes.
+// A reconfiguration that is not committed stays out of it, since learners of
+// Apache's take for granted whatever comes that way.
+func (p *Peer) configToSend() *Membership {
+	if p.leader.established {
+		return p.view.active
+	}
+	return p.view.lastSeen
+}
+
 // synchronize sends a learner what it lacks, and from then on everything as it
 // happens. NEWLEADER comes last: a learner that acknowledges it has all that was
 // sent before it. Were it sent earlier, a learner would vouch for a history of
@@ -81,7 +91,7 @@ func (p *Peer) synchronize(f *follower) {
 		l.acks[f.sid] = min(l.acks[f.sid], s.base)
 	}
 	p.send(f.link, &Message{Type: s.op, Zxid: s.zxid})
-	newLeader := &Message{Type: NewLeader, Zxid: EpochStart(l.epoch), Data: p.view.lastSeen.Text}
+	newLeader := &Message{Type: NewLeader, Zxid: EpochStart(l.epoch), Data: p.configToSend().Text}
 	early := p.faults.newLeaderBeforeProposals && s.op == Snap
 	if early {
 		p.send(f.link, newLeader)
