@@ -15,7 +15,7 @@ func (p *Peer) canPropose() error {
 	switch {
 	case p.stopped != nil || p.state != Leading || !p.leader.established:
 		return ErrNotLeading
-	case p.leader.handingOver || p.leader.retired:
+	case p.leader.handingOver:
 		return ErrHandingOver
 	case counterOf(p.leader.proposed+1) == maxCounter:
 		p.look("the epoch has no numbers left")
@@ -57,7 +57,7 @@ func (p *Peer) Propose(e Entry) error {
 // advance commits what quorums have on disk, in order.
 func (p *Peer) advance() {
 	l := p.leader
-	if !l.established {
+	if l == nil || !l.established {
 		return
 	}
 	for !l.retired && p.log.applied < p.log.last {
@@ -70,6 +70,7 @@ func (p *Peer) advance() {
 	}
 	p.releaseSyncs()
 	p.finishHandOver()
+	p.retire()
 }
 
 // enough tells whether a transaction is on enough disks: a quorum of every
@@ -137,7 +138,12 @@ func (p *Peer) checkReconfig(e Entry) error {
 }
 
 // inSync tells whether a server has all that was proposed, or is being sent it.
+// One that was made an observer is not, even if it has not heard of that and
+// still follows: it will come back as an observer, and acknowledge nothing.
 func (p *Peer) inSync(id int64) bool {
+	if m, ok := p.view.active.member(id); ok && m.Observer {
+		return false
+	}
 	return id == p.opts.ID || slices.ContainsFunc(p.leader.learners, func(f *follower) bool {
 		return f.sid == id && !f.observer && f.upToDate
 	})
@@ -170,12 +176,20 @@ func (p *Peer) best(m *Membership) int64 {
 }
 
 // activateAsLeader puts a configuration in force. A leader that does not lead
-// under it commits nothing more: whoever leads next does.
+// under it commits nothing more: whoever leads next does. It has told its
+// followers who that is, and must be gone before they come back to it.
 func (p *Peer) activateAsLeader(next *Membership, designated int64) {
 	p.activate(next)
 	if designated != p.opts.ID {
 		p.leader.retired = true
 		p.expects = designated
+	}
+}
+
+// retire gives up the lead if a reconfiguration gave it to somebody else.
+func (p *Peer) retire() {
+	if p.leader != nil && p.leader.retired {
+		p.look("a reconfiguration gave the lead away")
 	}
 }
 

@@ -51,7 +51,7 @@ type pendingRead struct {
 // committed when it was asked is applied, sees everything that any client was
 // told of before.
 func (p *Peer) ConfirmRead(token uint64) {
-	if p.stopped != nil || p.state != Leading || !p.leader.established || p.leader.retired {
+	if p.stopped != nil || p.state != Leading || !p.leader.established {
 		p.out.Reads = append(p.out.Reads, Read{Token: token})
 		return
 	}

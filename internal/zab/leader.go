@@ -323,6 +323,7 @@ func (p *Peer) establish() {
 			p.bringUp(f)
 		}
 	}
+	p.retire()
 }
 
 func (p *Peer) bringUp(f *follower) {

@@ -128,7 +128,8 @@ type Ready struct {
 	Reads []Read
 	// Upcalls are for those above.
 	Upcalls []Upcall
-	// Close are links that are given up; what was sent to them may be dropped.
+	// Close are links that are given up. What was sent to them before should still
+	// leave, if that takes no long time; nothing depends on it.
 	Close []Link
 	// Connect, if not nil, is the server to connect to as a learner.
 	Connect *int64

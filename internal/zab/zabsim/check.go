@@ -75,9 +75,6 @@ func (w *world) changed(s *server, st zab.Status) {
 	if !st.Serving() || w.err != nil {
 		return
 	}
-	if st.State == zab.Leading {
-		w.leads(s, st.Epoch)
-	}
 	w.serves(s, st)
 }
 

@@ -150,6 +150,7 @@ func (w *world) deliver(s *server, link zab.Link, m *zab.Message) {
 func (s *server) drain() {
 	w := s.w
 	r := s.peer.Ready()
+	establishes := s.status.State == zab.Leading && !s.status.Serving() && (len(r.Commit) > 0 || r.Status != nil && r.Status.Serving())
 	if r.Status != nil && !r.Status.Serving() {
 		s.status = *r.Status
 	}
@@ -158,8 +159,9 @@ func (s *server) drain() {
 		w.checkVote(s, &b)
 		w.ballot(s, b)
 	}
-	if r.Status != nil && r.Status.Serving() && r.Status.State == zab.Leading {
-		s.state = append(s.state, r.Commit...) // all of its log is committed now; leads looks at it as a whole
+	if establishes {
+		s.state = append(s.state, r.Commit...) // all of its log is committed now
+		w.leads(s, s.peer.Status().Epoch)
 	} else {
 		s.apply(r.Commit)
 	}
