@@ -33,9 +33,12 @@ type faults struct {
 	// holeInWindow: ZOOKEEPER-4925. Transactions of a synchronization are in the log
 	// and not in the window that learners are served from.
 	holeInWindow bool
-	// voteForSnapshotUnderWay: ZOOKEEPER-3642. A snapshot counts as the end of the log
-	// before it is durable.
-	voteForSnapshotUnderWay bool
+	// snapshotKeptInMemory: ZOOKEEPER-3642. A snapshot counts as the end of the log, and
+	// is written only at NEWLEADER, which may never come.
+	snapshotKeptInMemory bool
+	// countUnlogged: ZOOKEEPER-2355. A proposal counts as the end of the log when it was
+	// read, and is lost if the connection breaks before the next message.
+	countUnlogged bool
 	// ackBeforeSync: a proposal is acknowledged before it is durable.
 	ackBeforeSync bool
 	// acksOutliveTruncation: a leader counts what a learner acknowledged and was then

@@ -6,11 +6,12 @@ import "bytes"
 // nothing more, waits until all that it proposed is committed, lets its
 // followers know, and gives them up. They elect the one among them with the
 // largest number at once, since their logs are equal; this server votes for it.
+// If nobody is in line within a tick, it goes on leading.
 func (p *Peer) HandOver() error {
 	if p.state != Leading || !p.leader.established {
 		return ErrNotLeading
 	}
-	p.leader.handingOver = true
+	p.leader.handingOver, p.leader.handOverEnds = true, p.now+p.opts.Tick
 	p.finishHandOver()
 	return nil
 }

@@ -15,7 +15,8 @@ type follower struct {
 	epochAck *Message
 	// forwarded: what is proposed and committed goes to it as it happens.
 	forwarded bool
-	acked     bool // acknowledged NEWLEADER
+	acked     bool  // acknowledged NEWLEADER
+	sent      int64 // the last committed transaction that it has when it does
 	upToDate  bool
 	deadline  time.Duration
 	// pings counts what was sent, pongs what came back, for confirmed reads.
@@ -44,6 +45,7 @@ type leader struct {
 	reconfigZxid int64           // the reconfiguration under way, 0 if there is none
 	retired      bool            // a reconfiguration gave the lead away: nothing is committed any more
 	handingOver  bool
+	handOverEnds time.Duration
 	syncs        []pendingSync
 	reads        []pendingRead
 }
@@ -361,10 +363,14 @@ func (p *Peer) takeNewLeaderAck(f *follower, zxid int64) error {
 		return nil // of UPTODATE
 	}
 	f.acked = true
+	if !f.observer && p.view.isVoter(f.sid) {
+		l.acks[f.sid] = max(l.acks[f.sid], f.sent)
+	}
 	f.deadline = p.now + p.limit(p.opts.SyncLimit)
 	switch {
 	case l.established:
 		p.bringUp(f)
+		p.finishHandOver()
 	case !f.observer && p.view.isVoter(f.sid):
 		p.ackNewLeader(f.sid)
 	}
@@ -378,6 +384,9 @@ func (p *Peer) tickLeader() {
 		return
 	}
 	l.nextTick = p.now + p.opts.Tick/2
+	if l.handingOver && p.now >= l.handOverEnds {
+		l.handingOver = false
+	}
 	switch {
 	case !l.established && p.now >= l.stageEnds:
 		p.look("no quorum came in time: " + p.phase.String())

@@ -26,7 +26,9 @@ type learner struct {
 	unacked []int64
 	// config is what NEWLEADER brought.
 	config *Membership
-	// unlogged is for planted bugs.
+	// late and unlogged are for planted bugs: what is written only at NEWLEADER, or
+	// with the next message.
+	late     []Write
 	unlogged []Entry
 }
 
@@ -94,6 +96,12 @@ func (p *Peer) stepLearner(m *Message) error {
 	l.deadline = p.now + p.limit(p.opts.InitLimit)
 	if p.phase == Broadcast {
 		l.deadline = p.now + p.limit(p.opts.SyncLimit)
+	}
+	if p.faults.countUnlogged && l.synced {
+		for _, e := range l.unlogged {
+			p.appendAsLearner(e)
+		}
+		l.unlogged = nil
 	}
 	switch m.Type {
 	case LeaderInfo:
@@ -185,7 +193,12 @@ func (p *Peer) beginSync(m *Message) error {
 	case Snap:
 		p.log.reset(m.Zxid)
 		p.forgetConfig(m.Zxid)
-		p.write(Write{Kind: WriteSnapshot, Zxid: m.Zxid, Snapshot: m.Snapshot})
+		w := Write{Kind: WriteSnapshot, Zxid: m.Zxid, Snapshot: m.Snapshot}
+		if p.faults.snapshotKeptInMemory {
+			l.late = append(l.late, w)
+		} else {
+			p.write(w)
+		}
 		l.base, l.state = m.Zxid, m.Zxid
 	}
 	l.commitTo = l.base
@@ -219,9 +232,13 @@ func (p *Peer) takeProposal(e Entry) error {
 // logAsLearner writes a transaction and acknowledges it once it is durable.
 func (p *Peer) logAsLearner(e Entry) {
 	l := &p.learner
+	if p.faults.countUnlogged && l.synced {
+		l.unlogged = append(l.unlogged, e)
+		return
+	}
 	if !l.synced {
 		l.unacked = append(l.unacked, e.Zxid)
-		if p.faults.ackNewLeaderUnlogged || p.faults.epochBeforeLog {
+		if p.faults.ackNewLeaderUnlogged || p.faults.epochBeforeLog || len(l.late) > 0 {
 			l.unlogged = append(l.unlogged, e)
 			return
 		}
@@ -229,6 +246,14 @@ func (p *Peer) logAsLearner(e Entry) {
 			p.log.window = p.log.window[:len(p.log.window)-1]
 		}
 	}
+	p.appendAsLearner(e)
+	if p.faults.ackProposalFirst && !l.synced && p.state == Following {
+		p.releaseAfterWrites(l.link, &Message{Type: Ack, Zxid: e.Zxid})
+	}
+}
+
+func (p *Peer) appendAsLearner(e Entry) {
+	l := &p.learner
 	w := Write{Kind: WriteAppend, Entries: []Entry{e}}
 	if p.state == Following && l.synced {
 		ack := Outgoing{l.link, &Message{Type: Ack, Zxid: e.Zxid}}
@@ -239,9 +264,6 @@ func (p *Peer) logAsLearner(e Entry) {
 		}
 	}
 	p.write(w)
-	if p.faults.ackProposalFirst && !l.synced && p.state == Following {
-		p.releaseAfterWrites(l.link, &Message{Type: Ack, Zxid: e.Zxid})
-	}
 }
 
 // takeCommit takes the leader's word that a transaction is committed. Commits
@@ -356,10 +378,16 @@ func (p *Peer) takeNewLeader(m *Message) error {
 // releases what waits for it.
 func (p *Peer) vouch(acks []Outgoing) {
 	l := &p.learner
+	for _, w := range l.late {
+		p.write(w)
+	}
 	w := Write{Kind: WriteCurrent, Epoch: p.current, Release: acks}
 	late := Write{Kind: WriteAppend, Entries: l.unlogged}
-	l.unlogged = nil
+	l.late, l.unlogged = nil, nil
 	switch {
+	case p.faults.snapshotKeptInMemory && len(late.Entries) > 0:
+		p.write(late)
+		p.write(w)
 	case p.faults.ackNewLeaderUnlogged, p.faults.epochBeforeLog:
 		if p.faults.epochBeforeLog {
 			w.Release, late.Release = nil, acks

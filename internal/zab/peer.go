@@ -237,8 +237,12 @@ func (p *Peer) Step(link Link, m *Message) error {
 	case p.state == Leading:
 		return p.stepLeader(link, m)
 	case p.state != Looking && link == p.learner.link && link != 0:
-		if err := p.stepLearner(m); err != nil {
-			p.look(err.Error())
+		err := p.stepLearner(m)
+		if err == nil {
+			break
+		}
+		p.look(err.Error())
+		if !errors.Is(err, errMoved) {
 			return err
 		}
 	}

@@ -111,6 +111,6 @@ func (p *Peer) synchronize(f *follower) {
 	if !early {
 		p.send(f.link, newLeader)
 	}
-	f.forwarded = true
+	f.forwarded, f.sent = true, end
 	f.deadline = p.now + p.limit(p.opts.InitLimit+p.opts.SyncLimit)
 }

@@ -2,6 +2,7 @@ package zabsim
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/quollhq/quoll/internal/zab"
 	"github.com/quollhq/quoll/internal/zab/quorum"
@@ -122,6 +123,15 @@ func (w *world) serves(s *server, st zab.Status) {
 	}
 }
 
+// refused takes note of a message that breaks the protocol. Members that all run
+// this code never send one.
+func (w *world) refused(s *server, m *zab.Message, err error) {
+	w.trace("server %d refuses %v %s: %v", s.id, m.Type, text(m.Zxid), err)
+	if !w.opts.Consequences {
+		w.fail("server %d refuses %v %s: %v", s.id, m.Type, text(m.Zxid), err)
+	}
+}
+
 // checkMessage sees that nothing is said that the disk does not hold.
 func (w *world) checkMessage(s *server, m *zab.Message) {
 	d := &s.disk
@@ -132,6 +142,9 @@ func (w *world) checkMessage(s *server, m *zab.Message) {
 	switch m.Type {
 	case zab.FollowerInfo, zab.ObserverInfo, zab.LeaderInfo, zab.AckEpoch:
 		if m.Type == zab.AckEpoch {
+			if slices.ContainsFunc(append(d.batch, d.queue...), func(o zab.Write) bool { return o.Kind == zab.WriteAccepted }) {
+				w.fail("server %d promises an epoch that is not on its disk", s.id)
+			}
 			if m.Zxid != lastOf(d.log) {
 				w.fail("server %d says that its log ends with %s, and on its disk it ends with %s", s.id, text(m.Zxid), text(lastOf(d.log)))
 			}

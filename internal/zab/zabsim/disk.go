@@ -84,7 +84,7 @@ type disk struct {
 
 // crash keeps a part of what was not synced: whole writes in their order, and of
 // the first that is not whole, if it appends, a part of its transactions.
-func (d *disk) crash(r *rng) {
+func (d *disk) crash(r *rng, tear bool) {
 	left := append(d.batch, d.queue...)
 	d.batch, d.queue, d.stalled = nil, nil, false
 	keep := 0
@@ -96,8 +96,14 @@ func (d *disk) crash(r *rng) {
 			return
 		}
 	}
-	if keep < len(left) && left[keep].Kind == zab.WriteAppend && r.chance(0.5) {
+	switch {
+	case keep == len(left):
+	case left[keep].Kind == zab.WriteAppend && r.chance(0.5):
 		part := left[keep].Entries
 		d.log = append(d.log, part[:r.IntN(len(part)+1)]...)
+	case left[keep].Kind == zab.WriteSnapshot && tear:
+		if snap := left[keep].Snapshot.([]zab.Entry); len(snap) > 1 {
+			d.log = append(slices.Clone(snap[:r.IntN(len(snap)-1)]), snap[len(snap)-1])
+		}
 	}
 }

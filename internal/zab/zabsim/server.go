@@ -83,7 +83,7 @@ func (s *server) stop(noticed float64) {
 	s.life++
 	s.paused, s.held = false, nil
 	s.status = zab.Status{}
-	s.disk.crash(w.r)
+	s.disk.crash(w.r, w.opts.TornSnapshots)
 	for _, c := range s.sortedConns() {
 		side := c.side(s)
 		c.ends[side].open = false
@@ -140,8 +140,8 @@ func (w *world) deliver(s *server, link zab.Link, m *zab.Message) {
 	w.events++
 	p := s.peer
 	p.Tick(s.local())
-	if err := p.Step(link, m); err != nil && w.tracing() {
-		w.trace("server %d: %v", s.id, err)
+	if err := p.Step(link, m); err != nil {
+		w.refused(s, m, err)
 	}
 	s.drain()
 }
@@ -212,6 +212,9 @@ func (s *server) plan() {
 func (s *server) give(writes []zab.Write) {
 	for i := range writes {
 		write := &writes[i]
+		if s.status.Serving() && (write.Kind == zab.WriteTruncate || write.Kind == zab.WriteSnapshot) {
+			s.w.fail("server %d goes back in time while it serves", s.id)
+		}
 		switch write.Kind {
 		case zab.WriteAppend:
 			s.log = append(s.log, write.Entries...)
@@ -255,6 +258,9 @@ func (s *server) synced() {
 	batch := d.batch
 	d.batch = nil
 	for i := range batch {
+		if w.opts.TruncationIgnored && batch[i].Kind == zab.WriteTruncate && w.r.chance(0.3) {
+			continue
+		}
 		if err := d.apply(&batch[i]); err != nil {
 			w.fail("server %d cannot store %v %s: %v (its log ends with %s)", s.id, batch[i].Kind, text(batch[i].Zxid), err, text(lastOf(d.log)))
 			return

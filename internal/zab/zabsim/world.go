@@ -21,6 +21,11 @@ type Options struct {
 	// what is said is on the disk, nor on how many disks what is committed is.
 	// Bugs are to be found by what they do.
 	Consequences bool
+	// TruncationIgnored now and then leaves a log as it is that shall be cut, and says
+	// that it is done.
+	TruncationIgnored bool
+	// TornSnapshots lets a crash leave a part of a snapshot that counts as whole.
+	TornSnapshots bool
 	// SyncFailureIgnored takes a failed sync for a good one, as a server with this
 	// bug would.
 	SyncFailureIgnored bool
