@@ -2,5 +2,9 @@
 
 package zab_test
 
-// usualSchedules is how many schedules a run without flags simulates.
-const usualSchedules = 10000
+const (
+	// usualSchedules is how many schedules a run without flags simulates.
+	usualSchedules = 10000
+	// plantedLimit is how many schedules there are to find a planted bug.
+	plantedLimit = 20000
+)
