@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Every check of the project, in the order in which it is cheapest to fail:
-# peers, gofmt, vet, staticcheck, unit tests with the race detector, fuzz targets, black-box tests.
+# peers, gofmt, vet, staticcheck, unit tests with the race detector, simulated ensembles, fuzz targets, black-box tests.
 #
 #   scripts/test.sh              all of it
-#   scripts/test.sh vet unit     only these sections: peers format vet staticcheck unit fuzz blackbox
+#   scripts/test.sh vet unit     only these sections: peers format vet staticcheck unit simulation fuzz blackbox
 #
 #   FUZZTIME=3s       how long each fuzz target runs
 #   QUOLL_SUBJECTS    "apache,quoll": which servers the black-box tests run on
@@ -42,6 +42,9 @@ staticcheck() {
 # What needs servers lies under test/ and has a section of its own.
 unit() { go test -race -timeout 10m $(go list ./... | grep -v '/test/'); }
 
+# Without the race detector, which makes schedules ten times as slow and has nothing to find in one goroutine.
+simulation() { go test -count 1 -timeout 10m -run 'TestSimulation$|TestPlanted$' -v ./internal/zab | grep -v '^=== RUN'; }
+
 # Each fuzz target of each package, found by its declaration.
 fuzz() {
   local file target status=0
@@ -78,10 +81,10 @@ section() {
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 sections=("$@")
-((${#sections[@]})) || sections=(peers format vet staticcheck unit fuzz blackbox)
+((${#sections[@]})) || sections=(peers format vet staticcheck unit simulation fuzz blackbox)
 for s in "${sections[@]}"; do
   case $s in
-  peers | format | vet | staticcheck | unit | fuzz | blackbox) section "$s" ;;
+  peers | format | vet | staticcheck | unit | simulation | fuzz | blackbox) section "$s" ;;
   *) echo "unknown section: $s" >&2; exit 2 ;;
   esac
 done

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,6 +23,7 @@ var (
 // simulate runs n seeds from first on, no new one after end, and returns how many
 // it ran and the first report that is an error, by seed.
 func simulate(first uint64, n int, end time.Time, opts zabsim.Options, each func(zabsim.Report)) (int, *zabsim.Report) {
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // ensembles are small and short-lived
 	var next, failed atomic.Uint64
 	next.Store(first)
 	failed.Store(first + uint64(n))
@@ -63,7 +65,6 @@ func TestSimulation(t *testing.T) {
 	}
 	var sum zabsim.Report
 	faults := map[string]int{}
-	defer debug.SetGCPercent(debug.SetGCPercent(800)) // ensembles are small and short-lived
 	began := time.Now()
 	ran, bad := simulate(*seedFlag, n, end, opts, func(r zabsim.Report) {
 		sum.Events += r.Events
@@ -80,4 +81,16 @@ func TestSimulation(t *testing.T) {
 	}
 	t.Logf("%d schedules of %d, %.0f a minute; %d events, %d commits, %d terms, %d confirmed reads, %v of virtual time, faults %v",
 		ran, n, float64(ran)/time.Since(began).Minutes(), sum.Events, sum.Commits, sum.Terms, sum.Reads, sum.Virtual, faults)
+}
+
+// TestReplay runs a seed twice: nothing may depend on anything but the seed.
+func TestReplay(t *testing.T) {
+	told := func() string {
+		var b strings.Builder
+		rep := zabsim.Run(7, zabsim.Options{Trace: func(line string) { b.WriteString(line + "\n") }})
+		return fmt.Sprintf("%s%+v", b.String(), rep)
+	}
+	if told() != told() {
+		t.Fatal("the same seed tells two stories")
+	}
 }

@@ -1,0 +1,252 @@
+package zab
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/quollhq/quoll/internal/zab/quorum"
+)
+
+// members is a configuration: voters, then observers as negative numbers.
+func members(t *testing.T, version int64, ids ...int64) *Membership {
+	t.Helper()
+	m := &Membership{Version: version, Text: fmt.Appendf(nil, "%d %v", version, ids)}
+	var voters []int64
+	for _, id := range ids {
+		if id < 0 {
+			m.Members = append(m.Members, Member{ID: -id, Observer: true})
+			continue
+		}
+		m.Members = append(m.Members, Member{ID: id})
+		voters = append(voters, id)
+	}
+	q, err := quorum.Majority(voters...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Quorum = q
+	return m
+}
+
+// host is a peer whose writes are durable at once.
+type host struct {
+	t     *testing.T
+	p     *Peer
+	now   time.Duration
+	sends []Send
+	last  Ready
+}
+
+func newHost(t *testing.T, o Options, configs ...*Membership) *host {
+	t.Helper()
+	o.Reconfig = true
+	o.Parse = func(text []byte) (*Membership, error) {
+		for _, m := range configs {
+			if string(m.Text) == string(text) {
+				return m, nil
+			}
+		}
+		return nil, fmt.Errorf("no configuration %q", text)
+	}
+	p, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &host{t: t, p: p}
+	h.drain()
+	return h
+}
+
+// drain does what there is to do until there is nothing left.
+func (h *host) drain() {
+	for {
+		r := h.p.Ready()
+		h.sends = append(h.sends, r.Sends...)
+		if r.Status != nil || r.Connect != nil || len(r.Commit) > 0 {
+			h.last = r
+		}
+		if len(r.Writes) == 0 {
+			return
+		}
+		for _, w := range r.Writes {
+			for _, o := range w.Release {
+				h.sends = append(h.sends, Send{Link: o.Link, Msg: o.Msg})
+			}
+			h.p.Stored(w.Seq)
+		}
+	}
+}
+
+func (h *host) step(link Link, m *Message) {
+	h.t.Helper()
+	if err := h.p.Step(link, m); err != nil {
+		h.t.Fatal(err)
+	}
+	h.drain()
+}
+
+func (h *host) vote(n Notification) {
+	n.Version = NotificationVersion
+	h.p.Notify(n)
+	h.drain()
+}
+
+// sent counts messages of a type to a link, 0 for any.
+func (h *host) sent(link Link, typ Type) int {
+	n := 0
+	for _, s := range h.sends {
+		if (link == 0 || s.Link == link) && s.Msg != nil && s.Msg.Type == typ {
+			n++
+		}
+	}
+	return n
+}
+
+// leads makes server 3 of three the leader of epoch 1 with server 2 as follower on link 2.
+func leads(t *testing.T, o Options, configs ...*Membership) *host {
+	t.Helper()
+	o.ID = 3
+	h := newHost(t, o, configs...)
+	h.vote(Notification{Sid: 2, Leader: 3, Zxid: o.Last, Round: 1})
+	h.now += o.FinalizeWait + time.Second
+	h.p.Tick(h.now)
+	h.drain()
+	h.join(2, o.Last)
+	if !h.p.Status().Serving() || h.p.Status().State != Leading {
+		t.Fatalf("server 3 is %+v and does not lead", h.p.Status())
+	}
+	return h
+}
+
+// join makes a server a follower on the link with its number.
+func (h *host) join(sid, last int64) {
+	h.t.Helper()
+	link := Link(sid)
+	h.p.LinkUp(link)
+	h.step(link, &Message{Type: FollowerInfo, Learner: LearnerInfo{Sid: sid, ProtocolVersion: ProtocolVersion}})
+	h.step(link, &Message{Type: AckEpoch, Zxid: last})
+	h.step(link, &Message{Type: Ack, Zxid: EpochStart(h.p.accepted)})
+}
+
+func TestLeaderServesWithAQuorum(t *testing.T) {
+	h := leads(t, Options{Active: members(t, 5, 1, 2, 3)})
+	if err := h.p.Propose(Entry{Zxid: h.p.NextZxid()}); err != nil {
+		t.Fatal(err)
+	}
+	h.drain()
+	if h.p.Applied() != 0 {
+		t.Fatal("it commits alone")
+	}
+	h.step(2, &Message{Type: Ack, Zxid: EpochStart(1) + 1})
+	if h.p.Applied() != EpochStart(1)+1 || h.sent(2, Commit) != 1 {
+		t.Fatalf("applied %x, %d commits sent", h.p.Applied(), h.sent(2, Commit))
+	}
+}
+
+// A reconfiguration that was never committed asks for a vote of the server itself.
+// It must find its way back to a leader that knows nothing of it.
+func TestFollowsInSpiteOfAPendingReconfiguration(t *testing.T) {
+	h := newHost(t, Options{ID: 2, Active: members(t, 1, 1, 2, 3), LastSeen: members(t, 2, 2, 3)})
+	h.vote(Notification{Sid: 1, State: Following, Leader: 3, Round: 9, PeerEpoch: 4})
+	h.vote(Notification{Sid: 3, State: Leading, Leader: 3, Round: 9, PeerEpoch: 4})
+	if s := h.p.Status(); s.State != Following || s.Leader != 3 {
+		t.Fatalf("server 2 is %+v", s)
+	}
+}
+
+// Apache's leaders send the configuration that they have seen last with NEWLEADER.
+func TestConfigurationOfNewLeaderWaitsForItsCommit(t *testing.T) {
+	now, next := members(t, 1, 1, 2, 3), members(t, EpochStart(1)+1, 2, 3)
+	h := newHost(t, Options{ID: 2, Active: now}, now, next)
+	h.vote(Notification{Sid: 1, State: Following, Leader: 3, Round: 9, PeerEpoch: 1})
+	h.vote(Notification{Sid: 3, State: Leading, Leader: 3, Round: 9, PeerEpoch: 1})
+	h.p.LinkUp(7)
+	h.step(7, &Message{Type: LeaderInfo, Zxid: EpochStart(1)})
+	h.step(7, &Message{Type: Diff})
+	h.step(7, &Message{Type: Proposal, Zxid: next.Version, Entry: Entry{Zxid: next.Version, Config: next.Text}})
+	h.step(7, &Message{Type: NewLeader, Zxid: EpochStart(1), Data: next.Text})
+	h.step(7, &Message{Type: UpToDate, Zxid: -1})
+	if !h.p.Status().Serving() || h.p.Active() != now || h.p.LastSeen() != next {
+		t.Fatalf("%+v: configuration %d in force, %d seen last", h.p.Status(), h.p.Active().Version, h.p.LastSeen().Version)
+	}
+	h.step(7, &Message{Type: CommitAndActivate, Zxid: next.Version, Designated: 3})
+	if h.p.Active() != next {
+		t.Fatal("the committed configuration is not in force")
+	}
+}
+
+func TestDeposedLeaderIsGone(t *testing.T) {
+	now, next := members(t, 1, 1, 2, 3), members(t, EpochStart(1)+1, 1, 2)
+	h := leads(t, Options{Active: now}, now, next)
+	h.join(1, 0)
+	if err := h.p.Propose(Entry{Zxid: next.Version, Config: next.Text}); err != nil {
+		t.Fatal(err)
+	}
+	h.drain()
+	h.step(1, &Message{Type: Ack, Zxid: next.Version})
+	h.step(2, &Message{Type: Ack, Zxid: next.Version})
+	if s := h.p.Status(); s.State == Leading || h.sent(2, CommitAndActivate) != 1 {
+		t.Fatalf("%+v, and %d COMMITANDACTIVATE", s, h.sent(2, CommitAndActivate))
+	}
+}
+
+// A server that is an observer by now can still be connected as a follower.
+func TestObserverIsNoQuorumForAReconfiguration(t *testing.T) {
+	now, next := members(t, 1, 1, -2, 3, 4), members(t, EpochStart(1)+1, 2, 3)
+	h := newHost(t, Options{ID: 3, Active: now}, now, next)
+	h.vote(Notification{Sid: 1, Leader: 3, Round: 1})
+	h.now = time.Second
+	h.p.Tick(h.now)
+	h.drain()
+	h.join(1, 0)
+	h.join(2, 0)
+	if err := h.p.Propose(Entry{Zxid: next.Version, Config: next.Text}); err != ErrNoQuorum {
+		t.Fatalf("got %v, want %v", err, ErrNoQuorum)
+	}
+}
+
+func TestHandOver(t *testing.T) {
+	t.Run("at once", func(t *testing.T) {
+		h := leads(t, Options{Active: members(t, 1, 1, 2, 3)})
+		if err := h.p.HandOver(); err != nil {
+			t.Fatal(err)
+		}
+		if h.p.Status().State == Leading {
+			t.Fatal("it still leads")
+		}
+	})
+	t.Run("to one that has come back with everything", func(t *testing.T) {
+		h := leads(t, Options{Active: members(t, 1, 1, 2, 3)})
+		if err := h.p.Propose(Entry{Zxid: EpochStart(1) + 1}); err != nil {
+			t.Fatal(err)
+		}
+		h.drain()
+		h.step(2, &Message{Type: Ack, Zxid: EpochStart(1) + 1})
+		h.join(1, EpochStart(1)+1)
+		h.p.LinkDown(2)
+		if err := h.p.HandOver(); err != nil {
+			t.Fatal(err)
+		}
+		if s := h.p.Status(); s.State == Leading {
+			t.Fatalf("%+v: it still leads", s)
+		}
+	})
+	t.Run("to nobody", func(t *testing.T) {
+		h := leads(t, Options{Active: members(t, 1, 1, 2, 3)})
+		if err := h.p.Propose(Entry{Zxid: EpochStart(1) + 1}); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.p.HandOver(); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.p.Propose(Entry{Zxid: EpochStart(1) + 2}); err != ErrHandingOver {
+			t.Fatalf("got %v, want %v", err, ErrHandingOver)
+		}
+		h.now += 3 * time.Second
+		h.p.Tick(h.now)
+		if h.p.NextZxid() != EpochStart(1)+2 {
+			t.Fatal("it proposes nothing any more")
+		}
+	})
+}
