@@ -106,6 +106,42 @@ func FuzzSnapshot(f *testing.F) {
 	})
 }
 
+// FuzzState takes any bytes for a state that a leader sends.
+func FuzzState(f *testing.F) {
+	for _, b := range goldenFiles(f, "snapshot.??") {
+		f.Add(b[16:])
+	}
+	for _, n := range []int{0, 3} {
+		var b bytes.Buffer
+		if err := storage.EncodeState(&b, newModel(9, n), &storage.SnapshotInfo{}); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b.Bytes())
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		before := allocated()
+		m := &model{}
+		err := storage.DecodeState(context.Background(), bytes.NewReader(b), &storage.SnapshotInfo{}, 1<<20, m)
+		if grown := allocated() - before; grown > 16<<20+4096*uint64(len(b)) {
+			t.Fatalf("%d bytes of memory for %d bytes of state", grown, len(b))
+		}
+		if err != nil {
+			if !errors.Is(err, storage.ErrDamaged) {
+				t.Fatalf("refused as something else than damaged: %v", err)
+			}
+			return
+		}
+		var out bytes.Buffer
+		if err := storage.EncodeState(&out, m, &storage.SnapshotInfo{}); err != nil {
+			t.Fatal(err)
+		}
+		n := &model{}
+		if err := storage.DecodeState(context.Background(), &out, &storage.SnapshotInfo{}, 1<<20, n); err != nil || n.content() != m.content() {
+			t.Fatalf("not the same when written again: %v", err)
+		}
+	})
+}
+
 // allocated is how many bytes were ever allocated.
 func allocated() uint64 {
 	var s runtime.MemStats

@@ -41,6 +41,29 @@ func DecodeSnapshot(ctx context.Context, r io.Reader, info *SnapshotInfo, maxFie
 	return sink.Finish(info)
 }
 
+// DecodeState reads what EncodeState has written, up to the end of r, which must
+// come right behind it. Nothing in it says which transaction was the last:
+// info.Zxid is the caller's. The rest is as with DecodeSnapshot.
+func DecodeState(ctx context.Context, r io.Reader, info *SnapshotInfo, maxField int, sink SnapshotSink) error {
+	start := time.Now()
+	if err := sink.Begin(); err != nil {
+		return err
+	}
+	d := snapDecoder{in: newSumReader(r, minBlock), sink: sink, info: info, maxField: maxField}
+	defer d.in.close()
+	if err := d.content(ctx); err != nil {
+		return err
+	}
+	switch err := d.in.need(1); {
+	case err == nil:
+		return d.damage(errors.New("more than a state has"))
+	case !errors.Is(err, io.ErrUnexpectedEOF):
+		return d.damage(err)
+	}
+	info.Elapsed = time.Since(start)
+	return sink.Finish(info)
+}
+
 func snapshotDamage(file string, off int64, err error) error {
 	reason := err.Error()
 	if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -65,19 +88,24 @@ func (d *snapDecoder) decode(ctx context.Context) error {
 	if err := d.header(); err != nil {
 		return err
 	}
-	if err := d.sessions(ctx); err != nil {
-		return err
-	}
-	if err := d.acls(ctx); err != nil {
-		return err
-	}
-	if err := d.nodes(ctx); err != nil {
+	if err := d.content(ctx); err != nil {
 		return err
 	}
 	if err := d.seal(); err != nil {
 		return err
 	}
 	return d.sections()
+}
+
+// content reads what files and streams have in common.
+func (d *snapDecoder) content(ctx context.Context) error {
+	if err := d.sessions(ctx); err != nil {
+		return err
+	}
+	if err := d.acls(ctx); err != nil {
+		return err
+	}
+	return d.nodes(ctx)
 }
 
 func (d *snapDecoder) header() error {

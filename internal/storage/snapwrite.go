@@ -122,6 +122,18 @@ func EncodeSnapshot(w io.Writer, src SnapshotSource, info *SnapshotInfo, digest,
 	return buffered.Flush()
 }
 
+// EncodeState writes src to w as it travels from a leader to a learner: what a
+// snapshot file holds, without the file's header, checksums and sections. info
+// gets the counts.
+func EncodeState(w io.Writer, src SnapshotSource, info *SnapshotInfo) error {
+	e := snapEncoder{w: w, buf: make([]byte, 0, snapshotBuffer)}
+	if err := e.content(src, info); err != nil {
+		return err
+	}
+	_, err := w.Write(e.buf)
+	return err
+}
+
 // snapEncoder collects what is written and keeps the checksum over it.
 type snapEncoder struct {
 	w   io.Writer
@@ -148,11 +160,7 @@ func (e *snapEncoder) seal() error {
 
 func (e *snapEncoder) encode(src SnapshotSource, info *SnapshotInfo, digest, lastZxid bool) error {
 	e.buf = appendFileHeader(e.buf, snapshotMagic, snapshotDBID)
-	e.sessions(src.Sessions(), info)
-	if err := e.acls(src.ACLs(), info); err != nil {
-		return err
-	}
-	if err := e.nodes(src, info); err != nil {
+	if err := e.content(src, info); err != nil {
 		return err
 	}
 	if err := e.seal(); err != nil {
@@ -171,6 +179,15 @@ func (e *snapEncoder) encode(src SnapshotSource, info *SnapshotInfo, digest, las
 		}
 	}
 	return e.flush()
+}
+
+// content writes what files and streams have in common.
+func (e *snapEncoder) content(src SnapshotSource, info *SnapshotInfo) error {
+	e.sessions(src.Sessions(), info)
+	if err := e.acls(src.ACLs(), info); err != nil {
+		return err
+	}
+	return e.nodes(src, info)
 }
 
 func (e *snapEncoder) sessions(sessions []Session, info *SnapshotInfo) {

@@ -165,9 +165,12 @@ func (c *Conn) snapshot(p *Packet) error {
 	if err != nil {
 		return fmt.Errorf("state as of 0x%x: %w", uint64(p.Zxid), err)
 	}
-	p.Snapshot = state
 	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		if c, ok := state.(io.Closer); ok {
+			c.Close()
+		}
 		return fmt.Errorf("state as of 0x%x: it was not read to its end: %w", uint64(p.Zxid), err)
 	}
+	p.Snapshot = state
 	return nil
 }
