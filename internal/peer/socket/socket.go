@@ -1,0 +1,101 @@
+package socket
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/quollhq/quoll/internal/peer/wire"
+	"github.com/quollhq/quoll/internal/tlsconf"
+)
+
+// Options say what connections are like.
+type Options struct {
+	// TLS is where certificates come from; nil if there is no TLS at all.
+	TLS *tlsconf.Source
+	// DialTLS dials by TLS, which needs TLS.
+	DialTLS bool
+	// AcceptPlain takes plain connections, too, when there is TLS.
+	AcceptPlain bool
+	// KeepAlive has the kernel look after connections that are silent.
+	KeepAlive bool
+	// Delay lets the kernel wait for more before it sends little: Nagle's algorithm.
+	Delay bool
+	// Timeout bounds a dial with its handshake; 0 is for as long as the context lets it.
+	Timeout time.Duration
+}
+
+// Dial opens a connection; it is a Dialer. Names are resolved anew each time. Certificates must name the address's host.
+func (o Options) Dial(ctx context.Context, address wire.Address) (net.Conn, error) {
+	if o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.Timeout)
+		defer cancel()
+	}
+	d := net.Dialer{KeepAliveConfig: o.keepAlive(), KeepAlive: -1}
+	conn, err := d.DialContext(ctx, "tcp", address.String())
+	if err != nil {
+		return nil, err
+	}
+	o.tune(conn)
+	if !o.DialTLS {
+		return conn, nil
+	}
+	secure := tls.Client(conn, o.TLS.Client(address.Host))
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("TLS with %v: %w", address, err)
+	}
+	return secure, nil
+}
+
+func (o Options) keepAlive() net.KeepAliveConfig { return net.KeepAliveConfig{Enable: o.KeepAlive} }
+
+func (o Options) tune(conn net.Conn) {
+	if c, ok := conn.(*net.TCPConn); ok {
+		_ = c.SetNoDelay(!o.Delay) // on a connection that broke meanwhile it does not matter
+	}
+}
+
+// Listen listens at an address; an empty host is all of the machine's. Handshakes are left to those who read from a
+// connection, who set its deadline: Accept waits for nobody.
+func (o Options) Listen(ctx context.Context, address wire.Address) (net.Listener, error) {
+	lc := net.ListenConfig{KeepAliveConfig: o.keepAlive(), KeepAlive: -1}
+	l, err := lc.Listen(ctx, "tcp", address.String())
+	if err != nil {
+		return nil, err
+	}
+	if o.TLS == nil {
+		return &listener{Listener: l, opts: o}, nil
+	}
+	config, err := o.TLS.Server()
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	return &listener{Listener: l, opts: o, tls: config}, nil
+}
+
+type listener struct {
+	net.Listener
+	opts Options
+	tls  *tls.Config // nil for plain connections only
+}
+
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.opts.tune(conn)
+	switch {
+	case l.tls == nil:
+		return conn, nil
+	case l.opts.AcceptPlain:
+		return &either{raw: conn, config: l.tls, patience: l.opts.TLS.Options().HandshakeDetection}, nil
+	}
+	return tls.Server(conn, l.tls), nil
+}
