@@ -82,7 +82,7 @@ func (e *Endpoint) Dial(ctx context.Context, addresses []wire.Address) (*Conn, e
 	defer cancel()
 	stop := context.AfterFunc(e.ctx, cancel)
 	defer stop()
-	conn, err := socket.First(ctx, addresses, e.cfg.Dial)
+	conn, address, err := socket.First(ctx, addresses, e.cfg.Dial)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (e *Endpoint) Dial(ctx context.Context, addresses []wire.Address) (*Conn, e
 	abort := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })
 	in := &input{conn: conn, now: e.cfg.Now}
 	r := bufio.NewReader(in)
-	err = e.introduce(ctx, conn, r)
+	err = e.introduce(ctx, conn, r, address.Host)
 	if !abort() && err == nil {
 		err = ctx.Err()
 	}
@@ -103,7 +103,7 @@ func (e *Endpoint) Dial(ctx context.Context, addresses []wire.Address) (*Conn, e
 }
 
 // introduce authenticates us to the leader.
-func (e *Endpoint) introduce(ctx context.Context, conn net.Conn, r *bufio.Reader) error {
+func (e *Endpoint) introduce(ctx context.Context, conn net.Conn, r *bufio.Reader, host string) error {
 	a := e.cfg.Authenticator
 	if a == nil {
 		return nil
@@ -111,7 +111,7 @@ func (e *Endpoint) introduce(ctx context.Context, conn net.Conn, r *bufio.Reader
 	if err := e.handshakeEnds(conn); err != nil {
 		return err
 	}
-	if err := a.Dialled(ctx, conn, r); err != nil {
+	if err := a.Dialled(ctx, conn, r, host); err != nil {
 		return err
 	}
 	return conn.SetDeadline(time.Time{})

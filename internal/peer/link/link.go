@@ -65,22 +65,13 @@ type Packet struct {
 	Snapshot any
 }
 
-// Authenticator lets a leader and its learners prove who they are, before anything else is said. It reads from r alone,
-// since that may hold what has arrived.
-type Authenticator interface {
-	// Dialled proves to the leader who we are.
-	Dialled(ctx context.Context, conn net.Conn, r *bufio.Reader) error
-	// Accepted lets a learner prove that it is one.
-	Accepted(ctx context.Context, conn net.Conn, r *bufio.Reader) error
-}
-
 // Config is what an Endpoint needs. All fields are required unless said otherwise.
 type Config struct {
 	Handler Handler
 	// Dial opens a connection, TLS included, within a time of its own.
 	Dial socket.Dialer
 	// Authenticator is nil if members believe each other.
-	Authenticator Authenticator
+	Authenticator socket.Authenticator
 	// Timeout bounds a handshake, and how long nothing may be heard on a connection until Conn.SetTimeout says
 	// otherwise.
 	Timeout time.Duration

@@ -484,7 +484,7 @@ func (p password) hear(r *bufio.Reader) error {
 	return err
 }
 
-func (p password) Dialled(_ context.Context, conn net.Conn, r *bufio.Reader) error {
+func (p password) Dialled(_ context.Context, conn net.Conn, r *bufio.Reader, _ string) error {
 	if err := p.say(conn); err != nil {
 		return err
 	}

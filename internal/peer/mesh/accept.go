@@ -88,7 +88,7 @@ func (m *Mesh) listen(conn net.Conn) (greeting, *bufio.Reader, error) {
 		return g, nil, err
 	}
 	if m.cfg.Authenticator != nil {
-		if err := m.cfg.Authenticator.Accepted(m.ctx, conn, r, g.SID); err != nil {
+		if err := m.cfg.Authenticator.Accepted(m.ctx, conn, r); err != nil {
 			return g, nil, fmt.Errorf("member %d: %w", g.SID, err)
 		}
 	}

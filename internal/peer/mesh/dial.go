@@ -50,7 +50,7 @@ func (m *Mesh) open(sid int64, said []wire.Address) (net.Conn, *bufio.Reader, er
 			addresses = append(addresses[:len(addresses):len(addresses)], a)
 		}
 	}
-	conn, err := socket.First(m.ctx, addresses, m.cfg.Dial)
+	conn, address, err := socket.First(m.ctx, addresses, m.cfg.Dial)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -58,7 +58,7 @@ func (m *Mesh) open(sid int64, said []wire.Address) (net.Conn, *bufio.Reader, er
 		conn.Close()
 		return nil, nil, errClosed
 	}
-	r, err := m.introduce(conn, sid)
+	r, err := m.introduce(conn, address.Host)
 	if err != nil {
 		m.mu.Lock()
 		delete(m.handshakes, conn)
@@ -81,7 +81,7 @@ func (m *Mesh) shake(conn net.Conn) bool {
 }
 
 // introduce says who we are on a connection that we have dialled.
-func (m *Mesh) introduce(conn net.Conn, sid int64) (*bufio.Reader, error) {
+func (m *Mesh) introduce(conn net.Conn, host string) (*bufio.Reader, error) {
 	if err := conn.SetDeadline(m.cfg.Now().Add(m.cfg.Timeout)); err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (m *Mesh) introduce(conn net.Conn, sid int64) (*bufio.Reader, error) {
 	}
 	r := bufio.NewReader(conn)
 	if m.cfg.Authenticator != nil {
-		if err := m.cfg.Authenticator.Dialled(m.ctx, conn, r, sid); err != nil {
+		if err := m.cfg.Authenticator.Dialled(m.ctx, conn, r, host); err != nil {
 			return nil, err
 		}
 	}

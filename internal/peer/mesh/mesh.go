@@ -13,7 +13,6 @@
 package mesh
 
 import (
-	"bufio"
 	"context"
 	"log/slog"
 	"net"
@@ -33,14 +32,6 @@ const (
 	maxHandshakes = 256
 )
 
-// Authenticator lets members prove who they are, after Hello. It reads from r alone, since that may hold what has arrived.
-type Authenticator interface {
-	// Dialled proves to the member sid who we are.
-	Dialled(ctx context.Context, conn net.Conn, r *bufio.Reader, sid int64) error
-	// Accepted lets a member prove that it is the one it said.
-	Accepted(ctx context.Context, conn net.Conn, r *bufio.Reader, sid int64) error
-}
-
 // Config is what a Mesh needs. All fields are required unless said otherwise.
 type Config struct {
 	// Self is the member's own number.
@@ -55,7 +46,7 @@ type Config struct {
 	// Dial opens a connection, TLS included, within a time of its own.
 	Dial socket.Dialer
 	// Authenticator is nil if members believe each other.
-	Authenticator Authenticator
+	Authenticator socket.Authenticator
 	// Timeout bounds a handshake, and the sending of one message.
 	Timeout time.Duration
 	// Now is the clock for deadlines; time.Now if nil.

@@ -360,14 +360,14 @@ func (p password) hear(r *bufio.Reader) error {
 	return err
 }
 
-func (p password) Dialled(_ context.Context, conn net.Conn, r *bufio.Reader, _ int64) error {
+func (p password) Dialled(_ context.Context, conn net.Conn, r *bufio.Reader, _ string) error {
 	if err := p.say(conn); err != nil {
 		return err
 	}
 	return p.hear(r)
 }
 
-func (p password) Accepted(_ context.Context, conn net.Conn, r *bufio.Reader, _ int64) error {
+func (p password) Accepted(_ context.Context, conn net.Conn, r *bufio.Reader) error {
 	if err := p.hear(r); err != nil {
 		return err
 	}

@@ -15,17 +15,19 @@ var ErrUnknown = errors.New("no address is known")
 // Dialer opens a connection with one address. It gives up when the context ends.
 type Dialer func(ctx context.Context, address wire.Address) (net.Conn, error)
 
-// First dials all addresses at once and returns the first connection that is there: an address that nothing answers at
-// must not hold the others up. Its goroutines have ended when it returns. The error wraps ErrUnknown without addresses.
-func First(ctx context.Context, addresses []wire.Address, dial Dialer) (net.Conn, error) {
+// First dials all addresses at once and returns the first connection that is there, and with which address: one that
+// nothing answers at must not hold the others up. Its goroutines have ended when it returns. Without addresses the error
+// wraps ErrUnknown.
+func First(ctx context.Context, addresses []wire.Address, dial Dialer) (net.Conn, wire.Address, error) {
 	if len(addresses) == 0 {
-		return nil, ErrUnknown
+		return nil, wire.Address{}, ErrUnknown
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var (
 		mu    sync.Mutex
 		first net.Conn
+		with  wire.Address
 		errs  []error
 		tasks sync.WaitGroup
 	)
@@ -40,14 +42,14 @@ func First(ctx context.Context, addresses []wire.Address, dial Dialer) (net.Conn
 			case first != nil:
 				conn.Close()
 			default:
-				first = conn
+				first, with = conn, a
 				cancel()
 			}
 		})
 	}
 	tasks.Wait()
 	if first == nil {
-		return nil, errors.Join(errs...)
+		return nil, wire.Address{}, errors.Join(errs...)
 	}
-	return first, nil
+	return first, with, nil
 }

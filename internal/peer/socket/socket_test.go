@@ -197,11 +197,14 @@ func TestFirst(t *testing.T) {
 		others <- there
 		return here, nil
 	}
-	conn, err := First(t.Context(), []wire.Address{{Host: "a"}, {Port: 1}, {Port: 2}, {Port: 3}}, dial)
+	conn, address, err := First(t.Context(), []wire.Address{{Host: "a"}, {Port: 1}, {Port: 2}, {Port: 3}}, dial)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	if address.Port == 0 {
+		t.Errorf("connected with %v", address)
+	}
 	open := 0
 	for range cap(others) {
 		there := <-others
@@ -215,10 +218,10 @@ func TestFirst(t *testing.T) {
 	if open != 1 {
 		t.Errorf("%d connections are open", open)
 	}
-	if _, err := First(t.Context(), nil, dial); !errors.Is(err, ErrUnknown) {
+	if _, _, err := First(t.Context(), nil, dial); !errors.Is(err, ErrUnknown) {
 		t.Error(err)
 	}
-	if _, err := First(t.Context(), []wire.Address{{Host: "a"}, {Host: "b"}}, dial); err == nil {
+	if _, _, err := First(t.Context(), []wire.Address{{Host: "a"}, {Host: "b"}}, dial); err == nil {
 		t.Error("dialled")
 	}
 }
