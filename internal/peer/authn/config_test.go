@@ -56,8 +56,8 @@ func TestFromConfig(t *testing.T) {
 
 func TestConfigIsRefused(t *testing.T) {
 	for want, change := range map[string]func(*config.Config){
-		"java.security.auth.login.config":                 func(c *config.Config) { c.SASL.JAAS = nil },
-		"fips-mode":                                       func(c *config.Config) { c.Auth.FIPS = true },
+		"java.security.auth.login.config": func(c *config.Config) { c.SASL.JAAS = nil },
+		"fips-mode":                       func(c *config.Config) { c.Auth.FIPS = true },
 		"quorum.auth.server.saslLoginContext is Missing":  func(c *config.Config) { c.Ensemble.SASL.ServerSection = "Missing" },
 		"quorum.auth.learner.saslLoginContext is Missing": func(c *config.Config) { c.Ensemble.SASL.LearnerSection = "Missing" },
 		"Nobody of jaas.conf has no user,":                func(c *config.Config) { c.Ensemble.SASL.ServerSection = "Nobody" },
