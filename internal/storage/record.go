@@ -44,6 +44,12 @@ func Entry(b []byte, mark int) []byte {
 // RecordLen is the length in a log of an entry of n bytes.
 func RecordLen(n int) int { return recordHead + n + 1 }
 
+// Zxid is the zxid of an entry; it must have a whole header.
+func Zxid(entry []byte) int64 { return entryZxid(entry) }
+
+// Type is the type of an entry's transaction; it must have a whole header.
+func Type(entry []byte) proto.Op { return proto.Op(binary.BigEndian.Uint32(entry[typeAt:])) }
+
 // entryZxid is the zxid in the header of an entry of at least minEntry bytes.
 func entryZxid(entry []byte) int64 {
 	return int64(binary.BigEndian.Uint64(entry[zxidAt:]))

@@ -140,6 +140,12 @@ type Ready struct {
 	Config *Membership
 }
 
+// Empty tells whether there is nothing to do.
+func (r *Ready) Empty() bool {
+	return len(r.Writes)+len(r.Votes)+len(r.Sends)+len(r.Commit)+len(r.Reads)+len(r.Upcalls)+len(r.Close) == 0 &&
+		r.Connect == nil && r.Status == nil && r.Config == nil
+}
+
 // write adds a write. Appends that stand side by side become one.
 func (p *Peer) write(w Write) {
 	p.seq++

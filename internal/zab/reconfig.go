@@ -30,7 +30,7 @@ func (p *Peer) see(m *Membership) {
 
 // notice looks whether a transaction is a reconfiguration.
 func (p *Peer) notice(e Entry) error {
-	if e.Config == nil {
+	if e.Config == nil || !p.opts.Reconfig {
 		return nil
 	}
 	m, err := p.parse(e.Config)
@@ -56,7 +56,7 @@ func (p *Peer) forgetConfig(last int64) {
 // they have seen last there, committed or not; which of the two it is, is known
 // by UPTODATE.
 func (p *Peer) takeLeadersConfig(text []byte) error {
-	if len(text) <= 1 {
+	if len(text) <= 1 || !p.opts.Reconfig {
 		return nil // leaders of before 3.5 send none
 	}
 	m, err := p.parse(text)
@@ -97,8 +97,11 @@ func (p *Peer) activateCommitted(m *Message, part []Entry) (moved bool, err erro
 	if len(part) != 1 || part[0].Config == nil {
 		return false, p.refuse(m, "and the transaction is no reconfiguration")
 	}
+	if !p.opts.Reconfig {
+		return false, nil
+	}
 	next, err := p.parse(part[0].Config)
-	if err != nil || !p.opts.Reconfig {
+	if err != nil {
 		return false, err
 	}
 	return p.activateAs(next, m.Designated), nil

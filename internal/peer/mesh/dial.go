@@ -31,6 +31,9 @@ func (m *Mesh) dial(p *peer, said []wire.Address) {
 	if err != nil {
 		m.cfg.Logger.Debug("cannot connect for elections", "sid", p.sid, "err", err)
 		m.settle(p)
+		if p.link == nil {
+			m.reach(p.sid, false)
+		}
 		return
 	}
 	delete(m.handshakes, conn)

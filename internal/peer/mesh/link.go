@@ -39,6 +39,7 @@ func (m *Mesh) attach(p *peer, conn net.Conn, r *bufio.Reader) {
 		p.next = p.last
 	}
 	l.signal()
+	m.reach(p.sid, true)
 	m.cfg.Logger.Info("election connection is up", "sid", p.sid, "remote", conn.RemoteAddr().String())
 	m.tasks.Go(func() { m.read(p, l, r) })
 	m.tasks.Go(func() { m.write(p, l) })
@@ -123,6 +124,7 @@ func (m *Mesh) ended(p *peer, l *link, err error) {
 	}
 	p.link = nil
 	m.settle(p)
+	m.reach(p.sid, false)
 	if errors.Is(err, io.EOF) {
 		m.cfg.Logger.Info("election connection was closed", "sid", p.sid)
 		return

@@ -45,6 +45,9 @@ type Config struct {
 	Lookup func(sid int64) []wire.Address
 	// Dial opens a connection, TLS included, within a time of its own.
 	Dial socket.Dialer
+	// Reach, if not nil, is told when a connection with a member is there, and when one ends or cannot be made. It must
+	// neither wait nor call the mesh.
+	Reach func(sid int64, ok bool)
 	// Authenticator is nil if members believe each other.
 	Authenticator socket.Authenticator
 	// Timeout bounds a handshake, and the sending of one message.
@@ -195,6 +198,12 @@ func (m *Mesh) receive(msg Message) {
 		case <-m.received:
 		default: // somebody has received meanwhile
 		}
+	}
+}
+
+func (m *Mesh) reach(sid int64, ok bool) {
+	if m.cfg.Reach != nil {
+		m.cfg.Reach(sid, ok)
 	}
 }
 

@@ -1,0 +1,234 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/quollhq/quoll/internal/peer/link"
+	"github.com/quollhq/quoll/internal/peer/mesh"
+	"github.com/quollhq/quoll/internal/peer/wire"
+	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/zab"
+)
+
+// handler gives the loop what happens on connections. Calls wait until the loop takes it, so that nothing more is read
+// from a socket.
+type handler struct{ p *Peer }
+
+// give has f run by the loop, unless the connection or the peer ends before.
+func (h handler) give(done <-chan struct{}, f func()) {
+	select {
+	case h.p.events <- f:
+	case <-done:
+	case <-h.p.stopped:
+	}
+}
+
+// Up implements link.Handler. A connection that was dialled is announced by who has dialled.
+func (h handler) Up(c *link.Conn) {
+	c.SetTimeout(0) // the agreement has its own limits
+	if !c.Dialled() {
+		h.give(nil, func() { h.p.loop.arrived(c) })
+	}
+}
+
+// Received implements link.Handler.
+func (h handler) Received(c *link.Conn, batch []link.Packet) {
+	h.give(c.Done(), func() { h.p.loop.received(c, batch) })
+}
+
+// Snapshot implements link.Handler.
+func (h handler) Snapshot(_ *link.Conn, zxid int64, r io.Reader) (any, error) {
+	state := h.p.cfg.Machine.NewState()
+	info := storage.SnapshotInfo{Path: "the leader's state", Zxid: zxid}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if err := storage.DecodeState(ctx, r, &info, h.p.cfg.MaxPacket, state); err != nil {
+		state.Close()
+		return nil, err
+	}
+	h.p.log.Info("the leader's state was read", "zxid", hex(zxid), "nodes", info.Nodes, "took", info.Elapsed)
+	return &received{state: state}, nil
+}
+
+// Down implements link.Handler.
+func (h handler) Down(c *link.Conn, err error) {
+	h.give(nil, func() { h.p.loop.down(c, err) })
+}
+
+// received is a state that came from a leader.
+type received struct{ state State }
+
+// Close gives it up.
+func (r *received) Close() error { r.state.Close(); return nil }
+
+// arrived takes a connection of a learner.
+func (l *loop) arrived(c *link.Conn) {
+	if l.status.State == zab.Looking {
+		l.early = append(l.early, earlyLearner{conn: c, until: l.p.cfg.Now() + patience})
+		return
+	}
+	l.accept(c)
+}
+
+func (l *loop) accept(c *link.Conn) {
+	l.conns[zab.Link(c.ID())] = c
+	l.p.zab.LinkUp(zab.Link(c.ID()))
+}
+
+// connect dials the leader, in place of any other attempt.
+func (l *loop) connect(leader int64) {
+	l.dial()
+	ctx, cancel := context.WithTimeout(context.Background(), l.limit())
+	l.dial = cancel
+	l.dialNo++
+	no := l.dialNo
+	p := l.p
+	addresses := p.members.Load().quorum[leader]
+	p.tasks.Go(func() {
+		defer cancel()
+		c, err := p.links.Dial(ctx, addresses)
+		p.inbox.push(func() { p.loop.dialled(no, leader, c, err) })
+	})
+}
+
+func (l *loop) limit() time.Duration { return time.Duration(l.p.cfg.SyncLimit) * l.p.cfg.Tick }
+
+// dialled takes the outcome of an attempt.
+func (l *loop) dialled(no uint64, leader int64, c *link.Conn, err error) {
+	switch {
+	case err != nil:
+		if no == l.dialNo {
+			l.p.log.Info("cannot connect to the leader", "leader", leader, "err", err)
+			l.p.zab.ConnectFailed()
+		}
+	case no != l.dialNo:
+		c.Close()
+	case ended(c):
+		l.p.zab.ConnectFailed()
+	default:
+		l.accept(c)
+	}
+}
+
+func ended(c *link.Conn) bool {
+	select {
+	case <-c.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *loop) down(c *link.Conn, err error) {
+	id := zab.Link(c.ID())
+	for i := range l.early {
+		if l.early[i].conn == c {
+			l.early = append(l.early[:i], l.early[i+1:]...)
+			break
+		}
+	}
+	if l.conns[id] == nil {
+		return
+	}
+	if !errors.Is(err, link.ErrClosed) {
+		l.p.log.Info("quorum connection ended", "remote", c.RemoteAddr().String(), "reason", err)
+	}
+	delete(l.conns, id)
+	delete(l.dirty, c)
+	l.p.zab.LinkDown(id)
+}
+
+// received takes what has arrived on a connection.
+func (l *loop) received(c *link.Conn, batch []link.Packet) {
+	for i := range l.early {
+		if l.early[i].conn == c {
+			l.early[i].held = append(l.early[i].held, batch...)
+			return
+		}
+	}
+	id := zab.Link(c.ID())
+	for i := range batch {
+		if l.conns[id] != c {
+			return
+		}
+		m, err := decode(c, &batch[i])
+		if err == nil {
+			err = l.p.zab.Step(id, m)
+		}
+		if err != nil {
+			l.p.log.Warn("a member broke the protocol", "remote", c.RemoteAddr().String(), "packet", batch[i].Type.String(), "reason", err)
+			c.Close()
+			return
+		}
+	}
+}
+
+// vote takes a message of an election.
+func (l *loop) vote(m mesh.Message) {
+	n, err := wire.DecodeNotification(m.Payload)
+	if err != nil {
+		l.p.log.Warn("a vote cannot be read", "sid", m.From, "err", err)
+		return
+	}
+	l.p.zab.Notify(zab.Notification{Sid: m.From, State: zab.State(n.State), Leader: n.Leader, Zxid: n.Zxid, PeerEpoch: n.PeerEpoch,
+		Round: n.Round, Version: n.Version, Config: n.Config})
+}
+
+func (l *loop) ballot(b *zab.Ballot) {
+	l.p.mesh.Send(b.To, wire.AppendNotification(nil, &wire.Notification{State: wire.State(b.State), Leader: b.Leader, Zxid: b.Zxid,
+		PeerEpoch: b.PeerEpoch, Round: b.Round, Version: b.Version, Config: b.Config}))
+}
+
+// sendAll sends what may go at once. What follows on one link goes in one piece.
+func (l *loop) sendAll(sends []zab.Send) {
+	for i := range sends {
+		s := &sends[i]
+		switch {
+		case s.Replay != nil:
+			l.replay(s.Link, s.Replay)
+		case s.Msg.Type == zab.Snap:
+			l.send(s.Link, s.Msg)
+			l.sendState(s.Link)
+		default:
+			l.send(s.Link, s.Msg)
+		}
+	}
+}
+
+// send queues a message; settle flushes it.
+func (l *loop) send(id zab.Link, m *zab.Message) {
+	c := l.conns[id]
+	if c == nil {
+		return
+	}
+	c.Append(func(b []byte) []byte { return l.encode(b, c, m) })
+	l.dirty[c] = struct{}{}
+}
+
+// sendState streams the state as of all that the machine was given so far.
+func (l *loop) sendState(id zab.Link) {
+	c := l.conns[id]
+	if c == nil {
+		return
+	}
+	f := newFuture()
+	l.p.machine.push(job{freeze: f})
+	c.Stream(&stateStream{p: l.p, state: f, done: c.Done()})
+}
+
+func (l *loop) replay(id zab.Link, span *zab.Span) {
+	c := l.conns[id]
+	if c == nil {
+		return
+	}
+	reader, err := l.p.cfg.Store.Read(span.After)
+	if err != nil {
+		l.p.log.Warn("the log cannot be read for a learner", "after", hex(span.After), "err", err)
+		c.Close()
+		return
+	}
+	c.Stream(&replayStream{reader: reader, upTo: span.UpTo})
+}

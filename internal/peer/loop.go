@@ -1,0 +1,259 @@
+package peer
+
+import (
+	"context"
+	"time"
+
+	"github.com/quollhq/quoll/internal/peer/link"
+	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/zab"
+)
+
+const (
+	// eventsAtOnce is how many events are taken before what comes of them is done.
+	eventsAtOnce = 64
+	// patience is how long a learner waits at a member that may be about to lead. Its election can be over before the
+	// leader's is; to refuse it would cost it a new one.
+	patience = time.Second
+)
+
+// loop is the goroutine that owns the zab.Peer.
+type loop struct {
+	p      *Peer
+	err    error
+	conns  map[zab.Link]*link.Conn
+	early  []earlyLearner
+	dirty  map[*link.Conn]struct{} // to be flushed
+	own    []Batch                 // proposed here, on their way to the disk
+	status zab.Status
+	config *zab.Membership
+	dial   context.CancelFunc // ends the attempt to reach the leader
+	dialNo uint64
+}
+
+// earlyLearner is a learner that came before this member knew whether it leads.
+type earlyLearner struct {
+	conn  *link.Conn
+	until time.Duration
+	held  []link.Packet
+}
+
+func newLoop(p *Peer) loop {
+	return loop{p: p, conns: map[zab.Link]*link.Conn{}, dirty: map[*link.Conn]struct{}{}, status: zab.Status{State: -1}, dial: func() {}}
+}
+
+// run takes what happens and does what comes of it, until ctx ends or the member cannot go on.
+func (l *loop) run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for l.err == nil {
+		l.settle()
+		timer.Reset(max(0, min(l.deadline()-l.p.cfg.Now(), time.Hour)))
+		events, full := l.p.events, l.p.waiting.full()
+		if full != nil {
+			events = nil
+		}
+		select {
+		case f := <-events:
+			l.tick()
+			f()
+			l.more(events)
+		case m := <-l.p.mesh.Received():
+			l.tick()
+			l.vote(m)
+		case <-l.p.inbox.wake:
+			l.tick()
+			l.takeInbox()
+			l.more(events)
+		case <-timer.C:
+			l.tick()
+		case <-full:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return l.err
+}
+
+// more takes what has come meanwhile, so that it is done together.
+func (l *loop) more(events chan func()) {
+	for range eventsAtOnce {
+		select {
+		case f := <-events:
+			f()
+		case <-l.p.inbox.wake:
+			l.takeInbox()
+		default:
+			return
+		}
+	}
+}
+
+func (l *loop) takeInbox() {
+	for _, f := range l.p.inbox.take() {
+		f()
+	}
+}
+
+func (l *loop) tick() {
+	now := l.p.cfg.Now()
+	l.p.zab.Tick(now)
+	for len(l.early) > 0 && now >= l.early[0].until {
+		l.early[0].conn.Finish()
+		l.early = l.early[1:]
+	}
+}
+
+func (l *loop) deadline() time.Duration {
+	at := l.p.zab.Deadline()
+	if len(l.early) > 0 {
+		at = min(at, l.early[0].until)
+	}
+	return at
+}
+
+// stop ends what the loop has begun.
+func (l *loop) stop() { l.dial() }
+
+// fail ends the loop.
+func (l *loop) fail(err error) {
+	l.err = err
+	l.p.zab.StoreFailed(err)
+}
+
+// stored takes the disk's word, and says what waited for it.
+func (l *loop) stored(jobs []write) {
+	seq := uint64(0)
+	for i := range jobs {
+		for _, o := range jobs[i].Release {
+			l.send(o.Link, o.Msg)
+		}
+		seq = max(seq, jobs[i].Seq)
+	}
+	l.p.zab.Stored(seq)
+}
+
+// propose puts a batch before the ensemble. If the member leads no more, it is dropped.
+func (l *loop) propose(b Batch) {
+	entries := b.entries(nil)
+	taken := 0
+	for i := range entries {
+		if err := l.p.zab.Propose(entries[i]); err != nil {
+			l.p.log.Info("a proposal was dropped", "zxid", hex(entries[i].Zxid), "reason", err)
+			break
+		}
+		taken += storage.RecordLen(len(entries[i].Data))
+	}
+	l.p.waiting.sub(len(b.Records) - taken)
+	if taken > 0 && b.Config == nil {
+		b.Records = b.Records[:taken]
+		l.own = append(l.own, b)
+	}
+}
+
+// settle does what there is to do.
+func (l *loop) settle() {
+	for {
+		r := l.p.zab.Ready()
+		if r.Empty() {
+			break
+		}
+		l.do(&r)
+	}
+	for c := range l.dirty {
+		c.Flush()
+	}
+	clear(l.dirty)
+}
+
+func (l *loop) do(r *zab.Ready) {
+	l.write(r.Writes)
+	for i := range r.Votes {
+		l.ballot(&r.Votes[i])
+	}
+	l.tellMachine(r)
+	l.sendAll(r.Sends)
+	for _, id := range r.Close {
+		if c := l.conns[id]; c != nil {
+			c.Finish()
+		}
+	}
+	if r.Config != nil {
+		l.configured(r.Config)
+	}
+	if r.Connect != nil {
+		l.connect(*r.Connect)
+	}
+	if r.Status != nil {
+		l.became(*r.Status)
+	}
+}
+
+// write gives writes to the disk. The transactions of a leader were counted when they were proposed.
+func (l *loop) write(writes []zab.Write) {
+	for _, w := range writes {
+		job := write{Write: w}
+		counted := 0
+		for i := 0; len(l.own) > 0 && i < len(w.Entries); i++ {
+			if w.Entries[i].Zxid == storage.Zxid(storage.Entry(l.own[0].Records, 0)) {
+				counted += len(l.own[0].Records)
+				job.batches = append(job.batches, l.own[0])
+				l.own = l.own[1:]
+			}
+		}
+		if job.size = counted; counted == 0 {
+			job.size = size(w.Entries)
+			l.p.waiting.add(job.size)
+		}
+		l.p.disk.jobs.push(job)
+	}
+}
+
+// tellMachine hands what is agreed to the machine, and what it is now.
+func (l *loop) tellMachine(r *zab.Ready) {
+	j := job{commit: r.Commit, size: size(r.Commit), reads: r.Reads, messages: r.Upcalls, configure: r.Config}
+	if r.Status != nil {
+		role := Role{Status: *r.Status}
+		if role.Leads() {
+			role.NextZxid = l.p.zab.NextZxid()
+		}
+		if role.Serving() {
+			j.serve = &role
+		} else {
+			j.stop = &role
+		}
+	}
+	if j.stop == nil && j.serve == nil && len(j.commit)+len(j.reads)+len(j.messages) == 0 && j.configure == nil {
+		return
+	}
+	l.p.waiting.add(j.size)
+	l.p.machine.push(j)
+}
+
+// became looks after those who came too early.
+func (l *loop) became(s zab.Status) {
+	l.status = s
+	l.p.log.Info("state of the member", "state", s.State.String(), "phase", s.Phase.String(), "leader", s.Leader, "epoch", s.Epoch, "reason", s.Reason)
+	if s.State == zab.Looking {
+		return
+	}
+	early := l.early
+	l.early = nil
+	for _, e := range early {
+		if s.State != zab.Leading {
+			e.conn.Finish()
+			continue
+		}
+		l.accept(e.conn)
+		l.received(e.conn, e.held)
+	}
+}
+
+func (l *loop) configured(m *zab.Membership) {
+	dir, err := newDirectory(l.p.cfg.MultiAddress, m, l.p.zab.LastSeen())
+	if err != nil {
+		l.fail(err) // it was read before
+		return
+	}
+	l.p.members.Store(dir)
+}

@@ -1,0 +1,90 @@
+package peer
+
+import (
+	"github.com/quollhq/quoll/internal/peer/wire"
+	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/zab"
+)
+
+// Machine is what an ensemble keeps equal on all members: the tree with its sessions, and those who serve it. Its
+// owner implements it.
+//
+// All methods but NewState and Touched are called by one goroutine, in the order of what was agreed. They should not wait
+// for clients; while one of them waits, nothing else is applied, and after some megabytes nothing is read from the
+// leader any more.
+type Machine interface {
+	// NewState is an empty state to be filled, from the disk or by a leader. It is called by any goroutine.
+	NewState() State
+	// Restore puts a state in force in place of the one before; the state is the machine's from then on. The machine
+	// does not serve at that time.
+	Restore(State)
+	// Apply applies committed transactions, in order, each right after the one before. Entries and what they point to
+	// must not be changed.
+	Apply(entries []zab.Entry)
+	// Freeze is the state as of everything that was applied so far. It is read, and then closed, by another goroutine.
+	Freeze() Frozen
+	// Serve tells what the member is from now on. Unless role.Serving, clients are let go and what was being proposed
+	// is forgotten: some of it may still be committed, and is then applied like anything else.
+	Serve(role Role)
+	// Received hands over messages of learners to this leader, or of the leader to this learner: REQUEST, REVALIDATE and
+	// PING, or REVALIDATE and SYNC.
+	Received(messages []zab.Upcall)
+	// Confirmed answers a Peer.ConfirmRead.
+	Confirmed(zab.Read)
+	// Configured tells of a configuration that came into force.
+	Configured(*zab.Membership)
+	// Touched are the sessions that were heard of here since the last call, for the leader. It is called by any
+	// goroutine, and must not wait.
+	Touched() []wire.Touch
+}
+
+// State is a state that is read and not in force so far.
+type State interface {
+	storage.SnapshotSink
+	// Apply applies a transaction of the log; entry is valid only during the call. The first call may come without a
+	// snapshot before it.
+	Apply(entry []byte) error
+	// Source is the state as a snapshot, to be read before Restore or Close. zxid is its last transaction.
+	Source(zxid int64) storage.SnapshotSource
+	// Close gives it up.
+	Close()
+}
+
+// Frozen is a state that does not change.
+type Frozen interface {
+	storage.SnapshotSource
+	Close()
+}
+
+// Role is what a member is.
+type Role struct {
+	zab.Status
+	// NextZxid is the number of the first transaction that this leader proposes, 0 for others.
+	NextZxid int64
+}
+
+// Leads tells whether this member leads and serves.
+func (r Role) Leads() bool { return r.State == zab.Leading && r.Serving() }
+
+// Batch is transactions that a leader proposes.
+type Batch struct {
+	// Records are the transactions as the log has them, one behind the other, of consecutive zxids. They belong to the
+	// peer from then on, which keeps them for learners that come back. Some spare capacity behind them saves the log a
+	// second write.
+	Records []byte
+	// Config, if not nil, is the text of the configuration that the last transaction brings.
+	Config []byte
+}
+
+// entries are the batch's transactions. They alias Records.
+func (b *Batch) entries(into []zab.Entry) []zab.Entry {
+	for at := 0; at < len(b.Records); {
+		entry := storage.Entry(b.Records, at)
+		into = append(into, zab.Entry{Zxid: storage.Zxid(entry), Data: entry})
+		at += storage.RecordLen(len(entry))
+	}
+	if b.Config != nil {
+		into[len(into)-1].Config = b.Config
+	}
+	return into
+}

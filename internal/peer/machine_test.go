@@ -1,0 +1,261 @@
+package peer_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/quollhq/quoll/internal/jute"
+	"github.com/quollhq/quoll/internal/peer"
+	"github.com/quollhq/quoll/internal/peer/wire"
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/tree"
+	"github.com/quollhq/quoll/internal/txn"
+	"github.com/quollhq/quoll/internal/zab"
+)
+
+// state is a tree with its sessions.
+type state struct {
+	loader   *tree.Loader
+	tree     *tree.Tree
+	sessions map[int64]int32
+	tx       txn.Txn
+	res      tree.Result
+}
+
+func (s *state) Begin() error {
+	s.Close()
+	s.loader, s.sessions = tree.NewLoader(), map[int64]int32{}
+	return nil
+}
+
+func (s *state) AddSession(id int64, timeout int32) error { s.sessions[id] = timeout; return nil }
+
+func (s *state) AddACL(id int64, encoded []byte) error {
+	d := jute.NewDecoder(encoded)
+	acl := proto.DecodeACLs(&d)
+	if err := d.Err(); err != nil {
+		return err
+	}
+	return s.loader.AddACL(id, acl)
+}
+
+func (s *state) AddNode(path string, data []byte, acl int64, stat *proto.StatPersisted) error {
+	return s.loader.AddNode(path, data, acl, stat)
+}
+
+func (s *state) Finish(info *storage.SnapshotInfo) (err error) {
+	s.tree, _, err = s.loader.Finish(info.Zxid)
+	s.loader = nil
+	return err
+}
+
+func (s *state) Apply(entry []byte) error {
+	if s.tree == nil {
+		s.tree = tree.New()
+	}
+	if err := txn.Decode(entry, &s.tx); err != nil {
+		return err
+	}
+	s.tree.Lock()
+	defer s.tree.Unlock()
+	s.tree.Apply(&s.tx, &s.res)
+	switch s.tx.Header.Type {
+	case proto.OpCreateSession:
+		s.sessions[s.tx.ClientID] = s.tx.TimeOut
+	case proto.OpCloseSession:
+		delete(s.sessions, s.tx.ClientID)
+	}
+	return nil
+}
+
+func (s *state) Close() {
+	if s.loader != nil {
+		s.loader.Abort()
+		s.loader = nil
+	}
+	if s.tree != nil {
+		s.tree.Close()
+		s.tree = nil
+	}
+}
+
+func (s *state) Source(zxid int64) storage.SnapshotSource {
+	if s.tree == nil {
+		s.tree = tree.New()
+	}
+	return s.freeze(zxid)
+}
+
+func (s *state) freeze(zxid int64) *frozen {
+	s.tree.Lock()
+	defer s.tree.Unlock()
+	return &frozen{view: s.tree.Freeze(), zxid: zxid, sessions: maps.Clone(s.sessions)}
+}
+
+// frozen is a state that does not change.
+type frozen struct {
+	view     *tree.View
+	zxid     int64
+	sessions map[int64]int32
+}
+
+func (f *frozen) Zxid() int64                            { return f.zxid }
+func (f *frozen) Digest() (storage.SnapshotDigest, bool) { return storage.SnapshotDigest{}, false }
+func (f *frozen) Close()                                 { f.view.Close() }
+
+func (f *frozen) Sessions() (list []storage.Session) {
+	for id, timeout := range f.sessions {
+		list = append(list, storage.Session{ID: id, TimeOut: timeout})
+	}
+	return list
+}
+
+func (f *frozen) ACLs() (list []storage.SnapshotACL) {
+	f.view.ACLs(func(id int64, acl []proto.ACL) bool {
+		list = append(list, storage.SnapshotACL{ID: id, ACL: proto.AppendACLs(nil, acl)})
+		return true
+	})
+	return list
+}
+
+func (f *frozen) Walk(yield func(path string, data []byte, acl int64, stat *proto.StatPersisted) error) error {
+	return f.view.Walk(yield)
+}
+
+// watched is what several machines share, so that tests can wait for any of them.
+type watched struct {
+	t       testing.TB
+	mu      sync.Mutex
+	changed chan struct{} // closed with every change
+}
+
+func newWatched(t testing.TB) *watched { return &watched{t: t, changed: make(chan struct{})} }
+
+func (w *watched) change(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+// await waits until ok, which is called with the lock held.
+func (w *watched) await(what string, ok func() bool) {
+	w.t.Helper()
+	for {
+		w.mu.Lock()
+		done, changed := ok(), w.changed
+		w.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-changed:
+		case <-time.After(time.Minute):
+			w.t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// machine is a Machine that serves nobody but tests. Its fields are guarded by watched.
+type machine struct {
+	*watched
+	name    string
+	state   *state
+	role    peer.Role
+	zxid    int64
+	reads   []zab.Read
+	inbox   []zab.Upcall
+	touches []wire.Touch
+}
+
+func (m *machine) NewState() peer.State { return &state{sessions: map[int64]int32{}} }
+
+func (m *machine) Restore(s peer.State) {
+	m.change(func() {
+		if m.role.Serving() {
+			m.t.Errorf("%s serves while its state is replaced", m.name)
+		}
+		if m.state != nil {
+			m.state.Close()
+		}
+		m.state = s.(*state)
+		if m.state.tree == nil {
+			m.state.tree = tree.New()
+		}
+		m.zxid = m.state.tree.Zxid()
+	})
+}
+
+func (m *machine) Apply(entries []zab.Entry) {
+	m.change(func() {
+		for _, e := range entries {
+			if err := m.state.Apply(e.Data); err != nil {
+				m.t.Errorf("%s: %v", m.name, err)
+			}
+			m.zxid = e.Zxid
+		}
+	})
+}
+
+func (m *machine) Freeze() peer.Frozen {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state.freeze(m.zxid)
+}
+
+func (m *machine) Serve(r peer.Role) {
+	m.change(func() { m.role = r })
+}
+
+func (m *machine) Received(messages []zab.Upcall) {
+	m.change(func() { m.inbox = append(m.inbox, messages...) })
+}
+func (m *machine) Confirmed(r zab.Read)       { m.change(func() { m.reads = append(m.reads, r) }) }
+func (m *machine) Configured(*zab.Membership) {}
+
+func (m *machine) Touched() []wire.Touch {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	touches := m.touches
+	m.touches = nil
+	return touches
+}
+
+// digest tells states apart. With m.mu held.
+func (m *machine) digest() uint64 { return m.state.tree.Digest() }
+
+// content is all paths with their data.
+func (m *machine) content() string {
+	f := m.Freeze()
+	defer f.Close()
+	var b bytes.Buffer
+	err := f.Walk(func(path string, data []byte, _ int64, stat *proto.StatPersisted) error {
+		fmt.Fprintf(&b, "%s=%q %x\n", path, data, stat.Mzxid)
+		return nil
+	})
+	if err != nil {
+		m.t.Error(err)
+	}
+	return b.String()
+}
+
+// creates is a batch that creates n znodes from zxid on.
+func creates(zxid int64, n int, data []byte) peer.Batch {
+	var b []byte
+	acl := proto.AppendACLs(nil, proto.OpenACL())
+	for i := range n {
+		z := zxid + int64(i)
+		tx := txn.Txn{Header: txn.Header{Zxid: z, Time: z, Type: proto.OpCreate, ClientID: 1, Cxid: int32(i)}}
+		tx.Body = txn.Body{Type: proto.OpCreate, Path: fmt.Sprintf("/n%x", z), Data: data, ACL: acl, ParentCversion: -1}
+		var mark int
+		b, mark = storage.BeginRecord(b)
+		b = storage.EndRecord(tx.Append(b), mark)
+	}
+	return peer.Batch{Records: b}
+}

@@ -1,0 +1,101 @@
+package peer
+
+import (
+	"fmt"
+
+	"github.com/quollhq/quoll/internal/peer/link"
+	"github.com/quollhq/quoll/internal/peer/wire"
+	"github.com/quollhq/quoll/internal/txn"
+	"github.com/quollhq/quoll/internal/zab"
+)
+
+// encode appends a message as it travels.
+func (l *loop) encode(b []byte, c *link.Conn, m *zab.Message) []byte {
+	switch m.Type {
+	case zab.Proposal:
+		return wire.AppendProposal(b, m.Zxid, m.Entry.Data)
+	case zab.Inform:
+		return wire.AppendInform(b, m.Zxid, m.Entry.Data)
+	case zab.CommitAndActivate:
+		return wire.AppendCommitAndActivate(b, m.Zxid, m.Designated)
+	case zab.InformAndActivate:
+		return wire.AppendInformAndActivate(b, m.Zxid, m.Designated, m.Entry.Data)
+	case zab.FollowerInfo, zab.ObserverInfo:
+		return wire.AppendLearnerInfo(b, wire.LearnerInfo{Observer: m.Type == zab.ObserverInfo, AcceptedEpoch: zab.EpochOf(m.Zxid),
+			SID: m.Learner.Sid, Version: m.Learner.ProtocolVersion, ConfigVersion: m.Learner.ConfigVersion})
+	case zab.LeaderInfo:
+		return wire.AppendLeaderInfo(b, zab.EpochOf(m.Zxid))
+	case zab.AckEpoch:
+		return wire.AppendEpochAck(b, wire.EpochAck{LastZxid: m.Zxid, CurrentEpoch: m.Epoch, NoVote: m.Epoch == -1})
+	case zab.NewLeader:
+		return wire.AppendNewLeader(b, zab.EpochOf(m.Zxid), m.Data)
+	case zab.Ping:
+		if c.Dialled() {
+			return wire.AppendPong(b, m.Zxid, l.p.cfg.Machine.Touched())
+		}
+	}
+	return wire.AppendPacket(b, &wire.Packet{Type: wire.Type(m.Type), Zxid: m.Zxid, Data: m.Data, Auth: identities(m.Auth)})
+}
+
+func identities(auth []zab.Identity) []wire.Identity {
+	if auth == nil {
+		return nil
+	}
+	list := make([]wire.Identity, len(auth))
+	for i, id := range auth {
+		list[i] = wire.Identity{Scheme: id.Scheme, ID: id.ID}
+	}
+	return list
+}
+
+// decode reads a packet. The message aliases it.
+func decode(c *link.Conn, p *link.Packet) (*zab.Message, error) {
+	m := &zab.Message{Type: zab.Type(p.Type), Zxid: p.Zxid}
+	var err error
+	switch m.Type {
+	case zab.Proposal, zab.Inform:
+		m.Entry, err = entry(p.Zxid, p.Data)
+	case zab.CommitAndActivate, zab.InformAndActivate:
+		var data []byte
+		m.Designated, data, err = wire.DecodeActivate(&p.Packet)
+		if err == nil && m.Type == zab.InformAndActivate {
+			m.Entry, err = entry(p.Zxid, data)
+		}
+	case zab.FollowerInfo, zab.ObserverInfo:
+		var info wire.LearnerInfo
+		info, err = wire.DecodeLearnerInfo(&p.Packet)
+		m.Learner = zab.LearnerInfo{Sid: info.SID, ProtocolVersion: info.Version, ConfigVersion: info.ConfigVersion}
+		if info.Anonymous {
+			m.Learner.Sid = -1 - int64(c.ID()) // a number that no other learner has
+			m.Learner.ProtocolVersion = wire.ProtocolVersion
+		}
+	case zab.AckEpoch:
+		var ack wire.EpochAck
+		ack, err = wire.DecodeEpochAck(&p.Packet)
+		if m.Epoch = ack.CurrentEpoch; ack.NoVote {
+			m.Epoch = -1
+		}
+	case zab.NewLeader:
+		_, m.Data, err = wire.DecodeNewLeader(&p.Packet)
+	case zab.Snap:
+		m.Snapshot = p.Snapshot
+	case zab.Request, zab.Revalidate, zab.Ping, zab.Sync:
+		m.Data = p.Data
+		for _, id := range p.Auth {
+			m.Auth = append(m.Auth, zab.Identity{Scheme: id.Scheme, ID: id.ID})
+		}
+	}
+	return m, err
+}
+
+// entry reads a transaction.
+func entry(zxid int64, data []byte) (zab.Entry, error) {
+	if len(data) < txn.HeaderLen {
+		return zab.Entry{}, fmt.Errorf("transaction %s has %d bytes, want at least %d", hex(zxid), len(data), txn.HeaderLen)
+	}
+	e := newEntry(data)
+	if e.Zxid != zxid {
+		return e, fmt.Errorf("transaction %s came as %s", hex(e.Zxid), hex(zxid))
+	}
+	return e, nil
+}

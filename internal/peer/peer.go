@@ -1,0 +1,286 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quollhq/quoll/internal/peer/link"
+	"github.com/quollhq/quoll/internal/peer/mesh"
+	"github.com/quollhq/quoll/internal/peer/socket"
+	"github.com/quollhq/quoll/internal/peer/wire"
+	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/zab"
+)
+
+// defaultWaiting bounds the bytes of transactions that wait for the disk or the machine.
+const defaultWaiting = 64 << 20
+
+// Config is what a Peer needs. All fields are required unless said otherwise.
+type Config struct {
+	// ID is the member's number.
+	ID int64
+	// Active is the configuration in force, LastSeen the one that was seen last; nil if it is the same.
+	Active, LastSeen *zab.Membership
+	// Reconfig allows configurations to change; SaveConfig then stores them, durably: the one seen last, or the one in force.
+	Reconfig   bool
+	SaveConfig func(active bool, m *zab.Membership) error
+	// Store is open and not loaded: New loads it.
+	Store *storage.Store
+	// Machine is the state machine.
+	Machine Machine
+
+	// Election and Quorum accept other members; Run closes them.
+	Election, Quorum net.Listener
+	// Dial opens connections to members.
+	Dial socket.Dialer
+	// ElectionAuth and QuorumAuth are nil if members believe each other.
+	ElectionAuth mesh.Authenticator
+	QuorumAuth   link.Authenticator
+	// MultiAddress allows several addresses per member.
+	MultiAddress bool
+
+	// Tick, InitLimit and SyncLimit are tickTime, initLimit and syncLimit; 0 for Apache's defaults.
+	Tick                 time.Duration
+	InitLimit, SyncLimit int
+	// MinNotification and MaxNotification bound how often votes are repeated; 0 for 200 ms and a minute.
+	MinNotification, MaxNotification time.Duration
+	// CommitLog is how many transactions are kept for learners that come back; 0 for 500.
+	CommitLog int
+	// MaxPacket bounds a packet of the quorum protocol in bytes.
+	MaxPacket int
+	// MaxWaiting is how many bytes of transactions may wait for the disk or the machine; 0 for 64 MiB.
+	MaxWaiting int
+	// Now is a clock that never goes back, as a distance from a fixed moment; nil for the process's own.
+	Now func() time.Duration
+	// Logger is required.
+	Logger *slog.Logger
+}
+
+func (c *Config) defaults() {
+	if c.LastSeen == nil {
+		c.LastSeen = c.Active
+	}
+	if c.Tick == 0 {
+		c.Tick = 2 * time.Second
+	}
+	if c.InitLimit == 0 {
+		c.InitLimit = 10
+	}
+	if c.SyncLimit == 0 {
+		c.SyncLimit = 5
+	}
+	if c.CommitLog == 0 {
+		c.CommitLog = 500
+	}
+	if c.MaxWaiting == 0 {
+		c.MaxWaiting = defaultWaiting
+	}
+	if c.Now == nil {
+		began := time.Now()
+		c.Now = func() time.Duration { return time.Since(began) }
+	}
+}
+
+// Errors of this package.
+var (
+	// ErrStopped is for calls after the end of Run.
+	ErrStopped = errors.New("the member has stopped")
+)
+
+// Peer is one member of an ensemble. Its methods may be called from any goroutine.
+type Peer struct {
+	cfg     Config
+	log     *slog.Logger
+	zab     *zab.Peer // belongs to the loop
+	mesh    *mesh.Mesh
+	links   *link.Endpoint
+	members atomic.Pointer[directory]
+	waiting budget
+
+	// events are from connections, which wait until one was taken; inbox is everything else that happens.
+	events  chan func()
+	inbox   *queue[func()]
+	disk    *disk
+	machine *queue[job]
+	stopped chan struct{} // closed when the loop has ended
+	tasks   sync.WaitGroup
+
+	loop loop
+}
+
+// New loads the store into the machine. Run must be called, or Close.
+func New(ctx context.Context, cfg Config) (*Peer, error) {
+	cfg.defaults()
+	p := &Peer{
+		cfg: cfg, log: cfg.Logger, waiting: budget{limit: cfg.MaxWaiting},
+		events: make(chan func()), inbox: newQueue[func()](), machine: newQueue[job](), stopped: make(chan struct{}),
+	}
+	p.disk = &disk{p: p, store: cfg.Store, jobs: newQueue[write]()}
+	dir, err := newDirectory(cfg.MultiAddress, cfg.Active, cfg.LastSeen)
+	if err != nil {
+		return nil, err
+	}
+	p.members.Store(dir)
+	opts, err := p.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if p.zab, err = zab.New(opts); err != nil {
+		return nil, err
+	}
+	p.loop = newLoop(p)
+	timeout := time.Duration(cfg.SyncLimit) * cfg.Tick
+	p.mesh = mesh.New(mesh.Config{
+		Self: cfg.ID, Addresses: dir.election[cfg.ID], MultiAddress: cfg.MultiAddress, Dial: cfg.Dial, Timeout: timeout,
+		Lookup:        func(sid int64) []wire.Address { return p.members.Load().election[sid] },
+		Reach:         func(sid int64, ok bool) { p.inbox.push(func() { p.zab.Reachable(sid, ok) }) },
+		Authenticator: cfg.ElectionAuth, Logger: cfg.Logger,
+	})
+	p.links = link.New(link.Config{
+		Handler: handler{p}, Dial: cfg.Dial, Authenticator: cfg.QuorumAuth, Timeout: timeout, MaxPacket: cfg.MaxPacket, Logger: cfg.Logger,
+	})
+	return p, nil
+}
+
+// Run is the member's life. It returns nil when ctx ends, and otherwise why the member cannot go on; the process
+// should end then. The store is closed.
+func (p *Peer) Run(ctx context.Context) error {
+	p.tasks.Go(func() { _ = p.mesh.Serve(p.cfg.Election) }) // it ends with the mesh
+	p.tasks.Go(func() { p.links.Serve(p.cfg.Quorum) })
+	var workers sync.WaitGroup
+	workers.Go(p.disk.run)
+	workers.Go(p.runMachine)
+	err := p.loop.run(ctx)
+	close(p.stopped)
+	p.loop.stop()
+	p.mesh.Close()
+	p.links.Close()
+	p.tasks.Wait()
+	p.disk.jobs.close()
+	p.machine.close()
+	workers.Wait()
+	return errors.Join(err, p.cfg.Store.Close())
+}
+
+// call runs f in the loop and waits for it.
+func (p *Peer) call(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	p.inbox.push(func() { f(); close(done) })
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.stopped:
+		return ErrStopped
+	}
+}
+
+// Propose puts transactions before the ensemble: those of a leader, whose first has the number that the machine was
+// told with its role, and then one after the other. It waits while too much is under way. When the member does not lead
+// any more the batch is dropped; the machine hears of that by Serve.
+func (p *Peer) Propose(ctx context.Context, b Batch) error {
+	if err := p.waiting.wait(ctx); err != nil {
+		return err
+	}
+	if err := p.links.Pace(ctx); err != nil {
+		return err
+	}
+	p.waiting.add(len(b.Records)) // until it is durable
+	p.inbox.push(func() { p.loop.propose(b) })
+	return nil
+}
+
+// Forward sends messages of this learner's clients to the leader: REQUEST, REVALIDATE. They are dropped if there is
+// none; the machine hears of that by Serve.
+func (p *Peer) Forward(messages ...*zab.Message) {
+	p.inbox.push(func() {
+		for _, m := range messages {
+			p.zab.Forward(m)
+		}
+	})
+}
+
+// Reply answers a learner, if it is still there: a REVALIDATE.
+func (p *Peer) Reply(to zab.Link, m *zab.Message) {
+	p.inbox.push(func() { p.zab.Reply(to, m) })
+}
+
+// Sync answers a learner's sync with m, once everything that was proposed before is committed and on its way to it.
+func (p *Peer) Sync(to zab.Link, m *zab.Message) {
+	p.inbox.push(func() { p.zab.Sync(to, m) })
+}
+
+// ConfirmRead asks a quorum whether this member still leads. The answer comes by Machine.Confirmed, behind everything that
+// was committed when it was asked.
+func (p *Peer) ConfirmRead(token uint64) {
+	p.inbox.push(func() { p.zab.ConfirmRead(token) })
+}
+
+// HandOver lets this leader give up its role without losing anything.
+func (p *Peer) HandOver(ctx context.Context) error {
+	var err error
+	if cerr := p.call(ctx, func() { err = p.zab.HandOver() }); cerr != nil {
+		return cerr
+	}
+	return err
+}
+
+// Roll lets the next transaction begin a new file of the log.
+func (p *Peer) Roll() { p.disk.jobs.push(write{roll: true}) }
+
+// Status is what the member is.
+func (p *Peer) Status(ctx context.Context) (zab.Status, error) {
+	var s zab.Status
+	err := p.call(ctx, func() { s = p.zab.Status() })
+	return s, err
+}
+
+// load brings store and machine together and says where the agreement begins.
+func (p *Peer) load(ctx context.Context) (zab.Options, error) {
+	c := &p.cfg
+	state := c.Machine.NewState()
+	recent := &tail{keep: 2 * c.CommitLog}
+	loaded, err := c.Store.Load(ctx, state, func(entry []byte) error {
+		recent.add(entry)
+		return state.Apply(entry)
+	})
+	if err != nil {
+		state.Close()
+		return zab.Options{}, err
+	}
+	if loaded.Fresh {
+		if _, err := c.Store.WriteSnapshot(ctx, state.Source(0)); err != nil {
+			state.Close()
+			return zab.Options{}, err
+		}
+	}
+	last, base := loaded.LastZxid, int64(0)
+	if loaded.Snapshot != nil {
+		base = loaded.Snapshot.Zxid
+	}
+	if loaded.Unknown {
+		last = -1
+	}
+	o := zab.Options{
+		ID: c.ID, Active: c.Active, LastSeen: c.LastSeen, Parse: p.parse, Reconfig: c.Reconfig,
+		Last: last, Applied: last, Recent: recent.entries, RecentAfter: recent.before(base),
+		Tick: c.Tick, InitLimit: c.InitLimit, SyncLimit: c.SyncLimit,
+		MinNotification: c.MinNotification, MaxNotification: c.MaxNotification, CommitLog: c.CommitLog,
+	}
+	if o.Current, err = epoch(c.Store, storage.CurrentEpoch, loaded.LastZxid); err == nil {
+		o.Accepted, err = epoch(c.Store, storage.AcceptedEpoch, loaded.LastZxid)
+	}
+	if err != nil {
+		state.Close()
+		return zab.Options{}, fmt.Errorf("epochs: %w", err)
+	}
+	c.Machine.Restore(state)
+	return o, nil
+}
