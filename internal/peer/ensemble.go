@@ -2,8 +2,6 @@ package peer
 
 import (
 	"fmt"
-	"net"
-	"strconv"
 
 	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/peer/wire"
@@ -81,14 +79,4 @@ func newDirectory(multi bool, configs ...*zab.Membership) (*directory, error) {
 		}
 	}
 	return d, nil
-}
-
-// address is where a listener listens.
-func address(l net.Listener) (wire.Address, bool) {
-	host, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return wire.Address{}, false
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	return wire.Address{Host: host, Port: uint16(n)}, err == nil
 }

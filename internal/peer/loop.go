@@ -26,7 +26,6 @@ type loop struct {
 	dirty  map[*link.Conn]struct{} // to be flushed
 	own    []Batch                 // proposed here, on their way to the disk
 	status zab.Status
-	config *zab.Membership
 	dial   context.CancelFunc // ends the attempt to reach the leader
 	dialNo uint64
 }

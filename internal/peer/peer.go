@@ -39,9 +39,8 @@ type Config struct {
 	Election, Quorum net.Listener
 	// Dial opens connections to members.
 	Dial socket.Dialer
-	// ElectionAuth and QuorumAuth are nil if members believe each other.
-	ElectionAuth mesh.Authenticator
-	QuorumAuth   link.Authenticator
+	// Authenticator is nil if members believe each other.
+	Authenticator socket.Authenticator
 	// MultiAddress allows several addresses per member.
 	MultiAddress bool
 
@@ -140,10 +139,10 @@ func New(ctx context.Context, cfg Config) (*Peer, error) {
 		Self: cfg.ID, Addresses: dir.election[cfg.ID], MultiAddress: cfg.MultiAddress, Dial: cfg.Dial, Timeout: timeout,
 		Lookup:        func(sid int64) []wire.Address { return p.members.Load().election[sid] },
 		Reach:         func(sid int64, ok bool) { p.inbox.push(func() { p.zab.Reachable(sid, ok) }) },
-		Authenticator: cfg.ElectionAuth, Logger: cfg.Logger,
+		Authenticator: cfg.Authenticator, Logger: cfg.Logger,
 	})
 	p.links = link.New(link.Config{
-		Handler: handler{p}, Dial: cfg.Dial, Authenticator: cfg.QuorumAuth, Timeout: timeout, MaxPacket: cfg.MaxPacket, Logger: cfg.Logger,
+		Handler: handler{p}, Dial: cfg.Dial, Authenticator: cfg.Authenticator, Timeout: timeout, MaxPacket: cfg.MaxPacket, Logger: cfg.Logger,
 	})
 	return p, nil
 }
