@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Certificates is an authority with one server and one client certificate, as PEM files in Dir: ca.pem, server.pem and
-// client.pem (key and certificate together, as ZooKeeper's PEM stores want them), and the client's two halves
+// Certificates is an authority with a server's, a client's and an ensemble member's certificate, as PEM files in Dir:
+// ca.pem, server.pem, client.pem and member.pem (key and certificate together, as ZooKeeper's PEM stores want them), and the client's two halves
 // client.crt and client.key.
 type Certificates struct {
 	// Dir holds the files.
@@ -46,6 +46,14 @@ func NewCertificates(t testing.TB) *Certificates {
 	})
 	c.put(t, "ca.pem", ca.certPEM())
 	c.Renew(t)
+	member := issue(t, &ca, &x509.Certificate{
+		Subject:     pkix.Name{CommonName: "quoll-member"},
+		DNSNames:    []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, // it dials and is dialled
+	})
+	c.put(t, "member.pem", append(member.keyPEM(t), member.certPEM()...))
 	c.put(t, "client.pem", append(client.keyPEM(t), client.certPEM()...))
 	c.put(t, "client.crt", client.certPEM())
 	c.put(t, "client.key", client.keyPEM(t))
@@ -73,6 +81,16 @@ func (c *Certificates) Keys() map[string]string {
 		"ssl.trustStore.location": filepath.Join(c.Dir, "ca.pem"),
 		"ssl.trustStore.type":     "PEM",
 		"authProvider.x509":       "org.apache.zookeeper.server.auth.X509AuthenticationProvider",
+	}
+}
+
+// MemberKeys are the lines of zoo.cfg that make a member of an ensemble use these certificates towards the others.
+func (c *Certificates) MemberKeys() map[string]string {
+	return map[string]string{
+		"ssl.quorum.keyStore.location":   filepath.Join(c.Dir, "member.pem"),
+		"ssl.quorum.keyStore.type":       "PEM",
+		"ssl.quorum.trustStore.location": filepath.Join(c.Dir, "ca.pem"),
+		"ssl.quorum.trustStore.type":     "PEM",
 	}
 }
 

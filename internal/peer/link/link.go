@@ -52,7 +52,7 @@ type Handler interface {
 	// Received hands over what has arrived, with its memory. Nothing more is read until it returns.
 	Received(c *Conn, batch []Packet)
 	// Snapshot reads the state behind a SNAP packet, up to io.EOF. What it returns goes with the packet, which is the
-	// last of its batch; if the state does not end as it must, it is closed if it is an io.Closer, and goes nowhere.
+	// last of its batch; if the state does not end as it must, its Close is called if it has one, and it goes nowhere.
 	Snapshot(c *Conn, zxid int64, r io.Reader) (any, error)
 	// Down is the last call for a connection.
 	Down(c *Conn, err error)

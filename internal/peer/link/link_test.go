@@ -240,6 +240,9 @@ func TestSnapshotFails(t *testing.T) {
 				if c.stream.closed != 1 {
 					t.Errorf("the stream was closed %d times", c.stream.closed)
 				}
+				if c.partly != (learner.closed == 1) {
+					t.Errorf("%d states were given back", learner.closed)
+				}
 				for _, b := range learner.take() {
 					for _, p := range b {
 						if p.Type == wire.Snap {

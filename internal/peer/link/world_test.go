@@ -138,6 +138,7 @@ type end struct {
 	t       testing.TB
 	loading error // of Snapshot
 	partly  bool  // Snapshot does not read to the end
+	closed  int   // states that were given back
 
 	mu      sync.Mutex
 	conns   []*Conn
@@ -183,10 +184,15 @@ func (h *end) Snapshot(_ *Conn, _ int64, r io.Reader) (any, error) {
 		return nil, h.loading
 	case h.partly:
 		_, err := r.Read(make([]byte, 1))
-		return nil, err
+		return given{h}, err
 	}
 	return io.ReadAll(r)
 }
+
+// given is a state that may be given back.
+type given struct{ to *end }
+
+func (g given) Close() { g.to.closed++ }
 
 func (h *end) Down(c *Conn, err error) {
 	h.mu.Lock()
