@@ -208,15 +208,16 @@ func addrOf(nc net.Conn) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// remove forgets a connection that has ended.
+// remove forgets a connection that has ended. Its place is given back first: who
+// sees that it is gone may connect.
 func (l *Listener) remove(c *conn) {
+	c.room.Leave(c.addr.Addr())
 	l.mu.Lock()
 	delete(l.conns, c)
 	if s := c.Session; s != nil && l.byID[s.ID()] == c {
 		delete(l.byID, s.ID())
 	}
 	l.mu.Unlock()
-	c.room.Leave(c.addr.Addr())
 }
 
 // adopt makes c the connection of its session and ends the one before.

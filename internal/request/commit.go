@@ -12,12 +12,13 @@ import (
 	"github.com/quollhq/quoll/internal/watch"
 )
 
-// commitChunk is how many transactions are applied before readers get their
-// turn.
+// commitChunk is after how many transactions readers get their turn, or the next
+// client's begin, but twice as many at most.
 const commitChunk = 64
 
-// flushChunk is how many replies wait for the others of their batch.
-const flushChunk = 4096
+// flushChunk is from how many replies on they are sent, so that their clients go
+// on while the rest of the batch is applied.
+const flushChunk = 128
 
 // flushHere is how many clients the writer sends to itself. More are left to
 // another goroutine, so that the disk has work meanwhile.
@@ -64,7 +65,7 @@ func (c *committer) batch(b *batch) {
 	c.now = c.e.Now()
 	unsent := 0
 	for items := b.items; len(items) > 0; {
-		n := min(len(items), commitChunk)
+		n := chunk(items)
 		c.e.Tree.Lock()
 		for i := range items[:n] {
 			c.item(b, &items[i])
@@ -74,9 +75,6 @@ func (c *committer) batch(b *batch) {
 		c.count()
 		c.p.inFlight.Add(-int64(n))
 		items = items[n:]
-		// Replies leave once per batch: a client whose replies were split over
-		// two writes would send its next requests in two, and those would be
-		// split again, down to a system call for each.
 		if unsent += n; unsent >= flushChunk {
 			c.flush()
 			unsent = 0
@@ -94,6 +92,17 @@ func (c *committer) batch(b *batch) {
 	if c.logged >= c.limit || c.size > 0 && c.bytes >= c.size {
 		c.snapshot()
 	}
+}
+
+// chunk is how many of the items are applied at once. The replies to a run of one
+// client's stay together: if they were sent in two pieces, it would send its next
+// requests in two, and those would be split again, down to a system call for each.
+func chunk(items []item) int {
+	n := min(len(items), commitChunk)
+	for n < min(len(items), 2*commitChunk) && items[n].client == items[n-1].client {
+		n++
+	}
+	return n
 }
 
 // flush sends what the clients got.
@@ -332,7 +341,7 @@ func (c *committer) snapshot() {
 	if c.e.Snapshots == nil {
 		return
 	}
-	const share = 4
+	const share = 2
 	if (c.size <= 0 || c.bytes < c.size) && c.bytes < c.e.Snapshots.Size()/share {
 		return
 	}

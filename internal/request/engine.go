@@ -9,7 +9,8 @@
 //	writer         takes all that is queued, and for the whole batch:
 //	               validates against the tree and the changes in flight, and
 //	               encodes each transaction into the batch's buffer;
-//	               appends the buffer to the log, with one fdatasync for all;
+//	               appends the buffer to the log, with one fdatasync for all
+//	               (meanwhile it begins with the next batch, if much is queued);
 //	               applies to the tree, fires watches, puts replies and events
 //	               into the clients' outboxes
 //	   |
@@ -39,7 +40,8 @@ import (
 	"github.com/quollhq/quoll/internal/watch"
 )
 
-// Log is where batches become durable. Its calls come from one goroutine.
+// Log is where batches become durable. One call is made at a time, Sync's by a
+// goroutine of its own now and then.
 type Log interface {
 	// Append writes framed records whose zxids lie between first and last.
 	Append(batch []byte, first, last int64, n int) error
@@ -49,8 +51,8 @@ type Log interface {
 	Roll() error
 }
 
-// Snapshotter is told when a snapshot is due. It is called by the
-// writer and must not block.
+// Snapshotter is told when a snapshot is due. The writer calls
+// it; it must not block.
 type Snapshotter interface {
 	// Due starts a snapshot; freeze, which it may call at once or not at all,
 	// gives the state.
@@ -97,7 +99,7 @@ type Options struct {
 	// SnapCount and SnapSize say after how many transactions and bytes of log a
 	// snapshot is due (each between half of it and all of it); SnapSize 0
 	// switches the second off. By count alone it is not due before the log is a
-	// quarter as long as the last snapshot: the state of a large tree would be
+	// half as long as the last snapshot: the state of a large tree would be
 	// written over and over for little that a start has to replay.
 	SnapCount int
 	SnapSize  int64
@@ -155,10 +157,11 @@ func New(o Options) *Engine {
 	return e
 }
 
-// Start runs the writer, and the goroutine that sends for it, until Close.
+// Start runs the writer, and those who sync and send for it, until Close.
 func (e *Engine) Start() {
-	e.done.Add(2)
+	e.done.Add(3)
 	go e.pipe.run()
+	go e.pipe.runSync()
 	go e.pipe.runFlush()
 }
 

@@ -51,6 +51,8 @@ const batchMost = 16 << 20
 
 func (b *batch) full() bool { return len(b.buf) > batchMost }
 
+func (b *batch) empty() bool { return len(b.items) == 0 && b.after == nil }
+
 func (b *batch) reset() {
 	clear(b.items)
 	b.items = b.items[:0]
@@ -129,7 +131,7 @@ func (p *pipeline) beginRecord(it *item, op proto.Op) int {
 }
 
 func (p *pipeline) endRecord(it *item, b []byte, start int) {
-	c := &p.batch
+	c := p.batch
 	end := len(b)
 	c.buf = storage.EndRecord(b, start)
 	it.n = int32(end) - it.off

@@ -12,23 +12,31 @@ import (
 // server.
 const LocalOwner session.Owner = 1
 
+// syncAside is from how many queued writes on the log is synced by a goroutine
+// of its own, so that the writer can prepare them meanwhile.
+const syncAside = 64
+
 // pipeline is the way of a write, see the package's comment.
 //
-// One goroutine, the writer, takes a batch of writes all the way. Preparing,
-// syncing and committing in goroutines of their own, each working on another
-// batch, does more at once but is slower on two processors: a transaction then
-// moves from one's cache to the other's, and waking a goroutine costs as much as
-// several writes.
+// One goroutine, the writer, takes a batch of writes all the way. Preparing and
+// committing in goroutines of their own, each working on another batch, does more
+// at once but is slower on two processors: a transaction then moves from one's
+// cache to the other's, and waking a goroutine costs as much as several writes.
+// The disk alone is waited for aside.
 type pipeline struct {
 	e     *Engine
 	queue queue
 
 	// The writer's.
-	prep   preparer
-	taken  []*submission // from the queue; those before next are prepared
-	next   int
-	batch  batch
-	commit committer
+	prep    preparer
+	taken   []*submission // from the queue; those before next are prepared
+	next    int
+	batch   *batch // the one being filled
+	other   *batch // the one before, empty once it is done
+	commit  committer
+	syncs   chan struct{} // to runSync
+	syncErr chan error    // its answer
+	synced  atomic.Bool   // the answer is there, or all but
 
 	inFlight  atomic.Int64
 	preparing atomic.Int64  // writes in the batch that is being made durable
@@ -46,6 +54,8 @@ func (p *pipeline) init(e *Engine) {
 	p.queue.init(e.MaxInFlight)
 	p.over = make(chan struct{})
 	p.flushes = make(chan []*Client, 4)
+	p.batch, p.other = new(batch), new(batch)
+	p.syncs, p.syncErr = make(chan struct{}), make(chan error, 1)
 	p.prep = preparer{e: e, overlay: newOverlay(), zxid: e.Tree.Zxid(), digest: e.Tree.Digest()}
 	p.commit = committer{e: e, p: p}
 	p.commit.plan()
@@ -58,35 +68,51 @@ func (p *pipeline) run() {
 	defer p.e.done.Done()
 	defer close(p.over)
 	defer close(p.flushes)
-	for p.fill() {
-		if p.batch.records > 0 {
-			if err := p.write(&p.batch); err != nil {
+	defer close(p.syncs)
+	for p.await() {
+		p.fill(nil)
+		b := p.batch
+		p.batch, p.other = p.other, b
+		p.preparing.Store(int64(len(b.items)))
+		if b.records > 0 {
+			if err := p.persist(b); err != nil {
 				p.fail(err)
 				return
 			}
 		}
-		p.commit.batch(&p.batch)
-		p.recycle()
+		p.commit.batch(b)
+		p.recycle(b)
 	}
 }
 
-// fill waits for submissions and makes a batch of them, of all there are or until
-// it is full. It is false at the end.
-func (p *pipeline) fill() bool {
-	if p.next == len(p.taken) {
-		var more bool
-		if p.taken, more = p.queue.take(p.taken); !more {
-			return false
-		}
-		p.next = 0
+// await waits until there is something to do. It is false at the end.
+func (p *pipeline) await() bool {
+	if p.next < len(p.taken) || !p.batch.empty() {
+		return true
 	}
+	return p.take(true)
+}
+
+// take takes what is queued, or waits for it. The list is empty, or prepared.
+func (p *pipeline) take(wait bool) (more bool) {
+	p.taken, more = p.queue.take(p.taken[:0], wait)
+	p.next = 0
+	return more
+}
+
+// fill adds to the current batch what is queued, until it is full, or until
+// enough says so.
+func (p *pipeline) fill(enough *atomic.Bool) {
 	p.prep.overlay.retire(p.e.zxid.Load())
-	for p.next < len(p.taken) && !p.batch.full() && p.prepare(p.taken[p.next]) {
-		p.taken[p.next] = nil
-		p.next++
+	for !p.batch.full() && (enough == nil || !enough.Load()) {
+		if p.next == len(p.taken) && !p.take(false) {
+			return
+		}
+		if p.prepare(p.taken[p.next]) {
+			p.taken[p.next] = nil
+			p.next++
+		}
 	}
-	p.preparing.Store(int64(len(p.batch.items)))
-	return true
 }
 
 // prepare makes transactions of one submission. It is false if the batch is full
@@ -112,7 +138,9 @@ func (p *pipeline) prepare(s *submission) bool {
 	return true
 }
 
-func (p *pipeline) write(b *batch) error {
+// persist makes a batch durable. Meanwhile the next one is begun if much is
+// queued: for little, it is not worth waking a goroutine.
+func (p *pipeline) persist(b *batch) error {
 	if p.roll.Swap(false) {
 		if err := p.e.Log.Roll(); err != nil {
 			return fmt.Errorf("roll transaction log: %w", err)
@@ -122,13 +150,33 @@ func (p *pipeline) write(b *batch) error {
 		return fmt.Errorf("write transaction log: %w", err)
 	}
 	start := p.e.Now()
-	if err := p.e.Log.Sync(); err != nil {
+	var err error
+	if p.queue.writes() < syncAside {
+		err = p.e.Log.Sync()
+	} else {
+		p.synced.Store(false)
+		p.syncs <- struct{}{}
+		p.fill(&p.synced)
+		err = <-p.syncErr
+	}
+	if err != nil {
 		return fmt.Errorf("sync transaction log: %w", err)
 	}
 	p.e.Metrics.SyncTime.Add(1, p.e.Now().Sub(start))
 	p.e.Metrics.Batches.Add(int64(len(b.items)))
 	p.e.Metrics.Proposals.Add(int64(b.records))
 	return nil
+}
+
+// runSync syncs the log for the writer, which touches it no more until it is
+// told the outcome.
+func (p *pipeline) runSync() {
+	defer p.e.done.Done()
+	for range p.syncs {
+		err := p.e.Log.Sync()
+		p.synced.Store(true)
+		p.syncErr <- err
+	}
 }
 
 // fail ends the pipeline: what is not durable by now is never answered.
@@ -138,14 +186,14 @@ func (p *pipeline) fail(err error) {
 }
 
 // recycle empties the batch and lets others in instead.
-func (p *pipeline) recycle() {
+func (p *pipeline) recycle(b *batch) {
 	// A batch that grew around a few large requests would hold that memory for
 	// good.
 	const keep = 1 << 20
-	taken := p.batch.taken
-	p.batch.reset()
-	if cap(p.batch.buf) > keep {
-		p.batch.buf = nil
+	taken := b.taken
+	b.reset()
+	if cap(b.buf) > keep {
+		b.buf = nil
 	}
 	p.queue.done(taken)
 }

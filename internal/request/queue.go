@@ -61,6 +61,7 @@ type queue struct {
 	work     sync.Cond // there is something for the writer
 	room     sync.Cond // bytes in flight fell below the limit
 	list     []*submission
+	count    int  // writes in the list
 	bytes    int  // of the list, and of what the writer took from it and has not committed
 	limit    int  // of bytes
 	waiting  bool // the writer waits
@@ -128,6 +129,7 @@ func (q *queue) last(s *submission) error {
 func (q *queue) enter(s *submission) {
 	q.list = append(q.list, s)
 	q.bytes += len(s.buf)
+	q.count += max(len(s.reqs), 1)
 	q.wake()
 }
 
@@ -139,20 +141,29 @@ func (q *queue) wake() {
 	}
 }
 
-// take waits for submissions and takes them all, in exchange for an empty list.
-// It is false at the end: the queue is closed and everything was taken.
-func (q *queue) take(list []*submission) ([]*submission, bool) {
+// take takes all submissions in exchange for an empty list, and waits for some
+// if it is to. It is false if there are none: when it waited, the queue is
+// closed, and everything was taken.
+func (q *queue) take(list []*submission, wait bool) ([]*submission, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.list) == 0 {
-		if q.closing {
+		if q.closing || !wait {
 			return list, false
 		}
 		q.waiting = true
 		q.work.Wait()
 	}
-	list, q.list = q.list, list[:0]
+	list, q.list = q.list, list
+	q.count = 0
 	return list, true
+}
+
+// writes is how many were submitted and not taken.
+func (q *queue) writes() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.count
 }
 
 // done gives back the room of n bytes that were taken.
