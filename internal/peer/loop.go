@@ -134,7 +134,7 @@ func (l *loop) stored(jobs []write) {
 
 // propose puts a batch before the ensemble. If the member leads no more, it is dropped.
 func (l *loop) propose(b Batch) {
-	entries := b.entries(nil)
+	entries := b.Entries()
 	taken := 0
 	for i := range entries {
 		if err := l.p.zab.Propose(entries[i]); err != nil {

@@ -76,8 +76,9 @@ type Batch struct {
 	Config []byte
 }
 
-// entries are the batch's transactions. They alias Records.
-func (b *Batch) entries(into []zab.Entry) []zab.Entry {
+// Entries are the batch's transactions. They alias Records.
+func (b *Batch) Entries() []zab.Entry {
+	var into []zab.Entry
 	for at := 0; at < len(b.Records); {
 		entry := storage.Entry(b.Records, at)
 		into = append(into, zab.Entry{Zxid: storage.Zxid(entry), Data: entry})

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/quollhq/quoll/internal/peer/link"
 	"github.com/quollhq/quoll/internal/peer/wire"
@@ -34,7 +35,7 @@ func (l *loop) encode(b []byte, c *link.Conn, m *zab.Message) []byte {
 			return wire.AppendPong(b, m.Zxid, l.p.cfg.Machine.Touched())
 		}
 	}
-	return wire.AppendPacket(b, &wire.Packet{Type: wire.Type(m.Type), Zxid: m.Zxid, Data: m.Data, Auth: identities(m.Auth)})
+	return wire.AppendPacket(b, packet(m))
 }
 
 func identities(auth []zab.Identity) []wire.Identity {
@@ -98,4 +99,31 @@ func entry(zxid int64, data []byte) (zab.Entry, error) {
 		return e, fmt.Errorf("transaction %s came as %s", hex(e.Zxid), hex(zxid))
 	}
 	return e, nil
+}
+
+// RequestMessage is a client's request as a learner forwards it.
+func RequestMessage(r *wire.ClientRequest) *zab.Message {
+	m := &zab.Message{Type: zab.Request, Zxid: -1, Data: wire.AppendRequestBody(nil, r)}
+	for _, id := range r.Auth {
+		m.Auth = append(m.Auth, zab.Identity{Scheme: id.Scheme, ID: id.ID})
+	}
+	return m
+}
+
+// ClientRequest reads a REQUEST of a learner. Its body aliases the message.
+func ClientRequest(m *zab.Message) (wire.ClientRequest, error) { return wire.DecodeRequest(packet(m)) }
+
+// Touches reads a learner's PING: the sessions that were heard of there.
+func Touches(m *zab.Message) (iter.Seq[wire.Touch], error) { return wire.DecodePong(packet(m)) }
+
+// Revalidation reads a learner's REVALIDATE.
+func Revalidation(m *zab.Message) (wire.Touch, error) { return wire.DecodeRevalidate(packet(m)) }
+
+// Revalidated reads the leader's answer.
+func Revalidated(m *zab.Message) (session int64, valid bool, err error) {
+	return wire.DecodeRevalidated(packet(m))
+}
+
+func packet(m *zab.Message) *wire.Packet {
+	return &wire.Packet{Type: wire.Type(m.Type), Zxid: m.Zxid, Data: m.Data, Auth: identities(m.Auth)}
 }

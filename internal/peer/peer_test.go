@@ -3,212 +3,270 @@ package peer_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/peer"
-	"github.com/quollhq/quoll/internal/peer/socket"
+	"github.com/quollhq/quoll/internal/peer/peertest"
+	"github.com/quollhq/quoll/internal/peer/wire"
 	"github.com/quollhq/quoll/internal/storage"
 	"github.com/quollhq/quoll/internal/zab"
 )
 
 // ensemble is members on the loopback interface.
 type ensemble struct {
-	t         *testing.T
-	machines  *watched
-	seats     []*seat
-	config    config.Membership
-	commitLog int
-}
-
-// seat is one member, which can be started and killed.
-type seat struct {
-	e                *ensemble
-	id               int64
-	dir              string
-	election, quorum string
-
-	*machine
-	peer *peer.Peer
-	kill context.CancelFunc
-	done chan error
+	*peertest.Watched
+	t       *testing.T
+	members []*peertest.Member
+	config  config.Membership
 }
 
 // newEnsemble makes voters and then observers. They do not run so far.
 func newEnsemble(t *testing.T, voters, observers int) *ensemble {
-	e := &ensemble{t: t, machines: newWatched(t)}
+	e := &ensemble{t: t, Watched: peertest.NewWatched(t)}
 	for i := range voters + observers {
-		s := &seat{e: e, id: int64(i + 1), dir: filepath.Join(t.TempDir(), "data"), election: freePort(t), quorum: freePort(t)}
-		e.seats = append(e.seats, s)
-		m := config.Member{ID: s.id, Addrs: []config.PeerAddr{{Host: "127.0.0.1", Quorum: port(t, s.quorum), Election: port(t, s.election)}}}
+		election, quorum := freePort(t), freePort(t)
+		m := &peertest.Member{ID: int64(i + 1), Dir: filepath.Join(t.TempDir(), "data"), Election: election.String(), Quorum: quorum.String()}
+		e.members = append(e.members, m)
+		line := config.Member{ID: m.ID, Addrs: []config.PeerAddr{{Host: "127.0.0.1", Quorum: quorum.Port, Election: election.Port}}}
 		if i >= voters {
-			m.Role = config.ObserverRole
+			line.Role = config.ObserverRole
 		}
-		e.config.Members = append(e.config.Members, m)
+		e.config.Members = append(e.config.Members, line)
 	}
-	t.Cleanup(func() {
-		for _, s := range e.seats {
-			s.stop()
-		}
-	})
 	return e
 }
 
-func freePort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+// freePort is a port that nobody listens at. Another program may take it before a member does.
+func freePort(t *testing.T) *net.TCPAddr {
+	l := peertest.Listen(t, "127.0.0.1:0")
 	defer l.Close()
-	return l.Addr().String()
+	return l.Addr().(*net.TCPAddr)
 }
 
-func port(t *testing.T, address string) int {
-	a, err := net.ResolveTCPAddr("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a.Port
-}
-
-func (e *ensemble) start() {
-	for _, s := range e.seats {
-		s.start()
+func (e *ensemble) start(ids ...int64) {
+	e.t.Helper()
+	for _, id := range ids {
+		e.members[id-1].Start(e.t, e.Watched, e.config)
 	}
 }
-
-func (s *seat) listen(address string) net.Listener {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		s.e.t.Fatal(err)
-	}
-	return l
-}
-
-func (s *seat) start() {
-	t := s.e.t
-	t.Helper()
-	store, err := storage.Open(storage.Options{Dirs: storage.Dirs{Data: s.dir}, Preallocate: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.machine = &machine{watched: s.e.machines, name: fmt.Sprintf("member %d", s.id)}
-	members, err := peer.Membership(s.e.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s.peer, err = peer.New(ctx, peer.Config{
-		ID: s.id, Active: members, Store: store, Machine: s.machine, Election: s.listen(s.election), Quorum: s.listen(s.quorum),
-		Dial: socket.Options{Timeout: 5 * time.Second}.Dial, MaxPacket: 4 << 20, CommitLog: s.e.commitLog,
-		Logger: slog.New(slog.NewTextHandler(testWriter{t, s.id}, nil)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.kill, s.done = cancel, make(chan error, 1)
-	go func() { s.done <- s.peer.Run(ctx) }()
-}
-
-// testWriter is a log in the test's output.
-type testWriter struct {
-	t  *testing.T
-	id int64
-}
-
-func (w testWriter) Write(b []byte) (int, error) {
-	w.t.Logf("%d %s", w.id, b)
-	return len(b), nil
-}
-
-// stop ends a member that runs.
-func (s *seat) stop() {
-	if s.kill == nil {
-		return
-	}
-	s.kill()
-	if err := <-s.done; err != nil {
-		s.e.t.Errorf("member %d: %v", s.id, err)
-	}
-	s.kill = nil
-	s.machine.mu.Lock()
-	defer s.machine.mu.Unlock()
-	s.machine.state.Close()
-}
-
-func (s *seat) running() bool { return s.kill != nil }
 
 // leader waits until all running members serve under one leader, and returns it.
-func (e *ensemble) leader() (leader *seat) {
+func (e *ensemble) leader() (leader *peertest.Member) {
 	e.t.Helper()
-	e.machines.await("a leader that all follow", func() bool {
-		for _, s := range e.seats {
-			if s.running() && s.role.Leads() {
-				leader = s
+	e.Await("a leader that all follow", func() bool {
+		leader = nil
+		for _, m := range e.members {
+			if m.Running() && m.Role.Leads() {
+				leader = m
 			}
 		}
-		return leader != nil && e.all(func(s *seat) bool {
-			return s.role.Serving() && s.role.Leader == leader.id && s.role.Epoch == leader.role.Epoch
+		return leader != nil && e.all(func(m *peertest.Member) bool {
+			return m.Role.Serving() && m.Role.Leader == leader.ID && m.Role.Epoch == leader.Role.Epoch
 		})
 	})
 	return leader
 }
 
 // all tells whether something is so for all members that run.
-func (e *ensemble) all(ok func(*seat) bool) bool {
-	return !slices.ContainsFunc(e.seats, func(s *seat) bool { return s.running() && !ok(s) })
+func (e *ensemble) all(ok func(*peertest.Member) bool) bool {
+	return !slices.ContainsFunc(e.members, func(m *peertest.Member) bool { return m.Running() && !ok(m) })
 }
 
-// propose lets a leader propose n znodes, and waits until all have them.
-func (e *ensemble) propose(leader *seat, next int64, n int) int64 {
+// propose lets a leader propose n znodes behind all that it has, and waits until every running member has them.
+func (e *ensemble) propose(leader *peertest.Member, n int) {
 	e.t.Helper()
-	if err := leader.peer.Propose(context.Background(), creates(next, n, []byte("data"))); err != nil {
+	next := max(leader.Role.NextZxid, leader.Zxid+1)
+	if err := leader.Peer.Propose(context.Background(), peertest.Creates(next, n, []byte("data"))); err != nil {
 		e.t.Fatal(err)
 	}
 	last := next + int64(n) - 1
-	e.machines.await(fmt.Sprintf("transaction %x", last), func() bool { return e.all(func(s *seat) bool { return s.zxid >= last }) })
-	return last + 1
+	e.Await(fmt.Sprintf("transaction %x", last), func() bool {
+		return e.all(func(m *peertest.Member) bool { return m.Zxid >= last })
+	})
 }
 
 // agree sees that all running members have the same.
 func (e *ensemble) agree() {
 	e.t.Helper()
-	var first *seat
-	for _, s := range e.seats {
+	var first *peertest.Member
+	for _, m := range e.members {
 		switch {
-		case !s.running():
+		case !m.Running():
 		case first == nil:
-			first = s
-		case s.content() != first.content() || s.digest() != first.digest():
-			e.t.Errorf("members %d and %d differ:\n%s\n%s", first.id, s.id, first.content(), s.content())
+			first = m
+		case m.Content() != first.Content() || m.Digest() != first.Digest():
+			e.t.Errorf("members %d and %d differ:\n%s\n%s", first.ID, m.ID, first.Content(), m.Content())
 		}
 	}
 }
 
 func TestThreeMembers(t *testing.T) {
 	e := newEnsemble(t, 3, 0)
-	e.start()
-	leader := e.leader()
-	next := leader.role.NextZxid
+	e.start(1, 2, 3)
+	first := e.leader()
 	for range 20 {
-		next = e.propose(leader, next, 50)
+		e.propose(first, 50)
 	}
 	e.agree()
-	leader.stop()
+	epoch := first.Role.Epoch
+	first.Stop()
 	second := e.leader()
-	if zab.EpochOf(second.role.NextZxid) <= zab.EpochOf(next) {
-		t.Fatalf("the next transaction is %x, and %x was before", second.role.NextZxid, next)
+	if second.Role.Epoch <= epoch {
+		t.Fatalf("epoch %d follows %d", second.Role.Epoch, epoch)
 	}
-	e.propose(second, second.role.NextZxid, 10)
-	leader.start()
+	e.propose(second, 10)
+	e.start(first.ID)
 	if l := e.leader(); l != second {
-		t.Fatalf("member %d leads, and member %d did", l.id, second.id)
+		t.Fatalf("member %d leads, and member %d did", l.ID, second.ID)
 	}
-	e.propose(second, second.zxid+1, 10)
+	e.propose(second, 10)
 	e.agree()
+}
+
+// What was acknowledged is there after all members have stopped.
+func TestRestartOfAll(t *testing.T) {
+	e := newEnsemble(t, 3, 1)
+	e.start(1, 2, 3, 4)
+	e.propose(e.leader(), 100)
+	content := e.members[0].Content()
+	for _, m := range e.members {
+		m.Stop()
+	}
+	e.start(1, 2, 3, 4)
+	leader := e.leader()
+	e.agree()
+	if got := leader.Content(); got != content {
+		t.Fatalf("got %s, want %s", got, content)
+	}
+	e.propose(leader, 3)
+	e.agree()
+}
+
+// A member that is far behind gets the whole state.
+func TestSnap(t *testing.T) {
+	e := newEnsemble(t, 3, 1)
+	for _, m := range e.members {
+		m.Configure = func(c *peer.Config) { c.CommitLog = 10 }
+	}
+	e.start(1, 2)
+	leader := e.leader()
+	for range 10 {
+		e.propose(leader, 30)
+	}
+	e.start(3, 4)
+	e.leader()
+	e.agree()
+	e.propose(leader, 30)
+	e.agree()
+	for _, id := range []int64{3, 4} { // the state is on their disks
+		e.members[id-1].Stop()
+		e.start(id)
+	}
+	e.leader()
+	e.agree()
+}
+
+// What a leader has logged and nobody else has is cut when it comes back.
+func TestTrunc(t *testing.T) {
+	e := newEnsemble(t, 3, 0)
+	e.start(1, 2, 3)
+	old := e.leader()
+	e.propose(old, 20)
+	followers := slices.DeleteFunc(slices.Clone(e.members), func(m *peertest.Member) bool { return m == old })
+	last := old.Zxid
+	e.alone(old, followers, last)
+	for _, m := range followers {
+		e.start(m.ID)
+	}
+	e.leader()
+	e.propose(e.leader(), 5)
+	e.start(old.ID)
+	e.leader()
+	e.agree()
+	e.propose(e.leader(), 5)
+	e.agree()
+}
+
+// alone stops all members, and lets one have more in its log than the others.
+func (e *ensemble) alone(old *peertest.Member, others []*peertest.Member, last int64) {
+	e.t.Helper()
+	for _, m := range others {
+		m.Stop()
+	}
+	old.Stop()
+	appendToLog(e.t, old.Dir, peertest.Creates(last+1, 3, []byte("lost")))
+}
+
+func TestHandOver(t *testing.T) {
+	e := newEnsemble(t, 3, 0)
+	e.start(1, 2, 3)
+	first := e.leader()
+	e.propose(first, 20)
+	epoch := first.Role.Epoch
+	if err := first.Peer.HandOver(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	e.Await("a new term", func() bool {
+		return e.all(func(m *peertest.Member) bool { return m.Role.Serving() && m.Role.Epoch > epoch })
+	})
+	if second := e.leader(); second == first {
+		t.Fatal("it still leads")
+	}
+	e.agree()
+}
+
+func TestMessages(t *testing.T) {
+	e := newEnsemble(t, 3, 0)
+	e.start(1, 2, 3)
+	leader := e.leader()
+	follower := e.members[leader.ID%3]
+	request := wire.ClientRequest{Session: 7, Cxid: 8, Op: 1, Body: []byte("body"), Auth: []wire.Identity{{Scheme: "ip", ID: "::1"}}}
+	follower.Peer.Forward(peer.RequestMessage(&request))
+	leader.Await("the request", func() bool { return len(leader.Inbox) > 0 && leader.Inbox[0].Msg.Type == zab.Request })
+	got := leader.Inbox[0]
+	if r, err := peer.ClientRequest(got.Msg); err != nil || r.Session != 7 || r.Cxid != 8 || string(r.Body) != "body" || r.Auth[0].ID != "::1" {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	leader.Peer.Sync(got.Link, &zab.Message{Type: zab.Sync})
+	follower.Await("the sync", func() bool { return len(follower.Inbox) > 0 && follower.Inbox[0].Msg.Type == zab.Sync })
+	leader.Peer.ConfirmRead(5)
+	leader.Await("the confirmation", func() bool { return len(leader.Reads) > 0 })
+	if r := leader.Reads[0]; !r.OK || r.Token != 5 {
+		t.Fatalf("got %+v", r)
+	}
+	follower.Peer.ConfirmRead(6)
+	follower.Await("the refusal", func() bool { return len(follower.Reads) > 0 })
+	if follower.Reads[0].OK {
+		t.Fatal("a follower confirms a read")
+	}
+	follower.Change(func() { follower.Touches = []wire.Touch{{Session: 7, Timeout: 1000}} })
+	leader.Await("the touched session", func() bool {
+		return slices.ContainsFunc(leader.Inbox, func(u zab.Upcall) bool { return u.Msg.Type == zab.Ping && len(u.Msg.Data) > 0 })
+	})
+}
+
+// appendToLog puts transactions behind the log of a member that does not run.
+func appendToLog(t *testing.T, dir string, b peer.Batch) {
+	t.Helper()
+	store, err := storage.Open(storage.Options{Dirs: storage.Dirs{Data: dir}, Preallocate: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := (&peertest.Machine{}).NewState()
+	defer state.Close()
+	loaded, err := store.Load(context.Background(), state, state.Apply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := b.Entries()
+	if err := store.Log().Append(b.Records, loaded.LastZxid+1, entries[len(entries)-1].Zxid, len(entries)); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -1,4 +1,5 @@
-package peer_test
+// Package peertest has a Machine for tests: a tree that serves nobody.
+package peertest
 
 import (
 	"bytes"
@@ -27,6 +28,7 @@ type state struct {
 	res      tree.Result
 }
 
+// Begin implements storage.SnapshotSink, like the methods that follow.
 func (s *state) Begin() error {
 	s.Close()
 	s.loader, s.sessions = tree.NewLoader(), map[int64]int32{}
@@ -54,6 +56,7 @@ func (s *state) Finish(info *storage.SnapshotInfo) (err error) {
 	return err
 }
 
+// Apply implements peer.State.
 func (s *state) Apply(entry []byte) error {
 	if s.tree == nil {
 		s.tree = tree.New()
@@ -64,6 +67,9 @@ func (s *state) Apply(entry []byte) error {
 	s.tree.Lock()
 	defer s.tree.Unlock()
 	s.tree.Apply(&s.tx, &s.res)
+	if s.res.Mismatch {
+		return fmt.Errorf("transaction %x: digest %x, and the leader has %x", uint64(s.tx.Zxid), s.res.Digest, s.res.Want)
+	}
 	switch s.tx.Header.Type {
 	case proto.OpCreateSession:
 		s.sessions[s.tx.ClientID] = s.tx.TimeOut
@@ -73,6 +79,7 @@ func (s *state) Apply(entry []byte) error {
 	return nil
 }
 
+// Close implements peer.State.
 func (s *state) Close() {
 	if s.loader != nil {
 		s.loader.Abort()
@@ -84,6 +91,7 @@ func (s *state) Close() {
 	}
 }
 
+// Source implements peer.State.
 func (s *state) Source(zxid int64) storage.SnapshotSource {
 	if s.tree == nil {
 		s.tree = tree.New()
@@ -127,16 +135,18 @@ func (f *frozen) Walk(yield func(path string, data []byte, acl int64, stat *prot
 	return f.view.Walk(yield)
 }
 
-// watched is what several machines share, so that tests can wait for any of them.
-type watched struct {
+// Watched is what several machines share, so that tests can wait for any of them.
+type Watched struct {
 	t       testing.TB
 	mu      sync.Mutex
 	changed chan struct{} // closed with every change
 }
 
-func newWatched(t testing.TB) *watched { return &watched{t: t, changed: make(chan struct{})} }
+// NewWatched is for the machines of one test.
+func NewWatched(t testing.TB) *Watched { return &Watched{t: t, changed: make(chan struct{})} }
 
-func (w *watched) change(f func()) {
+// Change runs f with the lock held, and wakes who waits.
+func (w *Watched) Change(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f()
@@ -144,8 +154,8 @@ func (w *watched) change(f func()) {
 	w.changed = make(chan struct{})
 }
 
-// await waits until ok, which is called with the lock held.
-func (w *watched) await(what string, ok func() bool) {
+// Await waits until ok is true, which is called with the lock held.
+func (w *Watched) Await(what string, ok func() bool) {
 	w.t.Helper()
 	for {
 		w.mu.Lock()
@@ -162,24 +172,28 @@ func (w *watched) await(what string, ok func() bool) {
 	}
 }
 
-// machine is a Machine that serves nobody but tests. Its fields are guarded by watched.
-type machine struct {
-	*watched
-	name    string
-	state   *state
-	role    peer.Role
-	zxid    int64
-	reads   []zab.Read
-	inbox   []zab.Upcall
-	touches []wire.Touch
+// Machine is a peer.Machine that tells tests what happens. Its fields are guarded by Watched.
+type Machine struct {
+	*Watched
+	Name  string
+	Role  peer.Role
+	Zxid  int64 // the last that was applied
+	Reads []zab.Read
+	// Inbox are the messages of learners, or of the leader.
+	Inbox []zab.Upcall
+	// Touches are told to the leader.
+	Touches []wire.Touch
+
+	state *state
 }
 
-func (m *machine) NewState() peer.State { return &state{sessions: map[int64]int32{}} }
+// NewState implements peer.Machine, like the methods that follow.
+func (m *Machine) NewState() peer.State { return &state{sessions: map[int64]int32{}} }
 
-func (m *machine) Restore(s peer.State) {
-	m.change(func() {
-		if m.role.Serving() {
-			m.t.Errorf("%s serves while its state is replaced", m.name)
+func (m *Machine) Restore(s peer.State) {
+	m.Change(func() {
+		if m.Role.Serving() {
+			m.t.Errorf("%s serves while its state is replaced", m.Name)
 		}
 		if m.state != nil {
 			m.state.Close()
@@ -188,50 +202,50 @@ func (m *machine) Restore(s peer.State) {
 		if m.state.tree == nil {
 			m.state.tree = tree.New()
 		}
-		m.zxid = m.state.tree.Zxid()
+		m.Zxid = m.state.tree.Zxid()
 	})
 }
 
-func (m *machine) Apply(entries []zab.Entry) {
-	m.change(func() {
+func (m *Machine) Apply(entries []zab.Entry) {
+	m.Change(func() {
 		for _, e := range entries {
 			if err := m.state.Apply(e.Data); err != nil {
-				m.t.Errorf("%s: %v", m.name, err)
+				m.t.Errorf("%s: %v", m.Name, err)
 			}
-			m.zxid = e.Zxid
+			m.Zxid = e.Zxid
 		}
 	})
 }
 
-func (m *machine) Freeze() peer.Frozen {
+func (m *Machine) Freeze() peer.Frozen {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.state.freeze(m.zxid)
+	return m.state.freeze(m.Zxid)
 }
 
-func (m *machine) Serve(r peer.Role) {
-	m.change(func() { m.role = r })
+func (m *Machine) Serve(r peer.Role) {
+	m.Change(func() { m.Role = r })
 }
 
-func (m *machine) Received(messages []zab.Upcall) {
-	m.change(func() { m.inbox = append(m.inbox, messages...) })
+func (m *Machine) Received(messages []zab.Upcall) {
+	m.Change(func() { m.Inbox = append(m.Inbox, messages...) })
 }
-func (m *machine) Confirmed(r zab.Read)       { m.change(func() { m.reads = append(m.reads, r) }) }
-func (m *machine) Configured(*zab.Membership) {}
+func (m *Machine) Confirmed(r zab.Read)       { m.Change(func() { m.Reads = append(m.Reads, r) }) }
+func (m *Machine) Configured(*zab.Membership) {}
 
-func (m *machine) Touched() []wire.Touch {
+func (m *Machine) Touched() []wire.Touch {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	touches := m.touches
-	m.touches = nil
+	touches := m.Touches
+	m.Touches = nil
 	return touches
 }
 
-// digest tells states apart. With m.mu held.
-func (m *machine) digest() uint64 { return m.state.tree.Digest() }
+// Digest tells states apart. With m.mu held.
+func (m *Machine) Digest() uint64 { return m.state.tree.Digest() }
 
-// content is all paths with their data.
-func (m *machine) content() string {
+// Content is all paths with their data.
+func (m *Machine) Content() string {
 	f := m.Freeze()
 	defer f.Close()
 	var b bytes.Buffer
@@ -245,8 +259,8 @@ func (m *machine) content() string {
 	return b.String()
 }
 
-// creates is a batch that creates n znodes from zxid on.
-func creates(zxid int64, n int, data []byte) peer.Batch {
+// Creates is a batch that creates n znodes from zxid on.
+func Creates(zxid int64, n int, data []byte) peer.Batch {
 	var b []byte
 	acl := proto.AppendACLs(nil, proto.OpenACL())
 	for i := range n {

@@ -1,0 +1,98 @@
+package peertest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/quollhq/quoll/internal/config"
+	"github.com/quollhq/quoll/internal/peer"
+	"github.com/quollhq/quoll/internal/peer/socket"
+	"github.com/quollhq/quoll/internal/storage"
+)
+
+// Member is a member with a Machine, which can be started and stopped.
+type Member struct {
+	ID               int64
+	Dir              string // data directory
+	Election, Quorum string // addresses
+	// Configure, if not nil, changes the configuration before a start.
+	Configure func(*peer.Config)
+
+	*Machine
+	Peer *peer.Peer
+
+	t    testing.TB
+	stop context.CancelFunc
+	done chan error
+}
+
+// Listen listens at an address of this machine.
+func Listen(t testing.TB, address string) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// Start starts the member with what its directory holds. The test ends it.
+func (m *Member) Start(t testing.TB, watched *Watched, members config.Membership) {
+	t.Helper()
+	store, err := storage.Open(storage.Options{Dirs: storage.Dirs{Data: m.Dir}, Preallocate: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	active, err := peer.Membership(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Machine = &Machine{Watched: watched, Name: fmt.Sprintf("member %d", m.ID)}
+	cfg := peer.Config{
+		ID: m.ID, Active: active, Store: store, Machine: m.Machine, Election: Listen(t, m.Election), Quorum: Listen(t, m.Quorum),
+		Dial: socket.Options{Timeout: 5 * time.Second}.Dial, MaxPacket: 4 << 20,
+		Logger: slog.New(slog.NewTextHandler(testLog{t, m.ID}, nil)),
+	}
+	if m.Configure != nil {
+		m.Configure(&cfg)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	if m.Peer, err = peer.New(ctx, cfg); err != nil {
+		t.Fatal(err)
+	}
+	m.t, m.stop, m.done = t, cancel, make(chan error, 1)
+	go func() { m.done <- m.Peer.Run(ctx) }()
+	t.Cleanup(m.Stop)
+}
+
+// Running tells whether the member runs.
+func (m *Member) Running() bool { return m.stop != nil }
+
+// Stop ends the member if it runs.
+func (m *Member) Stop() {
+	if m.stop == nil {
+		return
+	}
+	m.stop()
+	m.stop = nil
+	if err := <-m.done; err != nil {
+		m.t.Errorf("member %d: %v", m.ID, err)
+	}
+	m.Machine.state.Close()
+}
+
+// testLog is a log in the test's output.
+type testLog struct {
+	t  testing.TB
+	id int64
+}
+
+// Write implements io.Writer.
+func (l testLog) Write(b []byte) (int, error) {
+	l.t.Logf("%d %s", l.id, b)
+	return len(b), nil
+}
