@@ -1,0 +1,255 @@
+// Package mixed seats quoll's members among Apache's servers.
+package mixed
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/config"
+	"github.com/quollhq/quoll/internal/jute"
+	"github.com/quollhq/quoll/internal/peer"
+	"github.com/quollhq/quoll/internal/peer/peertest"
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/txn"
+	"github.com/quollhq/quoll/internal/zab"
+	"github.com/quollhq/quoll/test/harness"
+)
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+
+// table is an ensemble of two servers of Apache's and a member in seat 3.
+type table struct {
+	*harness.Ensemble
+	t       *testing.T
+	members config.Membership
+	member  *peertest.Member
+	watched *peertest.Watched
+}
+
+func newTable(t *testing.T) *table {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts servers; not with -short")
+	}
+	keys := map[string]string{"tickTime": "500"}
+	e := harness.NewEnsemble(t, harness.EnsembleConfig{Seats: []harness.Seat{{Subject: harness.Apache}, {Subject: harness.Apache}, {}}, Keys: keys})
+	tb := &table{Ensemble: e, t: t, watched: peertest.NewWatched(t)}
+	for sid := range 3 {
+		var quorum, election int
+		if _, err := fmt.Sscanf(e.QuorumAddr(sid+1)+" "+e.ElectionAddr(sid+1), "127.0.0.1:%d 127.0.0.1:%d", &quorum, &election); err != nil {
+			t.Fatal(err)
+		}
+		tb.members.Members = append(tb.members.Members, config.Member{ID: int64(sid + 1),
+			Addrs: []config.PeerAddr{{Host: "127.0.0.1", Quorum: quorum, Election: election}}})
+	}
+	tb.member = &peertest.Member{ID: 3, Dir: filepath.Join(t.TempDir(), "data"), Quorum: e.QuorumAddr(3), Election: e.ElectionAddr(3),
+		Configure: func(c *peer.Config) { c.Tick, c.InitLimit, c.SyncLimit = 500*time.Millisecond, 20, 10 }}
+	return tb
+}
+
+func (tb *table) sit() { tb.t.Helper(); tb.member.Start(tb.t, tb.watched, tb.members) }
+
+func (tb *table) client(sid int) *client.Client {
+	tb.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c, err := client.Dial(ctx, tb.Server(sid).Addr())
+	if err != nil {
+		tb.t.Fatal(err)
+	}
+	tb.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// write lets a client create n znodes and waits until the member has applied the last one.
+func (tb *table) write(c *client.Client, prefix string, n int) {
+	tb.t.Helper()
+	var last int64
+	for i := range n {
+		_, stat, err := c.Create2(context.Background(), fmt.Sprintf("/%s%d", prefix, i), []byte("data"))
+		if err != nil {
+			tb.t.Fatal(err)
+		}
+		last = stat.Czxid
+	}
+	if tb.member.Running() {
+		tb.member.Await("the last write", func() bool { return tb.member.Zxid >= last })
+	}
+}
+
+// A member follows Apache's servers: it is brought in line by a state, by a part of the log, and by a cut, and applies what
+// their clients write with the digests that they have.
+func TestFollower(t *testing.T) {
+	tb := newTable(t)
+	tb.Server(1).Launch()
+	tb.Server(2).Launch()
+	tb.Server(1).WaitReady()
+	tb.Server(2).WaitReady()
+	c := tb.client(2)
+	tb.write(c, "before", 20)
+	tb.sit()
+	follows := func() {
+		t.Helper()
+		tb.member.Await("a leader", func() bool { return tb.member.Role.Serving() && tb.member.Role.State == zab.Following })
+	}
+	follows()
+	tb.write(c, "during", 200)
+	tb.member.Stop()
+	tb.write(c, "without", 50)
+	tb.sit()
+	follows()
+	tb.write(c, "after", 20)
+	tb.member.Stop()
+	appendLost(t, tb.member.Dir) // as if it had led, and fallen before anybody else had it
+	for sid := range 2 {
+		tb.Server(sid + 1).Kill()
+		tb.Server(sid + 1).Launch()
+	}
+	tb.Server(1).WaitReady()
+	tb.Server(2).WaitReady()
+	c = tb.client(1)
+	tb.write(c, "more", 20)
+	tb.sit()
+	follows()
+	tb.write(c, "end", 20)
+}
+
+// appendLost gives the member's log a transaction that nobody else has.
+func appendLost(t *testing.T, dir string) {
+	t.Helper()
+	store, err := storage.Open(storage.Options{Dirs: storage.Dirs{Data: dir}, Preallocate: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := (&peertest.Machine{}).NewState()
+	defer state.Close()
+	loaded, err := store.Load(context.Background(), state, state.Apply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := loaded.LastZxid + 1
+	if err := store.Log().Append(peertest.Creates(next, 1, []byte("lost")).Records, next, next, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// leaderOf answers what learners ask of a leader, as far as clients need it that only open sessions and read.
+type leaderOf struct {
+	tb   *table
+	mu   sync.Mutex
+	next int64
+	seen int // of the machine's inbox
+}
+
+// run answers until the test ends.
+func (l *leaderOf) run(ctx context.Context) {
+	m := l.tb.member
+	for ctx.Err() == nil {
+		var todo []zab.Upcall
+		m.Change(func() { todo, l.seen = append(todo, m.Inbox[l.seen:]...), len(m.Inbox) })
+		for _, u := range todo {
+			l.answer(ctx, u)
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (l *leaderOf) answer(ctx context.Context, u zab.Upcall) {
+	switch u.Msg.Type {
+	case zab.Request:
+		r, err := peer.ClientRequest(u.Msg)
+		if err != nil {
+			l.tb.t.Error(err)
+			return
+		}
+		l.request(ctx, u, r.Session, r.Cxid, proto.Op(r.Op), r.Body)
+	case zab.Revalidate:
+		l.tb.t.Error("a session was moved, which nobody did")
+	}
+}
+
+func (l *leaderOf) request(ctx context.Context, u zab.Upcall, session int64, cxid int32, op proto.Op, body []byte) {
+	tx := txn.Txn{Header: txn.Header{ClientID: session, Cxid: cxid, Type: op}, Body: txn.Body{Type: op}}
+	switch op {
+	case proto.OpCreateSession:
+		d := jute.NewDecoder(body)
+		tx.TimeOut = d.Int()
+	case proto.OpCloseSession:
+		tx.HasPaths = true
+	case proto.OpSync:
+		l.tb.member.Peer.Sync(u.Link, &zab.Message{Type: zab.Sync, Data: u.Msg.Data, Auth: u.Msg.Auth})
+		return
+	default:
+		l.tb.t.Errorf("request of type %v", op)
+		return
+	}
+	l.propose(ctx, func(zxid int64) []byte {
+		tx.Zxid, tx.Time = zxid, time.Now().UnixMilli()
+		b, mark := storage.BeginRecord(nil)
+		return storage.EndRecord(tx.Append(b), mark)
+	}, 1)
+}
+
+// propose proposes n transactions.
+func (l *leaderOf) propose(ctx context.Context, make func(zxid int64) []byte, n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.tb.member.Peer.Propose(ctx, peer.Batch{Records: make(l.next)}); err != nil {
+		l.tb.t.Error(err)
+	}
+	l.next += int64(n)
+}
+
+// A member leads Apache's servers: it brings them in line, their clients have sessions and see what it proposes.
+func TestLeader(t *testing.T) {
+	tb := newTable(t)
+	tb.sit()
+	tb.Server(1).Launch()
+	tb.member.Await("to lead", func() bool { return tb.member.Role.Leads() })
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &leaderOf{tb: tb, next: tb.member.Role.NextZxid}
+	var answering sync.WaitGroup
+	answering.Go(func() { l.run(ctx) })
+	defer answering.Wait()
+	defer cancel()
+	create := func(n int) int64 {
+		l.propose(ctx, func(zxid int64) []byte { return peertest.Creates(zxid, n, []byte("data")).Records }, n)
+		return l.next - 1
+	}
+	tb.Server(1).WaitReady()
+	one := tb.client(1)
+	sees := func(c *client.Client, zxid int64) {
+		t.Helper()
+		if err := c.Sync(context.Background(), "/"); err != nil {
+			t.Fatal(err)
+		}
+		data, _, err := c.Get(context.Background(), fmt.Sprintf("/n%x", zxid))
+		if err != nil || string(data) != "data" {
+			t.Fatalf("%q, %v", data, err)
+		}
+	}
+	sees(one, create(700))
+	tb.Server(2).Launch() // it gets a state
+	tb.Server(2).WaitReady()
+	two := tb.client(2)
+	sees(two, create(30))
+	sees(one, create(1))
+	tb.Server(2).Kill()
+	last := create(40)
+	tb.Server(2).Restart() // it gets what it lacks
+	sees(tb.client(2), last)
+	sees(tb.client(2), create(5))
+}
