@@ -14,7 +14,7 @@ import (
 func (c *collector) ensemble(cfg *Config) {
 	e := &cfg.Ensemble
 	e.Observer = cfg.peerType == "observer"
-	c.dynamicFile(cfg)
+	c.dynamicFiles(cfg)
 	m, err := cfg.members.build(e.Multi.Enabled)
 	if err != nil {
 		c.fail(fmt.Errorf("%s: %w", cfg.membersFile(), err))
@@ -35,12 +35,24 @@ func (c *Config) membersFile() string {
 	return c.describeFile()
 }
 
-// dynamicFile reads the members from the file that the main one names.
-func (c *collector) dynamicFile(cfg *Config) {
+// dynamicFiles reads the members from the files that reconfigurations write, if there are any.
+func (c *collector) dynamicFiles(cfg *Config) {
 	e := &cfg.Ensemble
-	if e.DynamicFile == "" {
+	if e.DynamicFile != "" {
+		c.namedFile(cfg)
+	}
+	if cfg.File == "" || e.DynamicFile == "" && !e.Reconfig {
 		return
 	}
+	c.keptFile(cfg)
+	for _, base := range []string{cfg.File, inDataDir(cfg.Data.Dir, cfg.File)} {
+		c.nextFile(cfg, nextFile(base))
+	}
+}
+
+// namedFile reads the file that the main one names.
+func (c *collector) namedFile(cfg *Config) {
+	e := &cfg.Ensemble
 	for name, en := range c.entries {
 		if isMemberKey(name) {
 			c.fail(&KeyError{Origin: en.origin, Key: name, Found: en.value, Want: "it in the file of dynamicConfigFile, " + e.DynamicFile})
@@ -53,28 +65,54 @@ func (c *collector) dynamicFile(cfg *Config) {
 	}
 	cfg.members = *texts
 	e.Membership.Version = versionOfName(e.DynamicFile)
-	c.nextFile(cfg)
 }
 
-// nextFile reads the configuration that was proposed last; a server that
-// fell in a reconfiguration needs it.
-func (c *collector) nextFile(cfg *Config) {
-	next := cfg.File + ".dynamic.next"
-	if _, err := os.Stat(next); cfg.File == "" || err != nil {
+// keptFile reads a later configuration from dataDir, where a server keeps it if its main file cannot be replaced.
+func (c *collector) keptFile(cfg *Config) {
+	e := &cfg.Ensemble
+	entries, err := os.ReadDir(cfg.Data.Dir)
+	if err != nil {
+		return // there is nothing so far
+	}
+	prefix, newest := filepath.Base(cfg.File)+dynamicSuffix, ""
+	for _, en := range entries {
+		version, ok := strings.CutPrefix(en.Name(), prefix)
+		v, err := strconv.ParseInt(version, 16, 64)
+		if ok && err == nil && v > e.Membership.Version {
+			newest, e.Membership.Version = filepath.Join(cfg.Data.Dir, en.Name()), v
+		}
+	}
+	if newest == "" {
 		return
 	}
-	texts, err := c.readDynamic(next, true)
+	texts, err := c.readDynamic(newest, false)
 	if err != nil {
-		c.warn(Origin(next), "cannot be read and is left out: %v", err)
+		c.fail(err)
+		return
+	}
+	c.warn(Origin(newest), "the members are those of this file, which a reconfiguration has written; those of %s are older", cfg.membersFile())
+	cfg.members, e.DynamicFile = *texts, newest
+}
+
+// nextFile reads the configuration that was proposed last; a server that fell in a reconfiguration needs it.
+func (c *collector) nextFile(cfg *Config, path string) {
+	if _, err := os.Stat(path); err != nil {
+		return
+	}
+	texts, err := c.readDynamic(path, true)
+	if err != nil {
+		c.warn(Origin(path), "cannot be read and is left out: %v", err)
 		return
 	}
 	m, err := texts.build(cfg.Ensemble.Multi.Enabled)
 	if err != nil {
-		c.warn(Origin(next), "cannot be used and is left out: %v", err)
+		c.warn(Origin(path), "cannot be used and is left out: %v", err)
 		return
 	}
 	m.Version = texts.version
-	cfg.Ensemble.Next = &m
+	if e := &cfg.Ensemble; m.Version > e.Membership.Version && (e.Next == nil || m.Version > e.Next.Version) {
+		e.Next = &m
+	}
 }
 
 func isMemberKey(name string) bool {

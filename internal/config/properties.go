@@ -58,6 +58,7 @@ type lineReader struct {
 	src  []byte
 	pos  int
 	line int // number of the natural line at pos
+	from int // where the logical line that was returned last begins
 }
 
 // next returns the next logical line and the number of its first natural line.
@@ -72,7 +73,7 @@ func (r *lineReader) next() (raw string, first int, ok bool) {
 				r.skipLine()
 				continue
 			}
-			first = r.line
+			first, r.from = r.line, r.pos
 		}
 		body := r.naturalLine()
 		if !endsInOddBackslashes(body) {
@@ -232,3 +233,5 @@ func badUnit(s string) error {
 func javaTrim(s string) string {
 	return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' })
 }
+
+func utf16Units(r rune) []uint16 { return utf16.AppendRune(nil, r) }

@@ -166,7 +166,10 @@ func (c *Conn) snapshot(p *Packet) error {
 		return fmt.Errorf("state as of 0x%x: %w", uint64(p.Zxid), err)
 	}
 	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-		if s, ok := state.(interface{ Close() }); ok {
+		switch s := state.(type) {
+		case io.Closer:
+			s.Close()
+		case interface{ Close() }:
 			s.Close()
 		}
 		return fmt.Errorf("state as of 0x%x: it was not read to its end: %w", uint64(p.Zxid), err)
