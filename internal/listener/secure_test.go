@@ -105,6 +105,7 @@ func TestEncryptedClients(t *testing.T) {
 			}
 		}
 		q.ended()
+		await(t, "the connection to be forgotten", func() bool { return w.Len() == 1 })
 		if infos := w.Conns(); len(infos) != 1 || !infos[0].Secure {
 			t.Errorf("connections %+v", infos)
 		}
