@@ -30,3 +30,7 @@ func launch(cmd *exec.Cmd) (exited <-chan struct{}, err error) {
 	}()
 	return ended, <-started
 }
+
+// Launch starts a program of a test's own, so that it cannot outlive the test's process. The channel is closed after it
+// has ended; then its state is in cmd.ProcessState.
+func Launch(cmd *exec.Cmd) (exited <-chan struct{}, err error) { return launch(cmd) }
