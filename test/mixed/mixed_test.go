@@ -1,10 +1,8 @@
-// Package mixed seats quoll's members among Apache's servers.
 package mixed
 
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -21,8 +19,6 @@ import (
 	"github.com/quollhq/quoll/internal/zab"
 	"github.com/quollhq/quoll/test/harness"
 )
-
-func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
 // table is an ensemble of two servers of Apache's and a member in seat 3.
 type table struct {
