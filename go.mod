@@ -7,6 +7,8 @@ require (
 	github.com/jcmturner/gokrb5/v8 v8.4.4
 )
 
+require github.com/go-viper/mapstructure/v2 v2.5.0
+
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0
