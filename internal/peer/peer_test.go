@@ -19,13 +19,13 @@ import (
 // ensemble is members on the loopback interface.
 type ensemble struct {
 	*peertest.Watched
-	t       *testing.T
+	t       testing.TB
 	members []*peertest.Member
 	config  config.Membership
 }
 
 // newEnsemble makes voters and then observers. They do not run so far.
-func newEnsemble(t *testing.T, voters, observers int) *ensemble {
+func newEnsemble(t testing.TB, voters, observers int) *ensemble {
 	e := &ensemble{t: t, Watched: peertest.NewWatched(t)}
 	for i := range voters + observers {
 		election, quorum := freePort(t), freePort(t)
@@ -41,7 +41,7 @@ func newEnsemble(t *testing.T, voters, observers int) *ensemble {
 }
 
 // freePort is a port that nobody listens at. Another program may take it before a member does.
-func freePort(t *testing.T) *net.TCPAddr {
+func freePort(t testing.TB) *net.TCPAddr {
 	l := peertest.Listen(t, "127.0.0.1:0")
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr)
@@ -250,7 +250,7 @@ func TestMessages(t *testing.T) {
 }
 
 // appendToLog puts transactions behind the log of a member that does not run.
-func appendToLog(t *testing.T, dir string, b peer.Batch) {
+func appendToLog(t testing.TB, dir string, b peer.Batch) {
 	t.Helper()
 	store, err := storage.Open(storage.Options{Dirs: storage.Dirs{Data: dir}, Preallocate: -1})
 	if err != nil {

@@ -45,8 +45,12 @@ func (h *history) trim() {
 	h.window = slices.Delete(h.window, 0, drop)
 }
 
-// find is where zxid is in the window, or where it would be.
+// find is where zxid is in the window, or where it would be. Within an epoch
+// numbers follow each other, so that a guess from the end is mostly right.
 func (h *history) find(zxid int64) (int, bool) {
+	if i := len(h.window) - 1 - int(h.last-zxid); zxid <= h.last && i >= 0 && i < len(h.window) && h.window[i].Zxid == zxid {
+		return i, true
+	}
 	return slices.BinarySearchFunc(h.window, zxid, func(e Entry, z int64) int {
 		switch {
 		case e.Zxid < z:
@@ -79,11 +83,14 @@ func (h *history) after(zxid int64) []Entry {
 // between is the part of the window in (from, to].
 func (h *history) between(from, to int64) []Entry {
 	part := h.after(from)
-	i := len(part)
-	for i > 0 && part[i-1].Zxid > to {
-		i--
+	if len(part) == 0 || part[len(part)-1].Zxid <= to {
+		return part
 	}
-	return part[:i]
+	n, ok := h.find(to)
+	if ok {
+		n++
+	}
+	return part[:max(0, n-(len(h.window)-len(part)))]
 }
 
 // truncate cuts everything behind zxid.
