@@ -40,17 +40,60 @@ func (h handler) Received(c *link.Conn, batch []link.Packet) {
 }
 
 // Snapshot implements link.Handler.
-func (h handler) Snapshot(_ *link.Conn, zxid int64, r io.Reader) (any, error) {
+func (h handler) Snapshot(c *link.Conn, zxid int64, r io.Reader) (any, error) {
 	state := h.p.cfg.Machine.NewState()
 	info := storage.SnapshotInfo{Path: "the leader's state", Zxid: zxid}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	r = &heardReader{r: r, heard: func() { h.heard(c) }}
 	if err := storage.DecodeState(ctx, r, &info, h.p.cfg.MaxPacket, state); err != nil {
 		state.Close()
 		return nil, err
 	}
 	h.p.log.Info("the leader's state was read", "zxid", hex(zxid), "nodes", info.Nodes, "took", info.Elapsed)
 	return &received{state: state}, nil
+}
+
+// heard tells the loop that a state moves on.
+func (h handler) heard(c *link.Conn) {
+	h.p.inbox.push(func() { h.p.zab.Heard(zab.Link(c.ID())) })
+}
+
+// heardEvery is after how many bytes of a state the other side counts as heard.
+const heardEvery = 8 << 20
+
+// heardReader tells when so much was read.
+type heardReader struct {
+	r     io.Reader
+	n     int
+	heard func()
+}
+
+// Read implements io.Reader.
+func (r *heardReader) Read(b []byte) (int, error) {
+	n, err := r.r.Read(b)
+	if r.n += n; r.n >= heardEvery {
+		r.n = 0
+		r.heard()
+	}
+	return n, err
+}
+
+// heardWriter tells when so much was written.
+type heardWriter struct {
+	w     io.Writer
+	n     int
+	heard func()
+}
+
+// Write implements io.Writer.
+func (w *heardWriter) Write(b []byte) (int, error) {
+	n, err := w.w.Write(b)
+	if w.n += n; w.n >= heardEvery {
+		w.n = 0
+		w.heard()
+	}
+	return n, err
 }
 
 // Down implements link.Handler.
@@ -216,7 +259,7 @@ func (l *loop) sendState(id zab.Link) {
 	}
 	f := newFuture()
 	l.p.machine.push(job{freeze: f})
-	c.Stream(&stateStream{p: l.p, state: f, done: c.Done()})
+	c.Stream(&stateStream{p: l.p, state: f, conn: c})
 }
 
 func (l *loop) replay(id zab.Link, span *zab.Span) {

@@ -139,6 +139,9 @@ func (l *loop) propose(b Batch) {
 	for i := range entries {
 		if err := l.p.zab.Propose(entries[i]); err != nil {
 			l.p.log.Info("a proposal was dropped", "zxid", hex(entries[i].Zxid), "reason", err)
+			if l.p.zab.NextZxid() == entries[i].Zxid { // it still leads, and what comes next has a later number
+				l.p.zab.StepDown("a transaction could not be proposed")
+			}
 			break
 		}
 		taken += storage.RecordLen(len(entries[i].Data))

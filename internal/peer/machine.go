@@ -72,7 +72,8 @@ type Batch struct {
 	// peer from then on, which keeps them for learners that come back. Some spare capacity behind them saves the log a
 	// second write.
 	Records []byte
-	// Config, if not nil, is the text of the configuration that the last transaction brings.
+	// Config, if not nil, is the text of the configuration that the last transaction brings. If it cannot be proposed any
+	// more, although CheckReconfig said so a moment before, the leader steps down: the numbers behind it are given away.
 	Config []byte
 }
 

@@ -51,6 +51,9 @@ type Config struct {
 	MinNotification, MaxNotification time.Duration
 	// CommitLog is how many transactions are kept for learners that come back; 0 for 500.
 	CommitLog int
+	// ReplayFactor is how long the log that a learner lacks may be, as a part of a state (snapshotSizeFactor); 0 for 0.33,
+	// negative for never.
+	ReplayFactor float64
 	// MaxPacket bounds a packet of the quorum protocol in bytes.
 	MaxPacket int
 	// MaxWaiting is how many bytes of transactions may wait for the disk or the machine; 0 for 64 MiB.
@@ -76,6 +79,9 @@ func (c *Config) defaults() {
 	}
 	if c.CommitLog == 0 {
 		c.CommitLog = 500
+	}
+	if c.ReplayFactor == 0 {
+		c.ReplayFactor = 0.33
 	}
 	if c.MaxWaiting == 0 {
 		c.MaxWaiting = defaultWaiting
@@ -185,7 +191,7 @@ func (p *Peer) call(ctx context.Context, f func()) error {
 // told with its role, and then one after the other. It waits while too much is under way. When the member does not lead
 // any more the batch is dropped; the machine hears of that by Serve.
 func (p *Peer) Propose(ctx context.Context, b Batch) error {
-	if err := p.waiting.wait(ctx); err != nil {
+	if err := p.room(ctx); err != nil {
 		return err
 	}
 	if err := p.links.Pace(ctx); err != nil {
@@ -194,6 +200,27 @@ func (p *Peer) Propose(ctx context.Context, b Batch) error {
 	p.waiting.add(len(b.Records)) // until it is durable
 	p.inbox.push(func() { p.loop.propose(b) })
 	return nil
+}
+
+// room waits for room in the budget.
+func (p *Peer) room(ctx context.Context) error {
+	select {
+	case <-p.stopped:
+		return ErrStopped
+	default:
+	}
+	free := p.waiting.full()
+	if free == nil {
+		return nil
+	}
+	select {
+	case <-free:
+		return nil
+	case <-p.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Forward sends messages of this learner's clients to the leader: REQUEST, REVALIDATE. They are dropped if there is
@@ -220,6 +247,16 @@ func (p *Peer) Sync(to zab.Link, m *zab.Message) {
 // was committed when it was asked.
 func (p *Peer) ConfirmRead(token uint64) {
 	p.inbox.push(func() { p.zab.ConfirmRead(token) })
+}
+
+// CheckReconfig tells whether a configuration can be proposed now: none may be under way, and a quorum of it must be in
+// sync. Its version does not count. The errors are those of package zab.
+func (p *Peer) CheckReconfig(ctx context.Context, m *zab.Membership) error {
+	var err error
+	if cerr := p.call(ctx, func() { err = p.zab.CheckReconfig(m) }); cerr != nil {
+		return cerr
+	}
+	return err
 }
 
 // HandOver lets this leader give up its role without losing anything.
@@ -273,6 +310,7 @@ func (p *Peer) load(ctx context.Context) (zab.Options, error) {
 		Tick: c.Tick, InitLimit: c.InitLimit, SyncLimit: c.SyncLimit,
 		MinNotification: c.MinNotification, MaxNotification: c.MaxNotification, CommitLog: c.CommitLog,
 	}
+	o.Replayable = p.replayable
 	if o.Current, err = epoch(c.Store, storage.CurrentEpoch, loaded.LastZxid); err == nil {
 		o.Accepted, err = epoch(c.Store, storage.AcceptedEpoch, loaded.LastZxid)
 	}

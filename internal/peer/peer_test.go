@@ -2,6 +2,7 @@ package peer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/quollhq/quoll/internal/peer"
 	"github.com/quollhq/quoll/internal/peer/peertest"
 	"github.com/quollhq/quoll/internal/peer/wire"
+	"github.com/quollhq/quoll/internal/sim"
 	"github.com/quollhq/quoll/internal/storage"
 	"github.com/quollhq/quoll/internal/zab"
 )
@@ -170,6 +172,37 @@ func TestSnap(t *testing.T) {
 	e.agree()
 }
 
+// A member that is behind what is in memory gets the log of the leader's disk, if that is short.
+func TestReplay(t *testing.T) {
+	for name, c := range map[string]struct {
+		factor   float64
+		restored int
+	}{"log": {1e6, 1}, "state": {-1, 2}} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnsemble(t, 3, 0)
+			for _, m := range e.members {
+				m.Configure = func(cfg *peer.Config) { cfg.CommitLog, cfg.ReplayFactor = 10, c.factor }
+			}
+			e.start(1, 2, 3)
+			leader := e.leader()
+			e.propose(leader, 5)
+			late := e.members[leader.ID%3]
+			late.Stop()
+			for range 10 {
+				e.propose(leader, 20)
+			}
+			e.start(late.ID)
+			e.leader()
+			e.agree()
+			e.propose(leader, 20)
+			e.agree()
+			if late.Restored != c.restored {
+				t.Errorf("%d states were put in force, want %d", late.Restored, c.restored)
+			}
+		})
+	}
+}
+
 // What a leader has logged and nobody else has is cut when it comes back.
 func TestTrunc(t *testing.T) {
 	e := newEnsemble(t, 3, 0)
@@ -199,6 +232,41 @@ func (e *ensemble) alone(old *peertest.Member, others []*peertest.Member, last i
 	}
 	old.Stop()
 	appendToLog(e.t, old.Dir, peertest.Creates(last+1, 3, []byte("lost")))
+}
+
+// A member whose disk fails says nothing more and ends; the others go on.
+func TestFailedSync(t *testing.T) {
+	e := newEnsemble(t, 3, 0)
+	disks := map[int64]*sim.Disk{}
+	for _, m := range e.members {
+		disks[m.ID] = sim.NewDisk()
+		m.FS, m.Dir = disks[m.ID], "/data"
+	}
+	e.start(1, 2, 3)
+	leader := e.leader()
+	e.propose(leader, 10)
+	broken := errors.New("the disk is broken")
+	disks[leader.ID].SetFault(func(op sim.Op) error {
+		if op.Kind == sim.OpSync {
+			return broken
+		}
+		return nil
+	})
+	if err := leader.Peer.Propose(context.Background(), peertest.Creates(leader.Zxid+1, 1, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if err := leader.Wait(); !errors.Is(err, broken) || !errors.Is(err, storage.ErrFinal) {
+		t.Fatalf("it ended with %v", err)
+	}
+	if err := leader.Peer.HandOver(context.Background()); !errors.Is(err, peer.ErrStopped) {
+		t.Errorf("HandOver after the end: %v", err)
+	}
+	second := e.leader()
+	e.propose(second, 10)
+	disks[leader.ID].SetFault(nil)
+	e.start(leader.ID)
+	e.propose(e.leader(), 10)
+	e.agree()
 }
 
 func TestHandOver(t *testing.T) {

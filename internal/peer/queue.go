@@ -1,9 +1,6 @@
 package peer
 
-import (
-	"context"
-	"sync"
-)
+import "sync"
 
 // queue is a queue that never makes those wait who put something in. What bounds it is the budget.
 type queue[T any] struct {
@@ -96,18 +93,4 @@ func (b *budget) full() <-chan struct{} {
 		b.free = make(chan struct{})
 	}
 	return b.free
-}
-
-// wait waits for room. The error is that of ctx.
-func (b *budget) wait(ctx context.Context) error {
-	free := b.full()
-	if free == nil {
-		return nil
-	}
-	select {
-	case <-free:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

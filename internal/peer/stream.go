@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/quollhq/quoll/internal/peer/link"
 	"github.com/quollhq/quoll/internal/peer/wire"
 	"github.com/quollhq/quoll/internal/storage"
 )
@@ -49,7 +50,7 @@ func (f *future) drop() {
 type stateStream struct {
 	p     *Peer
 	state *future
-	done  <-chan struct{} // the connection's
+	conn  *link.Conn
 }
 
 // WriteTo implements io.WriterTo.
@@ -57,12 +58,13 @@ func (s *stateStream) WriteTo(w io.Writer) (int64, error) {
 	var state Frozen
 	select {
 	case state = <-s.state.ready:
-	case <-s.done:
+	case <-s.conn.Done():
 		return 0, errNoState
 	case <-s.p.stopped:
 		return 0, errNoState
 	}
 	defer state.Close()
+	w = &heardWriter{w: w, heard: func() { handler{s.p}.heard(s.conn) }}
 	var info storage.SnapshotInfo
 	if err := storage.EncodeState(w, state, &info); err != nil {
 		return 0, err

@@ -149,6 +149,28 @@ func TestReadFromAZxid(t *testing.T) {
 	}
 }
 
+func TestReplayable(t *testing.T) {
+	_, opts := history(t, 0)
+	s, _, _ := openLoaded(t, opts)
+	defer s.Close()
+	appendBatch(t, s.Log(), 1<<32|1, 10, 20)
+	for _, c := range []struct {
+		zxid   int64
+		factor float64
+		want   bool
+	}{
+		{1, 1e6, true}, {15, 1e6, true}, {30, 1e6, true}, {1<<32 | 1, 1e6, true},
+		{31, 1e6, false}, // of a history that was given up
+		{1<<32 | 9, 1e6, false},
+		{15, 1e-6, false}, // too much
+	} {
+		got, err := s.Replayable(c.zxid, c.factor)
+		if err != nil || got != c.want {
+			t.Errorf("0x%x, factor %v: %v, %v, want %v", c.zxid, c.factor, got, err, c.want)
+		}
+	}
+}
+
 func TestReadOfWhatWasPurged(t *testing.T) {
 	d, opts := history(t, 0, 25)
 	s, _, _ := openLoaded(t, opts)

@@ -29,6 +29,46 @@ func (s *Store) Read(after int64) (*Reader, error) {
 	return &Reader{chain: newChain(s.fs, s.log, s.opts.MaxEntry, logs, after), upTo: upTo, done: after >= upTo}, nil
 }
 
+// Replayable tells whether the logs hold the transaction zxid itself, and behind it
+// no more than factor times the bytes of the newest snapshot. It counts whole
+// files, as they are filled.
+func (s *Store) Replayable(zxid int64, factor float64) (bool, error) {
+	snaps, err := listSnapshots(s.fs, s.snapDir)
+	if err != nil || len(snaps) == 0 || s.writer == nil {
+		return false, err
+	}
+	logs, err := listLogs(s.fs, s.logDir)
+	if err != nil {
+		return false, err
+	}
+	logs = filesAfter(logs, zxid-1)
+	var bytes int64
+	for i, l := range logs {
+		if i == len(logs)-1 && s.writer.Files() > 0 {
+			l.size = s.writer.Size() // the file itself is longer, for what comes
+		}
+		bytes += l.size
+	}
+	if float64(bytes) > factor*float64(snaps[0].size*expansion[snaps[0].compression]) {
+		return false, nil
+	}
+	return s.holds(zxid)
+}
+
+// holds tells whether a transaction is in the logs.
+func (s *Store) holds(zxid int64) (bool, error) {
+	r, err := s.Read(zxid - 1)
+	if err != nil {
+		return false, err
+	}
+	_, err = r.Next()
+	found := err == nil && r.Zxid() == zxid
+	if err == io.EOF || errors.Is(err, ErrUnavailable) {
+		err = nil
+	}
+	return found, errors.Join(err, r.Close())
+}
+
 // Next is the next transaction's entry, valid until the next call; io.EOF
 // after the last.
 func (r *Reader) Next() ([]byte, error) {

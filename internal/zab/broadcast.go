@@ -1,6 +1,9 @@
 package zab
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // NextZxid is the number that the next proposal must have, 0 if this server
 // cannot propose.
@@ -118,23 +121,45 @@ func (p *Peer) checkReconfig(e Entry) error {
 	if e.Config == nil {
 		return nil
 	}
-	l := p.leader
-	if l.reconfigZxid != 0 || p.view.pending() {
-		return ErrReconfigInProgress
-	}
 	next, err := p.parse(e.Config)
 	if err != nil {
 		return err
 	}
-	if next.Version != e.Zxid || !p.opts.Reconfig {
-		return ErrConfig
+	if next.Version != e.Zxid {
+		return fmt.Errorf("%w: its version is %x, and its transaction %x", ErrConfig, next.Version, e.Zxid)
+	}
+	if err := p.CheckReconfig(next); err != nil {
+		return err
+	}
+	p.see(next)
+	p.leader.reconfigZxid = e.Zxid
+	return nil
+}
+
+// CheckReconfig tells whether a configuration could be proposed now.
+func (p *Peer) CheckReconfig(next *Membership) error {
+	switch {
+	case p.stopped != nil || p.state != Leading || !p.leader.established:
+		return ErrNotLeading
+	case !p.opts.Reconfig:
+		return fmt.Errorf("%w: it must not change", ErrConfig)
+	case p.leader.reconfigZxid != 0 || p.view.pending():
+		return ErrReconfigInProgress
+	}
+	if err := next.valid(); err != nil {
+		return err
 	}
 	if !next.Quorum.Contains(p.inSync) {
 		return ErrNoQuorum
 	}
-	p.see(next)
-	l.reconfigZxid = e.Zxid
 	return nil
+}
+
+// StepDown gives up the lead at once.
+func (p *Peer) StepDown(reason string) {
+	if p.stopped == nil && p.state == Leading {
+		p.look(reason)
+	}
 }
 
 // inSync tells whether a server has all that was proposed, or is being sent it.

@@ -264,6 +264,19 @@ func (p *Peer) LinkUp(link Link) {
 	p.out.Close = append(p.out.Close, link)
 }
 
+// Heard tells of a sign of life that is no message so far: a part of a state.
+func (p *Peer) Heard(link Link) {
+	switch {
+	case p.stopped != nil:
+	case p.state == Leading:
+		if f := p.leader.find(link); f != nil {
+			f.deadline = max(f.deadline, p.now+p.limit(p.opts.InitLimit))
+		}
+	case p.state != Looking && link == p.learner.link && link != 0:
+		p.learner.deadline = max(p.learner.deadline, p.now+p.limit(p.opts.InitLimit))
+	}
+}
+
 // ConnectFailed tells a learner that its leader could not be reached.
 func (p *Peer) ConnectFailed() {
 	if p.stopped == nil && p.state != Leading && p.state != Looking && p.learner.connecting {

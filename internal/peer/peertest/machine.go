@@ -179,6 +179,8 @@ type Machine struct {
 	Role  peer.Role
 	Zxid  int64 // the last that was applied
 	Reads []zab.Read
+	// Restored counts the states that were put in force.
+	Restored int
 	// Inbox are the messages of learners, or of the leader.
 	Inbox []zab.Upcall
 	// Touches are told to the leader.
@@ -199,6 +201,7 @@ func (m *Machine) Restore(s peer.State) {
 			m.state.Close()
 		}
 		m.state = s.(*state)
+		m.Restored++
 		if m.state.tree == nil {
 			m.state.tree = tree.New()
 		}

@@ -19,6 +19,8 @@ type Member struct {
 	ID               int64
 	Dir              string // data directory
 	Election, Quorum string // addresses
+	// FS is where Dir is; nil for the operating system's.
+	FS storage.FS
 	// Configure, if not nil, changes the configuration before a start.
 	Configure func(*peer.Config)
 
@@ -43,7 +45,7 @@ func Listen(t testing.TB, address string) net.Listener {
 // Start starts the member with what its directory holds. The test ends it.
 func (m *Member) Start(t testing.TB, watched *Watched, members config.Membership) {
 	t.Helper()
-	store, err := storage.Open(storage.Options{Dirs: storage.Dirs{Data: m.Dir}, Preallocate: -1})
+	store, err := storage.Open(storage.Options{FS: m.FS, Dirs: storage.Dirs{Data: m.Dir}, Preallocate: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,11 +80,18 @@ func (m *Member) Stop() {
 		return
 	}
 	m.stop()
-	m.stop = nil
-	if err := <-m.done; err != nil {
+	if err := m.Wait(); err != nil {
 		m.t.Errorf("member %d: %v", m.ID, err)
 	}
+}
+
+// Wait waits until the member has ended by itself, and tells why.
+func (m *Member) Wait() error {
+	err := <-m.done
+	m.stop()
+	m.stop = nil
 	m.Machine.state.Close()
+	return err
 }
 
 // testLog is a log in the test's output.
