@@ -13,6 +13,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 fuzztime=${FUZZTIME:-3s}
 export QUOLL_RACE=${QUOLL_RACE:-1}
+# Or each process that is built with the race detector sleeps for a second at its end.
+export GORACE=${GORACE:-atexit_sleep_ms=0}
 timings=() failed=()
 
 peers() { scripts/install-peers.sh; }
@@ -57,36 +59,42 @@ unit() { go test -race -timeout 10m $(go list ./... | grep -v '/test/') && grpcr
 # Without the race detector, which makes schedules ten times as slow and has nothing to find in one goroutine.
 simulation() { go test -count 1 -timeout 10m -run 'TestSimulation$|TestPlanted$' -v ./internal/zab | grep -v '^=== RUN'; }
 
-# Each fuzz target of each package, found by its declaration.
+# The fuzz targets of each package, found by their declarations; two packages at a time.
 fuzz() {
-  local file target status=0
-  while IFS=: read -r file target; do
-    go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" -parallel 2 "./$(dirname "$file")" >"$log" 2>&1 && {
-      printf 'ok  %s %s\n' "$(dirname "$file")" "$target"
-      continue
-    }
-    # The fuzzer sometimes takes the end of its own time for a failure of the target; a real one
-    # leaves the input that fails.
-    if grep -q 'context deadline exceeded' "$log" && ! grep -q 'Failing input written' "$log"; then
-      printf 'ok  %s %s (ended by the clock)\n' "$(dirname "$file")" "$target"
-      continue
-    fi
-    status=1
-    cat "$log"
-    printf 'FAIL %s %s: rerun: go test -run ^$ -fuzz ^%s$ ./%s\n' "$(dirname "$file")" "$target" "$target" "$(dirname "$file")"
-  done < <(git ls-files --cached --others --exclude-standard '*_test.go' |
-    xargs grep -oE '^func Fuzz[A-Za-z0-9_]*' | sed 's/func //' | sort)
+  git ls-files --cached --others --exclude-standard '*_test.go' | xargs grep -oE '^func Fuzz[A-Za-z0-9_]*' |
+    sed -E 's,/[^/]*:func , ,' | sort -u | awk '{ of[$1] = of[$1] " " $2 } END { for (p in of) print p of[p] }' | sort |
+    FUZZTIME=$fuzztime xargs -P 2 -L 1 scripts/fuzz.sh
+}
+
+# Two packages at a time: their servers and clients wait more than they work. Never from the cache: the go command does
+# not see that the tests run quoll, which is built once for all of them.
+blackbox() {
+  local dir status
+  dir=$(mktemp -d) || return
+  [[ -n ${QUOLL_BINARY:-} ]] ||
+    go build $([[ $QUOLL_RACE == 1 ]] && echo -race) -o "$dir/quoll" ./cmd/quoll || return
+  QUOLL_BINARY=${QUOLL_BINARY:-$dir/quoll} go test -p 2 -count 1 -timeout 20m ./test/...
+  status=$?
+  rm -rf "$dir"
   return $status
 }
 
-# One package at a time: servers that share two cores with each other time out for no fault of theirs. Never from the
-# cache: the go command does not see that the tests build quoll.
-blackbox() { go test -p 1 -count 1 -timeout 20m ./test/...; }
+# What failed, in few lines: servers' logs can be long, and who reads the output may see only its end.
+summary() {
+  awk '
+    / the end of its log:$/ { left = 0; next }
+    /^ *--- FAIL: |^FAIL[ \t].|^panic: |^fatal error: |WARNING: DATA RACE|^not formatted|^peers: MISSING|^vet: / ||
+    /^[^ ]+\.go:[0-9]+(:[0-9]+)?: |^ +[a-z0-9_]+\.go:[0-9]+: / { print substr($0, 1, 200); left = 3; next }
+    left > 0 && /^[ \t]/ { print substr($0, 1, 200); left--; next }
+    { left = 0 }
+  ' "$log" | head -n 60
+}
 
 section() {
   local name=$1 began=$SECONDS status=ok
   printf '\n== %s\n' "$name"
-  "$name" || { status=FAILED failed+=("$name"); }
+  "$name" 2>&1 | tee -a "$log"
+  ((PIPESTATUS[0] == 0)) || { status=FAILED failed+=("$name"); }
   timings+=("$(printf '%-12s %4d s  %s' "$name" $((SECONDS - began)) $status)")
 }
 
@@ -104,6 +112,8 @@ done
 printf '\n== timings\n'
 printf '%s\n' "${timings[@]}" "$(printf '%-12s %4d s' total $SECONDS)"
 if ((${#failed[@]})); then
+  printf '\n== failures\n'
+  summary
   printf 'FAILED: %s\n' "${failed[*]}"
   exit 1
 fi

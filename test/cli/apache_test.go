@@ -55,7 +55,7 @@ func quollCLI(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(timeLimit(t), quoll, append([]string{"cli"}, args...)...)
-	cmd.Env = append(os.Environ(), "TZ=UTC", "CLIENT_JVMFLAGS=", "JVMFLAGS=", "HOME="+t.TempDir())
+	cmd.Env = append(os.Environ(), "TZ=UTC", "CLIENT_JVMFLAGS=", "JVMFLAGS=", "HOME="+t.TempDir(), harness.RaceOptions)
 	return cmd
 }
 

@@ -92,7 +92,7 @@ func (s *scene) env() []string {
 
 // judge runs a program against a fresh scene for each subject.
 func judge(t *testing.T, command func(t *testing.T, s *scene) *exec.Cmd) {
-	harness.Each(t, func(t *testing.T, subject harness.Subject) {
+	harness.AtOnce(t, func(t *testing.T, subject harness.Subject) {
 		s := newScene(t, subject)
 		cmd := command(t, s)
 		cmd.Env = append(s.env(), cmd.Env...)

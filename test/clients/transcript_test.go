@@ -63,7 +63,7 @@ func TestCLIMT(t *testing.T) {
 
 // transcript runs the commands of a file, its lines that begin with prompt, and compares the whole with the file.
 func transcript(t *testing.T, file, prompt string, run func(t *testing.T, s *scene, commands []string) string) {
-	harness.Each(t, func(t *testing.T, subject harness.Subject) {
+	harness.AtOnce(t, func(t *testing.T, subject harness.Subject) {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

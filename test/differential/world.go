@@ -203,7 +203,7 @@ func (s resume) run(w *world) observation {
 		if s.zxid == 0 { // otherwise it may have been refused before the old one was touched
 			w.drain(was.wire, &o)
 		}
-		was.wire.close()
+		was.wire.part()
 	}
 	o.closed = w.clients[s.slot].wire == nil
 	return o
@@ -252,7 +252,13 @@ func (s send) run(w *world) observation {
 		o.closed = true
 		return o
 	}
-	w.converse(s.slot, s.requests, &o)
+	if slices.ContainsFunc(s.requests, func(r request) bool { return r.bytes != nil }) {
+		// So that no event of another client's step is on its way when the server hangs up: Apache's drops it.
+		w.ask(s.slot, &o)
+	}
+	if w.clients[s.slot].wire != nil {
+		w.converse(s.slot, s.requests, &o)
+	}
 	o.closed = w.clients[s.slot].wire == nil
 	o.finish(w)
 	return o

@@ -51,40 +51,32 @@ type Ensemble struct {
 func NewEnsemble(t testing.TB, config EnsembleConfig) *Ensemble {
 	t.Helper()
 	e := &Ensemble{t: t, seats: config.Seats}
-	taken := make(map[int]bool)
-	e.quorum, e.election = e.choosePorts(taken), e.choosePorts(taken)
+	e.quorum, e.election = e.choosePorts(), e.choosePorts()
 	for i, seat := range config.Seats {
 		var s *Server
 		if seat.Subject != nil {
 			s = e.newSeat(i, config)
 			var err error
-			for ok := true; ok; ok = taken[s.ports.client] {
-				if s.ports, err = s.config.choosePorts(); err != nil {
-					t.Fatal(err)
-				}
+			if s.ports, err = s.config.choosePorts(); err != nil {
+				t.Fatal(err)
 			}
-			taken[s.ports.client] = true
 		}
 		e.servers = append(e.servers, s)
 	}
 	return e
 }
 
-// choosePorts returns a port per seat, none of them in taken.
-func (e *Ensemble) choosePorts(taken map[int]bool) []int {
+// choosePorts returns a port per seat.
+func (e *Ensemble) choosePorts() []int {
 	e.t.Helper()
-	var chosen []int
-	for len(chosen) < len(e.seats) {
-		port, err := freePort()
-		if err != nil {
+	ports := make([]int, len(e.seats))
+	for i := range ports {
+		var err error
+		if ports[i], err = freePort(); err != nil {
 			e.t.Fatal(err)
 		}
-		if !taken[port] {
-			taken[port] = true
-			chosen = append(chosen, port)
-		}
 	}
-	return chosen
+	return ports
 }
 
 func (e *Ensemble) newSeat(i int, config EnsembleConfig) *Server {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -159,7 +160,7 @@ func (s *Server) waitReady() error {
 	for {
 		err := errStarting
 		if s.mayConnect() || time.Now().After(quiet) {
-			if err = Serves(ctx, s.Addr()); err == nil {
+			if err = s.serves(ctx); err == nil {
 				s.wanted.Store(true)
 				return nil
 			}
@@ -172,6 +173,24 @@ func (s *Server) waitReady() error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// serves returns nil if clients are served and all ports are there: Apache's server opens the secure one last.
+func (s *Server) serves(ctx context.Context) error {
+	if err := Serves(ctx, s.Addr()); err != nil {
+		return err
+	}
+	for _, port := range []int{s.ports.secure, s.ports.admin} {
+		if port == 0 {
+			continue
+		}
+		conn, err := dial(ctx, local(port), (&net.Dialer{}).DialContext)
+		if err != nil {
+			return err
+		}
+		conn.Close()
+	}
+	return nil
 }
 
 // Restart starts the server again, after Kill or Stop, on the same data and ports.

@@ -62,6 +62,19 @@ func Each(t *testing.T, body func(t *testing.T, subject Subject)) {
 	}
 }
 
+// AtOnce is Each for a body that waits more than it works: the subjects are beside each other.
+func AtOnce(t *testing.T, body func(t *testing.T, subject Subject)) {
+	t.Helper()
+	Each(t, func(t *testing.T, subject Subject) {
+		t.Parallel()
+		body(t, subject)
+	})
+}
+
+// RaceOptions is the variable of the environment for a quoll that is built with the race detector: a race ends it, and it
+// does not sleep for a second before every other end.
+const RaceOptions = "GORACE=halt_on_error=1 exitcode=66 atexit_sleep_ms=0"
+
 type quoll struct{}
 
 func (quoll) Name() string { return "quoll" }
@@ -74,7 +87,7 @@ func (quoll) Command(ctx context.Context, cfg string, properties []string) (*exe
 	cmd := exec.CommandContext(ctx, binary, "server", cfg)
 	cmd.Env = append(environ(),
 		"SERVER_JVMFLAGS="+flags(properties),
-		"GORACE=halt_on_error=1 exitcode=66",
+		RaceOptions,
 	)
 	return cmd, nil
 }
