@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"hash"
 	"strings"
+
+	"github.com/quollhq/quoll/internal/javatext"
 )
 
 // digestProvider is the scheme of user names and passwords: an identity is
@@ -83,7 +85,7 @@ func (p *digestProvider) Authenticate(_ Peer, data []byte) (Verdict, error) {
 	if data == nil {
 		return Verdict{}, errNullData
 	}
-	id := digestID(p.newHash(), javaUTF8(data))
+	id := digestID(p.newHash(), javatext.DecodeUTF8(data))
 	v := Verdict{OK: true}
 	if id == p.super {
 		v.IDs = append(v.IDs, ID{Scheme: SchemeSuper})

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/quollhq/quoll/internal/javatext"
 )
 
 // ensemble is the scheme by which a client tells which ensemble it means. It
@@ -46,11 +48,11 @@ func (e *ensemble) Authenticate(peer Peer, data []byte) (Verdict, error) {
 	switch {
 	case len(data) == 0 || e.names == nil:
 		e.skip.Add(1)
-	case e.names[javaUTF8(data)]:
+	case e.names[javatext.DecodeUTF8(data)]:
 		e.success.Add(1)
 	default:
 		e.fail.Add(1)
-		e.logFailure(peer, javaUTF8(data))
+		e.logFailure(peer, javatext.DecodeUTF8(data))
 		return Verdict{Drop: true}, nil
 	}
 	return Verdict{OK: true}, nil

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/quollhq/quoll/internal/javatext"
 )
 
 // SubjectName returns the subject of a certificate as Java's
@@ -77,7 +79,7 @@ func (a attribute) String() string {
 func stringOf(v asn1.RawValue) string {
 	switch v.Tag {
 	case asn1.TagUTF8String:
-		return javaUTF8(v.Bytes)
+		return javatext.DecodeUTF8(v.Bytes)
 	case asn1.TagBMPString:
 		units := make([]uint16, len(v.Bytes)/2)
 		for i := range units {
@@ -126,47 +128,4 @@ func escapeValue(s string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
-}
-
-// javaUTF8 decodes as Java does: each maximal beginning of a character that
-// is cut off becomes one U+FFFD.
-func javaUTF8(b []byte) string {
-	var s strings.Builder
-	for len(b) > 0 {
-		r, n := utf8.DecodeRune(b)
-		if r == utf8.RuneError && n == 1 {
-			n = badLength(b)
-		}
-		s.WriteRune(r)
-		b = b[n:]
-	}
-	return s.String()
-}
-
-// badLength returns how many bytes of a malformed character belong together.
-func badLength(b []byte) int {
-	want := 0
-	lo, hi := byte(0x80), byte(0xbf)
-	switch c := b[0]; {
-	case c >= 0xc2 && c <= 0xdf:
-		want = 1
-	case c >= 0xe0 && c <= 0xef:
-		want = 2
-		if c == 0xe0 {
-			lo = 0xa0
-		}
-	case c >= 0xf0 && c <= 0xf4:
-		want = 3
-		if c == 0xf0 {
-			lo = 0x90
-		} else if c == 0xf4 {
-			hi = 0x8f
-		}
-	}
-	n := 1
-	for n <= want && n < len(b) && b[n] >= lo && b[n] <= hi {
-		n++
-		lo, hi = 0x80, 0xbf
-	}
-	return n
 }

@@ -1,15 +1,16 @@
-package auth
+// Package javatext reads text as Java's library does, where others see how.
+package javatext
 
 import (
 	"strings"
 	"unicode/utf8"
 )
 
-// javaUTF8 decodes b as Java does: each maximal part of b that could have begun
-// a character, but does not continue as one, becomes one replacement character,
-// and so does an encoded surrogate. Identities are hashes of the result, so a
-// password that is no UTF-8 must be replaced alike.
-func javaUTF8(b []byte) string {
+// DecodeUTF8 decodes b: each maximal part of it that could have begun a
+// character, but does not continue as one, becomes one replacement character,
+// and so does an encoded surrogate. Identities are the result or a hash of it,
+// so what is no UTF-8 must be replaced alike.
+func DecodeUTF8(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
 	}
