@@ -73,13 +73,7 @@ func (c *Client) config(ctx context.Context, ch chan Event) ([]byte, Stat, error
 	if ch != nil {
 		q.once = &onceWatch{onceData, ConfigPath, ch}
 	}
-	r, err := c.do(ctx, q)
-	if err != nil {
-		return nil, Stat{}, err
-	}
-	data := r.Buffer()
-	stat := decodeStat(&r.Decoder)
-	return data, stat, r.end()
+	return dataAndStat(c.do(ctx, q))
 }
 
 // Reconfiguration changes the members of the ensemble: either by Joining and
@@ -111,11 +105,5 @@ func (c *Client) Reconfigure(ctx context.Context, change Reconfiguration) ([]byt
 		}
 	}
 	q.out = jute.AppendLong(q.out, change.Version)
-	r, err := c.do(ctx, q)
-	if err != nil {
-		return nil, Stat{}, err
-	}
-	data := r.Buffer()
-	stat := decodeStat(&r.Decoder)
-	return data, stat, r.end()
+	return dataAndStat(c.do(ctx, q))
 }

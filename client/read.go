@@ -65,7 +65,11 @@ func (c *Client) GetW(ctx context.Context, path string) ([]byte, Stat, <-chan Ev
 }
 
 func (c *Client) get(ctx context.Context, path string, ch chan Event) ([]byte, Stat, error) {
-	r, err := c.read(ctx, proto.OpGetData, path, onceData, ch)
+	return dataAndStat(c.read(ctx, proto.OpGetData, path, onceData, ch))
+}
+
+// dataAndStat takes apart what a call has returned whose reply is that of getData.
+func dataAndStat(r reply, err error) ([]byte, Stat, error) {
 	if err != nil {
 		return nil, Stat{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,19 +21,28 @@ func dataCommands() []command {
 	}
 }
 
-// cmdSnapshot writes a snapshot and, unless told not to, sends the file.
-func cmdSnapshot(a *Admin, c *call) *response {
+// refuse is the answer if a command on the whole state must not run now, and nil
+// if it may.
+func (a *Admin) refuse(c *call, name string, enabled bool, limit *limiter, limited *atomic.Int64) *response {
 	switch {
-	case !a.Config.Admin.Snapshot:
-		a.Logger.Warn("the command snapshot is switched off (admin.snapshot.enabled)")
+	case !enabled:
+		a.Logger.Warn("the command " + name + " is switched off (admin." + name + ".enabled)")
 		return c.fail(http.StatusServiceUnavailable, "")
 	case !a.Config.Storage.LastProcessedZxid:
-		a.Logger.Warn("the command snapshot needs serializeLastProcessedZxid.enabled")
+		a.Logger.Warn("the command " + name + " needs serializeLastProcessedZxid.enabled")
 		return c.fail(http.StatusInternalServerError, "")
-	case !a.snapshotLimit.allow(time.Now()):
-		a.fails.snapshotLimited.Add(1)
-		a.Logger.Warn("the command snapshot was refused by its rate limit")
+	case !limit.allow(time.Now()):
+		limited.Add(1)
+		a.Logger.Warn("the command " + name + " was refused by its rate limit")
 		return c.fail(http.StatusTooManyRequests, "")
+	}
+	return nil
+}
+
+// cmdSnapshot writes a snapshot and, unless told not to, sends the file.
+func cmdSnapshot(a *Admin, c *call) *response {
+	if r := a.refuse(c, "snapshot", a.Config.Admin.Snapshot, &a.snapshotLimit, &a.fails.snapshotLimited); r != nil {
+		return r
 	}
 	r, err := a.snapshot(c)
 	if err != nil {
@@ -65,17 +75,8 @@ func (a *Admin) snapshot(c *call) (*response, error) {
 
 // cmdRestore replaces the state by the snapshot in the request's body.
 func cmdRestore(a *Admin, c *call) *response {
-	switch {
-	case !a.Config.Admin.Restore:
-		a.Logger.Warn("the command restore is switched off (admin.restore.enabled)")
-		return c.fail(http.StatusServiceUnavailable, "")
-	case !a.Config.Storage.LastProcessedZxid:
-		a.Logger.Warn("the command restore needs serializeLastProcessedZxid.enabled")
-		return c.fail(http.StatusInternalServerError, "")
-	case !a.restoreLimit.allow(time.Now()):
-		a.fails.restoreLimited.Add(1)
-		a.Logger.Warn("the command restore was refused by its rate limit")
-		return c.fail(http.StatusTooManyRequests, "")
+	if r := a.refuse(c, "restore", a.Config.Admin.Restore, &a.restoreLimit, &a.fails.restoreLimited); r != nil {
+		return r
 	}
 	start := time.Now()
 	zxid, err := c.node.Host.Restore(c.ctx, c.body)

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/quollhq/quoll/test/harness"
 )
 
 // settings are the flags.
@@ -154,15 +156,15 @@ type comparison struct {
 }
 
 func newComparison(ctx context.Context, s *settings, progress io.Writer) (*comparison, error) {
-	root, err := checkout()
+	root, err := harness.Root()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := harness.Cache()
 	if err != nil {
 		return nil, err
 	}
 	c := &comparison{settings: s, progress: progress}
-	cache := os.Getenv("QUOLL_CACHE")
-	if cache == "" {
-		cache = filepath.Join(root, ".cache")
-	}
 	if s.work == "" {
 		s.work = filepath.Join(cache, "compare")
 	}
@@ -239,22 +241,6 @@ func (c *comparison) show(figures ...figure) {
 
 func (c *comparison) say(format string, args ...any) {
 	fmt.Fprintf(c.progress, "%s "+format+"\n", append([]any{time.Now().Format("15:04:05")}, args...)...)
-}
-
-// checkout is the directory of the sources.
-func checkout() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "scripts", "install-peers.sh")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("not inside a checkout of quoll")
-		}
-	}
 }
 
 // machine tells what was measured on.

@@ -25,20 +25,22 @@ func Root() (string, error) {
 	}
 }
 
+// Cache returns the directory that scripts/install-peers.sh fills.
+func Cache() (string, error) {
+	if cache := os.Getenv("QUOLL_CACHE"); cache != "" {
+		return filepath.Abs(cache)
+	}
+	root, err := Root()
+	return filepath.Join(root, ".cache"), err
+}
+
 // Peer returns the path of something that scripts/install-peers.sh installs, or an error that says so.
 func Peer(name ...string) (string, error) {
-	cache := os.Getenv("QUOLL_CACHE")
-	if cache == "" {
-		root, err := Root()
-		if err != nil {
-			return "", err
-		}
-		cache = filepath.Join(root, ".cache")
-	}
-	path, err := filepath.Abs(filepath.Join(append([]string{cache, "peers"}, name...)...))
+	cache, err := Cache()
 	if err != nil {
 		return "", err
 	}
+	path := filepath.Join(append([]string{cache, "peers"}, name...)...)
 	if _, err := os.Stat(path); err != nil {
 		return "", fmt.Errorf("%s is not installed: %s (%w)", filepath.Join(name...), installHint, err)
 	}
