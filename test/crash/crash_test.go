@@ -23,6 +23,9 @@ var (
 const workers = 16
 
 func TestMain(m *testing.M) {
+	if program := os.Getenv(supervised); program != "" {
+		becomeSupervised(program)
+	}
 	flag.Parse()
 	os.Exit(harness.Main(m))
 }

@@ -28,7 +28,7 @@ func TestFullDisk(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	dataDir := filepath.Join(dir, "data")
-	addr, exited, output := runQuoll(ctx, t, dataDir)
+	addr, exited, output := runQuoll(ctx, t, dataDir, "", nil)
 	c, err := client.Dial(ctx, addr, client.WithFailFast())
 	if err != nil {
 		t.Fatal(err)
@@ -73,9 +73,10 @@ func TestFullDisk(t *testing.T) {
 	t.Logf("%d creates were acknowledged", acked)
 }
 
-// runQuoll runs quoll's server for a test that lets it end by itself. exited
+// runQuoll runs quoll's server for a test that lets it end by itself, with more
+// lines for zoo.cfg, and the command changed if change is not nil. exited
 // yields how it ended; output may be read after that.
-func runQuoll(ctx context.Context, t *testing.T, dataDir string) (addr string, exited <-chan error, output *bytes.Buffer) {
+func runQuoll(ctx context.Context, t *testing.T, dataDir, more string, change func(*exec.Cmd)) (addr string, exited <-chan error, output *bytes.Buffer) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -87,13 +88,16 @@ func runQuoll(ctx context.Context, t *testing.T, dataDir string) (addr string, e
 	}
 	_, port, _ := strings.Cut(addr, ":")
 	cfg := filepath.Join(t.TempDir(), "zoo.cfg")
-	text := fmt.Sprintf("dataDir=%s\nclientPort=%s\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n4lw.commands.whitelist=*\n", dataDir, port)
+	text := fmt.Sprintf("dataDir=%s\nclientPort=%s\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n4lw.commands.whitelist=*\n%s", dataDir, port, more)
 	if err := os.WriteFile(cfg, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	cmd, err := harness.Quoll.Command(ctx, cfg, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if change != nil {
+		change(cmd)
 	}
 	output = new(bytes.Buffer)
 	cmd.Stdout, cmd.Stderr = output, output
