@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -256,4 +257,33 @@ func TestConnectionLimits(t *testing.T) {
 		}
 	}
 	await(t, "the log to say why", func() bool { return strings.Contains(r.log.String(), "maxClientCnxns") })
+}
+
+// TestGreatestRequests starts with the greatest jute.maxbuffer that Apache's
+// server takes, which is more than a record on disk may have. What it lets in is
+// read again without it.
+func TestGreatestRequests(t *testing.T) {
+	dir := t.TempDir()
+	r := newServer(t, dir, map[string]string{"jute.maxbuffer": "2147483647"})
+	if err := r.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(r.log.String(), "jute.maxbuffer is above 1072693248; 1072693248 is used") {
+		t.Errorf("no word of the limit in the log:\n%s", r.log)
+	}
+	data := bytes.Repeat([]byte("0123456789abcdef"), 128<<10)
+	c := r.dial(t)
+	if _, err := c.Create(within(t), "/long", data); err != nil {
+		t.Fatal(err)
+	}
+	c.Detach()
+	r.Close()
+	again := start(t, dir, nil)
+	c = again.dial(t)
+	if got, _, err := c.Get(within(t), "/long"); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	if _, err := c.Set(within(t), "/long", data, client.AnyVersion); !errors.Is(err, client.ErrConnectionLoss) {
+		t.Errorf("a request of %d bytes without it: %v", len(data), err)
+	}
 }

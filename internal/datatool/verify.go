@@ -161,7 +161,7 @@ func (v *verifier) log(ctx context.Context, l storage.LogFile) error {
 
 // start does what a server does at its start.
 func (v *verifier) start(ctx context.Context) error {
-	s, err := storage.Open(storage.Options{Dirs: v.dirs, ReadOnly: true, TrustEmpty: true})
+	s, err := storage.Open(storage.Options{Dirs: v.dirs, ReadOnly: true, TrustEmpty: true, MaxEntry: storage.MostEntry})
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/quollhq/quoll/internal/sim"
@@ -300,6 +302,32 @@ func TestTheLogRefusesWhatDoesNotFollow(t *testing.T) {
 	}
 	if _, l, err := load(opts); err != nil || l.LastZxid != 1<<32|2 {
 		t.Fatalf("%+v, %v", l, err)
+	}
+}
+
+// A record that only a raised jute.maxbuffer lets in is not taken for a torn
+// one without it, tools read it, and the message says what to do.
+func TestALongRecordNeedsItsLimit(t *testing.T) {
+	dir := t.TempDir()
+	opts := storage.Options{Dirs: storage.Dirs{Data: dir}, Preallocate: -1, NoSync: true, TrustEmpty: true, MaxEntry: 2 * storage.DefaultMaxEntry}
+	s, _, _ := openLoaded(t, opts)
+	appendBatch(t, s.Log(), 1, storage.DefaultMaxEntry)
+	appendBatch(t, s.Log(), 2, 1)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	opts.MaxEntry = 0
+	var damage *storage.DamageError
+	if _, _, err := load(opts); !errors.As(err, &damage) || !strings.Contains(err.Error(), "more with the jute.maxbuffer that it was written with") {
+		t.Errorf("read with the usual limit: %v", err)
+	}
+	sum, err := storage.ScanLog(context.Background(), storage.OS(), filepath.Join(dir, "version-2", "log.1"), nil)
+	if err != nil || sum.Damage != nil || sum.Records != 2 || sum.Last != 2 {
+		t.Errorf("a tool finds %+v, %v", sum, err)
+	}
+	opts.MaxEntry = 2 * storage.DefaultMaxEntry
+	if m, l, err := load(opts); err != nil || l.LastZxid != 2 || len(m.entries) != 2 {
+		t.Errorf("read with its own limit: %+v, %v", l, err)
 	}
 }
 

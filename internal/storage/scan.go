@@ -106,8 +106,11 @@ func (s *logScanner) next() ([]byte, error) {
 	if n == 0 {
 		return nil, io.EOF
 	}
-	if n < minEntry || int(n) > s.maxEntry {
+	if n < minEntry {
 		return nil, &badRecord{s.off, fmt.Sprintf("implausible length %d", n)}
+	}
+	if int(n) > s.maxEntry {
+		return nil, &badRecord{s.off, fmt.Sprintf("length %d, but a start reads up to %d (more with the jute.maxbuffer that it was written with)", n, s.maxEntry)}
 	}
 	rec, err := s.bytes(RecordLen(int(n)))
 	if err != nil {

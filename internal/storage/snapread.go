@@ -215,7 +215,7 @@ func (d *snapDecoder) fieldAt(at int) (int, error) {
 	}
 	n := int(int32(binary.BigEndian.Uint32(d.in.window[at:])))
 	if n < -1 || n > d.maxField {
-		return 0, d.damage(fmt.Errorf("field of %d bytes, at most %d are taken", n, d.maxField))
+		return 0, d.damage(fmt.Errorf("field of %d bytes, at most %d are taken (more with the jute.maxbuffer that it was written with)", n, d.maxField))
 	}
 	return n, nil
 }

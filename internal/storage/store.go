@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -19,6 +20,9 @@ const (
 	DefaultPreallocate = 64 << 20
 	// DefaultMaxEntry is the least bound of a log entry or snapshot field that is read, in bytes.
 	DefaultMaxEntry = 64 << 20
+	// MostEntry is the greatest such bound: what reads files of servers whose settings it does not know takes it. No
+	// memory is taken beyond what the file holds.
+	MostEntry = math.MaxInt32 - 1<<10
 	// DefaultSlowSync is Apache's fsync.warningthresholdms.
 	DefaultSlowSync = time.Second
 )

@@ -64,7 +64,7 @@ func ReadSnapshotFile(ctx context.Context, fsys FS, path string, sink SnapshotSi
 		return info, err
 	}
 	info.Zxid, _, _ = ParseSnapshotName(filepath.Base(path))
-	return info, DecodeSnapshot(ctx, io.NewSectionReader(f, 0, info.Size), &info, DefaultMaxEntry, sink)
+	return info, DecodeSnapshot(ctx, io.NewSectionReader(f, 0, info.Size), &info, MostEntry, sink)
 }
 
 // IsLog tells whether a file begins as a log does.
@@ -130,7 +130,7 @@ func ScanLog(ctx context.Context, fsys FS, path string, visit func(LogRecord) er
 	if sum.Size, err = f.Size(); err != nil {
 		return sum, err
 	}
-	scan, err := newLogScanner(f, DefaultMaxEntry)
+	scan, err := newLogScanner(f, MostEntry)
 	if errors.Is(err, errNoHeader) {
 		sum.Damage = &DamageError{File: path, Reason: "its header is missing", Cure: cureLog}
 		return sum, nil
@@ -185,7 +185,7 @@ func (s *LogSummary) records(ctx context.Context, scan *logScanner, visit func(L
 }
 
 func (s *LogSummary) tail(f File, bad *badRecord) error {
-	t, err := inspectTail(f, s.End, bad, s.Last, DefaultMaxEntry)
+	t, err := inspectTail(f, s.End, bad, s.Last, MostEntry)
 	if err != nil {
 		return fmt.Errorf("read log %s: %w", s.Path, err)
 	}
