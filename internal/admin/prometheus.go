@@ -27,6 +27,9 @@ func (a *Admin) metricsHandler() http.Handler {
 		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(
 			collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile(`^/(gc|cpu/classes/gc|sched/pauses|sched/latencies)`)})),
 	)
+	if a.Config.Metrics.Runtime {
+		reg.MustRegister(runtimeMetrics{a})
+	}
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(a.Logger.Handler(), slog.LevelWarn),
 	})

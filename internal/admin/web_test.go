@@ -402,3 +402,25 @@ func TestPortInUse(t *testing.T) {
 	}
 	w.Close(t.Context())
 }
+
+func TestRuntimeUnderTheNamesOfAJVM(t *testing.T) {
+	w := newWorld(t, nil)
+	_, body := w.get("/metrics")
+	for _, want := range []string{
+		`jvm_memory_bytes_used{area="heap"} `, `jvm_memory_bytes_committed{area="nonheap"} `, `jvm_memory_bytes_max{area="heap"} -1`,
+		`jvm_memory_pool_bytes_used{pool="znodes"} `, `jvm_gc_collection_seconds_count{gc="Go"} `, "jvm_threads_current ", `jvm_info{runtime="Go"`,
+	} {
+		if !strings.Contains(body, "\n"+want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	for _, never := range []string{`jvm_memory_bytes_used{area="heap"} 0`, `jvm_memory_bytes_used{area="nonheap"} 0`, `jvm_memory_pool_bytes_used{pool="znodes"} 0`, "jvm_threads_current 0"} {
+		if strings.Contains(body, "\n"+never+"\n") {
+			t.Errorf("%s", never)
+		}
+	}
+	w = newWorld(t, map[string]string{"metricsProvider.exportJvmInfo": "false"})
+	if _, body := w.get("/metrics"); strings.Contains(body, "jvm_memory") {
+		t.Error("they cannot be left out")
+	}
+}

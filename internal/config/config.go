@@ -313,7 +313,9 @@ type Metrics struct {
 	// are then served on HTTP and HTTPS beside the admin server.
 	Prometheus bool
 	Class      string
-	HTTP       Endpoint
-	HTTPS      Endpoint
-	TLS        tlsconf.Options
+	// Runtime adds figures of the process under the names of a JVM's.
+	Runtime bool
+	HTTP    Endpoint
+	HTTPS   Endpoint
+	TLS     tlsconf.Options
 }

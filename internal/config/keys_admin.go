@@ -38,6 +38,7 @@ func metricsKeys() []Key {
 	keys := []Key{
 		key(p+"className", choice(defaultMetricsClass, nullMetricsClass, prometheusMetricsClass), defaultMetricsClass,
 			"With Prometheus's class metrics are served on a port of their own, too; the admin server has them always.", func(c *Config) *string { return &m(c).Class }),
+		key(p+"exportJvmInfo", boolean(), "true", "Serve the process's memory, collections and goroutines also under the names that Apache has for its JVM's.", func(c *Config) *bool { return &m(c).Runtime }),
 		key(p+"httpHost", text(), "0.0.0.0", "Address of the metrics' ports.", func(c *Config) *string { return &m(c).HTTP.Host }),
 		key(p+"httpPort", integer(-1, 65535), "7000", "Port of the metrics by HTTP; -1 for none.", func(c *Config) *int { return &m(c).HTTP.Port }),
 		key(p+"httpsPort", integer(-1, 65535), "-1", "Port of the metrics by HTTPS; -1 for none.", func(c *Config) *int { return &m(c).HTTPS.Port }),
@@ -89,7 +90,6 @@ func notApplicableKeys() []Key {
 		unused("metrics are read at the scrape; there are no workers or queues for them",
 			"metricsProvider.numWorkerThreads", "metricsProvider.maxQueueSize", "metricsProvider.workerShutdownTimeoutMs",
 			"metricsProvider.prometheusMetricsSummaryRotateIntervalSeconds"),
-		unused("the process's own metrics are always there and there is no JVM", "metricsProvider.exportJvmInfo"),
 		unused("HTTP/1.1 and HTTP/2 are both spoken", "admin.httpVersion", "metricsProvider.httpVersion"),
 		unused("it is a client's setting", "request.timeout", "disableAutoWatchReset", "clientCnxnSocket", "client.secure", "sasl.client",
 			"sasl.client.username", "sasl.client.canonicalize.hostname", "sasl.client.allowReverseDnsLookup", "sasl.clientconfig",

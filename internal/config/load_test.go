@@ -310,12 +310,12 @@ func TestJAASFromFlags(t *testing.T) {
 }
 
 func TestPrometheusPort(t *testing.T) {
-	cfg, _ := loadText(t, "dataDir=/d\nclientPort=1\nmetricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider\nmetricsProvider.httpPort=7070\nmetricsProvider.exportJvmInfo=true\n")
-	if !cfg.Metrics.Prometheus || cfg.Metrics.HTTP.String() != "0.0.0.0:7070" || !cfg.Metrics.HTTP.Enabled || cfg.Metrics.HTTPS.Enabled {
+	cfg, _ := loadText(t, "dataDir=/d\nclientPort=1\nmetricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider\nmetricsProvider.httpPort=7070\nmetricsProvider.exportJvmInfo=false\n")
+	if !cfg.Metrics.Prometheus || cfg.Metrics.Runtime || cfg.Metrics.HTTP.String() != "0.0.0.0:7070" || !cfg.Metrics.HTTP.Enabled || cfg.Metrics.HTTPS.Enabled {
 		t.Errorf("%+v", cfg.Metrics)
 	}
 	cfg, _ = loadText(t, "dataDir=/d\nclientPort=1\n")
-	if cfg.Metrics.Prometheus || cfg.Metrics.HTTP.Enabled {
+	if cfg.Metrics.Prometheus || !cfg.Metrics.Runtime || cfg.Metrics.HTTP.Enabled {
 		t.Errorf("%+v", cfg.Metrics)
 	}
 }

@@ -3,8 +3,10 @@ package admin_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -81,6 +83,7 @@ func TestPrometheusNames(t *testing.T) {
 	texts := make(map[string]string)
 	for _, subject := range []harness.Subject{harness.Apache, harness.Quoll} {
 		keys, port := prometheusKeys(), freePort(t)
+		delete(keys, "metricsProvider.exportJvmInfo")
 		keys["metricsProvider.httpPort"] = fmt.Sprint(port)
 		s := newScene(t, subject, keys)
 		if _, err := s.client.Create(s.ctx(), "/zookeeper/quota/a", nil); err != nil {
@@ -100,7 +103,7 @@ func TestPrometheusNames(t *testing.T) {
 	}
 	quoll := parseMetrics(texts["quoll"])
 	for name, want := range parseMetrics(texts["apache"]) {
-		if perNamespace(name) {
+		if perNamespace(name) || jvmAlone(name) {
 			continue
 		}
 		got := quoll[name]
@@ -112,6 +115,12 @@ func TestPrometheusNames(t *testing.T) {
 		}
 		if got.kind != want.kind {
 			t.Errorf("%s is a %s, with Apache a %s", name, got.kind, want.kind)
+		}
+		if strings.HasPrefix(name, "jvm_") && name != "jvm_pause_time_ms" {
+			if got, want := labels(got.series), labels(want.series); got != want {
+				t.Errorf("%s has the labels %s, with Apache %s", name, got, want)
+			}
+			continue
 		}
 		slices.Sort(got.series)
 		slices.Sort(want.series)
@@ -126,6 +135,29 @@ func TestPrometheusNames(t *testing.T) {
 	}
 	same(t, "values of quotas", grep(texts["apache"], "quota_"), grep(texts["quoll"], "quota_"))
 }
+
+// jvmAlone tells metrics of what there is only in a JVM.
+func jvmAlone(name string) bool {
+	for _, prefix := range []string{"jvm_buffer_pool_", "jvm_classes_", "jvm_memory_pool_allocated_", "jvm_threads_"} {
+		if strings.HasPrefix(name, prefix) && name != "jvm_threads_current" {
+			return true
+		}
+	}
+	return strings.HasPrefix(name, "jvm_memory") && strings.HasSuffix(name, "_init")
+}
+
+// labels are the names of the labels that series have, whose values differ.
+func labels(series []string) string {
+	all := make(map[string]bool)
+	for _, s := range series {
+		for _, m := range labelName.FindAllStringSubmatch(s, -1) {
+			all[m[1]] = true
+		}
+	}
+	return strings.Join(slices.Sorted(maps.Keys(all)), ",")
+}
+
+var labelName = regexp.MustCompile(`[{,](\w+)="`)
 
 // grep gives the sorted samples whose names begin so.
 func grep(text, prefix string) string {
