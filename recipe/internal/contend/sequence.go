@@ -43,7 +43,10 @@ func Cut(name string) (prefix string, n Number, ok bool) {
 		return name, 0, false
 	}
 	v, err := strconv.ParseInt(name[start:], 10, 32)
-	return name[:start], Number(v), err == nil
+	if err != nil || v == 0 && name[start] == '-' { // no server writes that
+		return name, 0, false
+	}
+	return name[:start], Number(v), true
 }
 
 // Entry is one child of a path that is contended for.

@@ -83,7 +83,7 @@ func TestIsShared(t *testing.T) {
 }
 
 func FuzzParseNumber(f *testing.F) {
-	for _, name := range []string{"lock-0000000001", "lock--2147483648", "__lock__-000000001", "9999999999", "-", ""} {
+	for _, name := range []string{"lock-0000000001", "lock--2147483648", "__lock__-000000001", "9999999999", "_-000000000", "-", ""} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
