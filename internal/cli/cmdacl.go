@@ -113,20 +113,11 @@ func setACLs(ctx context.Context, sh *shell, root string, acl client.ACLs, versi
 }
 
 func runAddAuth(ctx context.Context, sh *shell, p *parsed) error {
-	err := sh.client().AddAuth(ctx, p.args[0], []byte(p.arg(1)))
-	if errors.Is(err, client.ErrAuthFailed) {
-		return sh.refused(err)
-	}
-	return err
-}
-
-// refused ends a session whose credentials the server did not accept.
-func (sh *shell) refused(err error) error {
-	sh.drain()
-	sh.conn.refused.Store(true)
-	if sh.json {
+	err := sh.conn.authenticate(ctx, p.args[0], []byte(p.arg(1)))
+	if !errors.Is(err, client.ErrAuthFailed) || sh.json {
 		return err
 	}
+	sh.drain()
 	sh.print(nil, func(w io.Writer) { printEvent(w, "AuthFailed", "None", "null", -1) })
 	return nil
 }

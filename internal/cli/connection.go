@@ -30,6 +30,9 @@ type connection struct {
 	// refused: the server did not accept credentials, which ends a session for
 	// Apache's CLI.
 	refused atomic.Bool
+	// answering is held while credentials are under way: the events that come
+	// meanwhile are printed when it is known whether they are refused.
+	answering sync.Mutex
 	printer sync.WaitGroup
 	streams []*client.Watch // whose events come by events, too; under the printer's lock
 	stop    context.CancelFunc
@@ -93,9 +96,23 @@ func (cn *connection) follow() {
 	})
 }
 
+// authenticate presents credentials. If they are refused, that is the end of
+// the session, and that the server hangs up is no event any more.
+func (cn *connection) authenticate(ctx context.Context, scheme string, auth []byte) error {
+	cn.answering.Lock()
+	defer cn.answering.Unlock()
+	err := cn.client.AddAuth(ctx, scheme, auth)
+	if errors.Is(err, client.ErrAuthFailed) {
+		cn.refused.Store(true)
+	}
+	return err
+}
+
 // printEvents prints what is in the stream, in order, before anybody else
 // prints.
 func (cn *connection) printEvents() {
+	cn.answering.Lock()
+	defer cn.answering.Unlock()
 	p := cn.sh.printer
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +121,7 @@ func (cn *connection) printEvents() {
 		if !ok {
 			return
 		}
-		if cn.sh.watches {
+		if cn.sh.watches && !(cn.refused.Load() && ev.Type == client.EventSession) {
 			p.event(ev)
 		}
 		for _, w := range cn.streams {

@@ -6,11 +6,19 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"time"
+
+	"github.com/quollhq/quoll/test/harness"
 )
 
 // replyTimeout bounds the wait for a frame: a server that does not answer within it is taken to never answer.
-const replyTimeout = 30 * time.Second
+const (
+	replyTimeout = 30 * time.Second
+	replyStep    = time.Second
+)
+
+func newPatience() *harness.Patience { return harness.NewPatience(replyTimeout, replyStep) }
 
 // maxReply bounds what is taken for a frame.
 const maxReply = 64 << 20
@@ -39,14 +47,17 @@ func (w *wire) close() { w.conn.Close() }
 func (w *wire) part() {
 	defer w.conn.Close()
 	half, ok := w.conn.(*net.TCPConn)
-	if !ok || half.CloseWrite() != nil || half.SetReadDeadline(time.Now().Add(replyTimeout)) != nil {
+	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	_, _ = io.Copy(io.Discard, half) // how it ends does not matter
+	w.buf = nil
+	for patience := newPatience(); w.fill(patience) == nil; { // how it ends does not matter
+		w.buf = nil
+	}
 }
 
 func (w *wire) send(b []byte) error {
-	if err := w.conn.SetDeadline(time.Now().Add(replyTimeout)); err != nil {
+	if err := w.conn.SetWriteDeadline(time.Now().Add(replyTimeout)); err != nil {
 		return err
 	}
 	_, err := w.conn.Write(b)
@@ -55,6 +66,7 @@ func (w *wire) send(b []byte) error {
 
 // frame returns the next frame without its length, errClosed if the server hung up.
 func (w *wire) frame() ([]byte, error) {
+	patience := newPatience()
 	for {
 		if len(w.buf) >= 4 {
 			n := int(int32(binary.BigEndian.Uint32(w.buf)))
@@ -67,23 +79,27 @@ func (w *wire) frame() ([]byte, error) {
 				return frame, nil
 			}
 		}
-		if err := w.fill(); err != nil {
+		if err := w.fill(patience); err != nil {
 			return nil, err
 		}
 	}
 }
 
-func (w *wire) fill() error {
+// fill reads what comes next.
+func (w *wire) fill(patience *harness.Patience) error {
 	chunk := make([]byte, 16<<10)
+	if err := w.conn.SetReadDeadline(time.Now().Add(replyStep)); err != nil {
+		return err
+	}
 	n, err := w.conn.Read(chunk)
 	w.buf = append(w.buf, chunk[:n]...)
-	var timeout net.Error
 	switch {
-	case n > 0:
+	case n > 0, err == nil:
 		return nil
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Errorf("nothing comes within %s", replyTimeout)
-	case err == nil:
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		if patience.Spent() {
+			return fmt.Errorf("nothing comes within %s", replyTimeout)
+		}
 		return nil
 	case errors.Is(err, io.EOF) && len(w.buf) > 0:
 		return fmt.Errorf("%w in the middle of a frame", errClosed)

@@ -19,10 +19,12 @@ import (
 
 const (
 	// readyTimeout bounds a start: a Java server on a machine that is busy with other tests takes seconds.
-	readyTimeout = 60 * time.Second
+	readyTimeout = 2 * time.Minute
 	stopTimeout  = 20 * time.Second
+	// probeTimeout bounds the look whether a server serves.
+	probeTimeout = 5 * time.Second
 	// quietStart is how long a server's log is waited for before a client connects anyway.
-	quietStart = 10 * time.Second
+	quietStart = 40 * time.Second
 	tailLines  = 60
 )
 
@@ -154,29 +156,29 @@ func (s *Server) mayConnect() bool {
 }
 
 func (s *Server) waitReady() error {
-	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
-	defer cancel()
-	quiet := time.Now().Add(quietStart)
-	for {
-		err := errStarting
-		if s.mayConnect() || time.Now().After(quiet) {
-			if err = s.serves(ctx); err == nil {
+	ready, quiet := NewPatience(readyTimeout, probeTimeout), NewPatience(quietStart, probeTimeout)
+	for err := errStarting; ; {
+		if s.mayConnect() || quiet.Spent() {
+			if err = s.serves(); err == nil {
 				s.wanted.Store(true)
 				return nil
 			}
 		}
+		if ready.Spent() {
+			return fmt.Errorf("does not serve after %s: %w", readyTimeout, err)
+		}
 		select {
 		case <-s.exited:
 			return fmt.Errorf("ended before it served: %s", s.cmd.ProcessState)
-		case <-ctx.Done():
-			return fmt.Errorf("does not serve after %s: %w", readyTimeout, err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
 // serves returns nil if clients are served and all ports are there: Apache's server opens the secure one last.
-func (s *Server) serves(ctx context.Context) error {
+func (s *Server) serves() error {
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
 	if err := Serves(ctx, s.Addr()); err != nil {
 		return err
 	}
