@@ -82,7 +82,7 @@ blackbox() {
 # What failed, in few lines: servers' logs can be long, and who reads the output may see only its end.
 summary() {
   awk '
-    / the end of its log:$/ { left = 0; next }
+    / the end of its log:$|\.go:[0-9]+: \| / { left = 0; next } # a server, a table
     /^ *--- FAIL: |^FAIL[ \t].|^panic: |^fatal error: |WARNING: DATA RACE|^not formatted|^peers: MISSING|^vet: / ||
     /^[^ ]+\.go:[0-9]+(:[0-9]+)?: |^ +[a-z0-9_]+\.go:[0-9]+: / { print substr($0, 1, 200); left = 3; next }
     left > 0 && /^[ \t]/ { print substr($0, 1, 200); left--; next }

@@ -33,9 +33,9 @@ type connection struct {
 	// answering is held while credentials are under way: the events that come
 	// meanwhile are printed when it is known whether they are refused.
 	answering sync.Mutex
-	printer sync.WaitGroup
-	streams []*client.Watch // whose events come by events, too; under the printer's lock
-	stop    context.CancelFunc
+	printer   sync.WaitGroup
+	streams   []*client.Watch // whose events come by events, too; under the printer's lock
+	stop      context.CancelFunc
 }
 
 // connect opens a session and closes the one before.
