@@ -13,8 +13,8 @@ import (
 // only without an error.
 func Load(src Sources) (Config, []Warning, error) {
 	c := newCollector(allKeys())
-	if src.File != "" {
-		c.file(src.File)
+	if src.File != "" && !c.file(src.File) {
+		return Config{}, nil, errors.Join(c.errs...) // what else is wrong can only be guessed
 	}
 	for _, variable := range []string{"SERVER_JVMFLAGS", "JVMFLAGS"} {
 		c.jvmFlags(variable, lookupEnv(src.Env, variable))

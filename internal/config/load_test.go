@@ -362,3 +362,23 @@ func TestLoadClient(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestUnknownSettings(t *testing.T) {
+	_, _, err := Load(Sources{Flags: map[string]string{"clientPrt": "1", "completely.unheard.of": "2"}})
+	for _, want := range []string{
+		`--set clientPrt: found the unknown key "clientPrt", did you mean "clientPort"?`,
+		`--set completely.unheard.of: found the unknown key "completely.unheard.of"`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in: %v", want, err)
+		}
+	}
+}
+
+// What follows from there being no file is not complained of, too.
+func TestNoFile(t *testing.T) {
+	_, _, err := Load(Sources{File: "/does/not/exist.cfg"})
+	if err == nil || err.Error() != "reading configuration: stat /does/not/exist.cfg: no such file or directory" {
+		t.Errorf("%v", err)
+	}
+}

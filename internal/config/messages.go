@@ -18,7 +18,7 @@ type Origin string
 type KeyError struct {
 	Origin Origin
 	Key    string
-	// Found is the value, Want says what would be right.
+	// Found is the value, Want says what would be right; empty for an unknown key.
 	Found, Want string
 	// Suggestion is the key that was likely meant, for unknown ones.
 	Suggestion string
@@ -27,6 +27,9 @@ type KeyError struct {
 func (e *KeyError) Error() string {
 	if e.Suggestion != "" {
 		return fmt.Sprintf("%s: found the unknown key %q, did you mean %q?", e.Origin, e.Key, e.Suggestion)
+	}
+	if e.Want == "" {
+		return fmt.Sprintf("%s: found the unknown key %q", e.Origin, e.Key)
 	}
 	return fmt.Sprintf("%s: %s: found %s, want %s", e.Origin, e.Key, quoteFound(e.Found), e.Want)
 }

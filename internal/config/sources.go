@@ -57,14 +57,15 @@ func (c *collector) warn(o Origin, format string, args ...any) {
 	c.warnings = append(c.warnings, Warning{Origin: o, Msg: fmt.Sprintf(format, args...)})
 }
 
-// file reads path as zoo.cfg.
-func (c *collector) file(path string) {
+// file reads path as zoo.cfg, as far as it can be read.
+func (c *collector) file(path string) (read bool) {
 	props, text, err := readProperties(path)
 	if err != nil {
 		c.fail(err)
 	}
 	c.text = string(text)
 	c.fileProperties(path, text, props)
+	return text != nil
 }
 
 func readProperties(path string) ([]Property, []byte, error) {
@@ -212,8 +213,8 @@ var foreignVariables = []string{envPrefix + "CONFIG", envPrefix + "SERVER", envP
 func (c *collector) flags(flags map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(flags)) {
 		k, _ := c.keys.find(name)
-		if k == nil {
-			c.fail(&KeyError{Origin: Origin("flag --" + name), Key: name, Found: flags[name], Want: "the name of a key"})
+		if k == nil { // only --set takes any name
+			c.fail(&KeyError{Origin: Origin("--set " + name), Key: name, Suggestion: c.keys.suggest(name)})
 			continue
 		}
 		c.add(name, flags[name], Origin("flag --"+flagName(name)))
