@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -188,4 +189,55 @@ func TestWordInPieces(t *testing.T) {
 			t.Errorf("%q, %v", got, err)
 		}
 	})
+}
+
+// Words are answered on the secure port and on one port for both kinds of
+// clients, too.
+func TestWordsByTLS(t *testing.T) {
+	certs := harness.NewCertificates(t)
+	unified := certs.Keys()
+	unified["client.portUnification"] = "true"
+	unified["serverCnxnFactory"] = "org.apache.zookeeper.server.NettyServerCnxnFactory"
+	harness.Each(t, func(t *testing.T, subject harness.Subject) {
+		secure := harness.Start(t, subject, harness.Config{Secure: true, Keys: certs.Keys()})
+		both := harness.Start(t, subject, harness.Config{Keys: unified})
+		for _, c := range []struct {
+			addr string
+			tls  bool
+		}{{secure.Addr(), false}, {secure.SecureAddr(), true}, {both.Addr(), false}, {both.Addr(), true}} {
+			for word, want := range map[string]string{"ruok": "imok", "isro": "rw", "srvr": "Zookeeper version: 3.9.4"} {
+				if got := askWord(t, certs, c.addr, c.tls, word); !strings.HasPrefix(got, want) {
+					t.Errorf("%s at %s, TLS %v: %q", word, c.addr, c.tls, got)
+				}
+			}
+		}
+	})
+}
+
+func askWord(t *testing.T, certs *harness.Certificates, addr string, secure bool, word string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var d interface {
+		DialContext(ctx context.Context, network, addr string) (net.Conn, error)
+	} = &net.Dialer{}
+	if secure {
+		d = &tls.Dialer{Config: certs.ClientTLS(t, true)}
+	}
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, word); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(conn)
+	if err != nil {
+		t.Errorf("%s: %v after %q", word, err, b)
+	}
+	return string(b)
 }
