@@ -20,6 +20,8 @@ var (
 	// ErrDirectory marks directories that are missing, cannot be written, or
 	// are mixed up.
 	ErrDirectory = errors.New("data directory")
+	// ErrInUse means that another server works in the directory.
+	ErrInUse = errors.New("another server works in it")
 	// ErrUnavailable means that transactions asked for are no longer in the logs.
 	ErrUnavailable = errors.New("transactions no longer in the logs")
 	// ErrDamaged marks every DamageError.

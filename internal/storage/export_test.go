@@ -16,3 +16,6 @@ func Expand(packed []byte, c Compression) ([]byte, error) {
 
 // EntryZxid is the zxid of an entry.
 func EntryZxid(entry []byte) int64 { return entryZxid(entry) }
+
+// TmpPrefix begins the names of files that are being written.
+const TmpPrefix = tmpPrefix

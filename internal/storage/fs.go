@@ -24,6 +24,13 @@ type FS interface {
 	SyncDir(name string) error
 }
 
+// Locker is an FS that keeps processes from getting into each other's way.
+type Locker interface {
+	// Lock takes a directory for this process alone until the result is
+	// closed; it fails with ErrInUse if somebody has it.
+	Lock(dir string) (io.Closer, error)
+}
+
 // File is an open file. Reads and writes name their offset, so that they may
 // come from several goroutines.
 type File interface {

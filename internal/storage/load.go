@@ -262,8 +262,9 @@ func (s *Store) Log() *Log { return s.writer }
 // Close ends the log, if it was opened. Everything appended should have been
 // synced before.
 func (s *Store) Close() error {
-	if s.writer == nil {
-		return nil
+	var err error
+	if s.writer != nil {
+		err = s.writer.close()
 	}
-	return s.writer.close()
+	return errors.Join(err, s.unlock())
 }

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -54,8 +53,10 @@ type segment struct {
 // newSegment makes the log file path. It exists durably, with its header and
 // some zeros, once newSegment returns.
 func newSegment(s *Store, path string) (*segment, error) {
-	if _, err := s.fs.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %w", fs.ErrExist, err)
+	if _, err := s.fs.Stat(path); err == nil {
+		return nil, fs.ErrExist
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
 	seg := &segment{
 		path: path, off: fileHeader, synced: fileHeader,

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"math"
@@ -87,6 +88,7 @@ type Store struct {
 	snapDir string
 	logDir  string
 	writer  *Log
+	locks   []io.Closer
 }
 
 // Open finds and checks the directories and removes what unfinished writes
@@ -98,17 +100,54 @@ func Open(opts Options) (*Store, error) {
 		snapDir: filepath.Join(opts.Dirs.Data, VersionDir),
 		logDir:  filepath.Join(opts.Dirs.Log, VersionDir),
 	}
-	for _, dir := range []string{s.logDir, s.snapDir} {
-		if err := s.checkDir(dir); err != nil {
-			return nil, err
-		}
-	}
-	if s.logDir != s.snapDir {
-		if err := s.checkMixed(); err != nil {
-			return nil, err
-		}
+	if err := s.takeDirs(); err != nil {
+		return nil, errors.Join(err, s.unlock())
 	}
 	return s, nil
+}
+
+func (s *Store) takeDirs() error {
+	dirs := []string{s.logDir}
+	if s.snapDir != s.logDir {
+		dirs = append(dirs, s.snapDir)
+	}
+	for _, dir := range dirs {
+		if err := s.checkDir(dir); err != nil {
+			return err
+		}
+	}
+	if len(dirs) > 1 {
+		return s.checkMixed()
+	}
+	return nil
+}
+
+// lock keeps other servers out of dir: two would write different histories. A
+// file system that has no locks is used without.
+func (s *Store) lock(dir string) error {
+	locker, ok := s.fs.(Locker)
+	if !ok {
+		return nil
+	}
+	l, err := locker.Lock(dir)
+	switch {
+	case errors.Is(err, ErrInUse):
+		return fmt.Errorf("%w %s: %w: stop that one, or give this one a dataDir of its own", ErrDirectory, dir, ErrInUse)
+	case err != nil:
+		s.log.Warn("the data directory cannot be locked against a second server", "dir", dir, "error", err)
+	default:
+		s.locks = append(s.locks, l)
+	}
+	return nil
+}
+
+func (s *Store) unlock() error {
+	var err error
+	for _, l := range s.locks {
+		err = errors.Join(err, l.Close())
+	}
+	s.locks = nil
+	return err
 }
 
 func (o *Options) setDefaults() {
@@ -150,6 +189,9 @@ func (s *Store) checkDir(dir string) error {
 	}
 	if s.opts.ReadOnly {
 		return nil
+	}
+	if err := s.lock(dir); err != nil {
+		return err
 	}
 	if err := s.anchor(dir); err != nil {
 		return err

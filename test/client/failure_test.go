@@ -78,7 +78,7 @@ func TestSessionExpires(t *testing.T) {
 	each(t, harness.Config{}, func(t *testing.T, s *harness.Server) {
 		ctx := testContext(t)
 		proxy := harness.NewProxy(t, s.Addr())
-		away := dial(t, proxy.Addr(), client.WithSessionTimeout(time.Second))
+		away := dial(t, proxy.Addr(), client.WithSessionTimeout(5*time.Second))
 		here := dial(t, s.Addr())
 		mustCreate(t, away, "/expires", "", client.Ephemeral)
 		w, err := away.AddWatch(ctx, "/", client.WatchTree)

@@ -11,7 +11,8 @@
 #endif
 #include <zookeeper/zookeeper.h>
 
-enum { SESSION_MS = 40000, WAIT_S = 60 };
+/* SESSION_MS is a session that lives through a restart, LOST_MS one that shall expire, and not before it is cut off. */
+enum { SESSION_MS = 40000, LOST_MS = 5000, WAIT_S = 60 };
 
 extern const char *server, *proxy;
 

@@ -40,7 +40,7 @@ static void reattach(void) {
 }
 
 static void expiry(void) {
-	struct client lost = connect_to(proxy, 1000), witness = connect_to(server, SESSION_MS);
+	struct client lost = connect_to(proxy, LOST_MS), witness = connect_to(server, SESSION_MS);
 	struct events *gone = new_events();
 	node(lost.zh, "/expired", NULL, ZOO_EPHEMERAL);
 	OK(zoo_wexists(witness.zh, "/expired", watch, gone, &stat));

@@ -17,7 +17,7 @@ func (c *checks) sessions() {
 }
 
 func (c *checks) expiry() {
-	witness, lost := c.client(), c.connect(c.proxy, time.Second)
+	witness, lost := c.client(), c.connect(c.proxy, 5*time.Second)
 	defer witness.Close()
 	defer lost.Close()
 	must(lost.Create("/expired", nil, zk.FlagEphemeral, open))

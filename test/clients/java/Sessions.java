@@ -98,7 +98,7 @@ final class Sessions {
     }
 
     private void expiry() throws Exception {
-        try (Env.Client lost = new Env.Client(Env.PROXY, 1000); Env.Client witness = new Env.Client()) {
+        try (Env.Client lost = new Env.Client(Env.PROXY, 5000); Env.Client witness = new Env.Client()) {
             lost.zk.create("/expired", null, Ids.OPEN_ACL_UNSAFE, CreateMode.EPHEMERAL);
             witness.zk.exists("/expired", true);
             Env.control("cut");

@@ -28,7 +28,7 @@ def reattach():
 
 
 def expiry():
-    with Client() as witness, Client(hosts=PROXY, timeout=1.0) as lost:
+    with Client() as witness, Client(hosts=PROXY, timeout=5.0) as lost:
         seen = Events()
         lost.create("/expired", ephemeral=True)
         session = lost.client_id

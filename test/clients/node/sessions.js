@@ -21,7 +21,7 @@ async function timeout() {
 }
 
 async function expiry() {
-  const witness = await Client.connect(), lost = await Client.connect(proxy, 1000), gone = new Events();
+  const witness = await Client.connect(), lost = await Client.connect(proxy, 5000), gone = new Events();
   await lost.create('/expired', 'x', EPHEMERAL);
   await witness.exists('/expired', gone.watch);
   await control('cut');
