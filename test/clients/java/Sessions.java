@@ -139,11 +139,11 @@ final class Sessions {
 
     /** Pings alone keep a session. */
     private void idle() throws Exception {
-        try (Env.Client client = new Env.Client(Env.SERVER, 1000)) {
+        try (Env.Client client = new Env.Client(Env.SERVER, 3000)) {
             long session = client.zk.getSessionId();
             client.zk.create("/idle", null, Ids.OPEN_ACL_UNSAFE, CreateMode.EPHEMERAL);
             try (Env.Client witness = new Env.Client()) {
-                long until = System.nanoTime() + 2_500_000_000L;
+                long until = System.nanoTime() + 4_500_000_000L;
                 while (System.nanoTime() < until) {
                     Checks.equal(session, witness.zk.exists("/idle", false).getEphemeralOwner(), "owner");
                     Thread.sleep(100);
