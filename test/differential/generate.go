@@ -93,7 +93,7 @@ func (g *generator) open(slot int) step {
 
 // timeout is one that the servers, which allow 30 to 60 seconds, make long enough for the test.
 func (g *generator) timeout() int32 {
-	return pick[int32](g, 40000, 40000, 40000, 30000, 60000, 1, 0, -5, 100000, math.MaxInt32)
+	return pick[int32](g, 800_000, 800_000, 800_000, leastTimeout, mostTimeout, 1, 0, -5, 2_000_000, math.MaxInt32)
 }
 
 func (g *generator) resume(slot int, right bool) step {
@@ -127,7 +127,7 @@ func (g *generator) churn(slot int) step {
 
 // stranger sends what is no handshake.
 func (g *generator) stranger() step {
-	body := connectRequest(0, 30000, 0, make([]byte, 16), 0)[4:]
+	body := connectRequest(0, leastTimeout, 0, make([]byte, 16), 0)[4:]
 	switch g.rng.IntN(5) {
 	case 0:
 		return raw{why: "a handshake of length -1", bytes: putInt(nil, -1)}

@@ -19,6 +19,10 @@ type player struct {
 	swaps  int
 }
 
+// The servers' bounds of a session's time-out, in ms. No session may expire while the test runs, however slow the machine
+// is: it would on one server before it does on the other.
+const leastTimeout, mostTimeout = 600_000, 1_200_000
+
 // config is what both servers run with.
 func config(dataDir string) harness.Config {
 	return harness.Config{
@@ -28,8 +32,8 @@ func config(dataDir string) harness.Config {
 			"enforceQuota":         "true",
 			"reconfigEnabled":      "false",
 			"forceSync":            "no", // nothing here is about durability, and the disk is slow
-			"minSessionTimeout":    "30000",
-			"maxSessionTimeout":    "60000",
+			"minSessionTimeout":    fmt.Sprint(leastTimeout),
+			"maxSessionTimeout":    fmt.Sprint(mostTimeout),
 			"snapCount":            "4000",
 			"DigestAuthenticationProvider.superDigest": digestOf(super),
 		},

@@ -17,7 +17,7 @@ func (walk) String() string { return "compare the trees" }
 
 // run looks at every znode as super, in order of the paths.
 func (walk) run(w *world) observation {
-	o := open{slot: walker, timeout: 40000, passwd: make([]byte, 16)}.run(w)
+	o := open{slot: walker, timeout: leastTimeout, passwd: make([]byte, 16)}.run(w)
 	if o.closed {
 		return o
 	}
