@@ -15,6 +15,7 @@ import (
 	"github.com/quollhq/quoll/internal/bench"
 	"github.com/quollhq/quoll/internal/cli"
 	"github.com/quollhq/quoll/internal/datatool"
+	"github.com/quollhq/quoll/internal/functions"
 )
 
 func main() {
@@ -48,11 +49,13 @@ Apache ZooKeeper, so that existing clients and data work unchanged.`,
 		Example: `  quoll server                     serve with data in ./quoll-data on port 2181
   quoll server zoo.cfg             serve as a ZooKeeper configuration says
   quoll cli ls /                   look at the root
+  quoll lock backup -- ./backup    run a command while holding a lock
   quoll bench get set              measure
   quoll data verify quoll-data     check logs and snapshots`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.AddCommand(newServer(), newVersion(), bench.NewCommand(), cli.NewCommand(), datatool.NewCommand())
+	root.AddCommand(functions.Commands()...)
 	return root
 }

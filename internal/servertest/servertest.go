@@ -1,8 +1,12 @@
 // Package servertest runs a quoll server inside of a test's process.
+//
+// If the environment has QUOLL_TEST_SERVER, the tests talk to the server at that
+// address instead, each below a node of its own.
 package servertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,9 +17,15 @@ import (
 	"github.com/quollhq/quoll/server"
 )
 
+// serverVariable names a server to be used instead of own ones.
+const serverVariable = "QUOLL_TEST_SERVER"
+
 // Run starts a server on a free port, in a directory of its own, and returns its
 // address and what ends it.
 func Run() (addr string, stop func(), err error) {
+	if addr := os.Getenv(serverVariable); addr != "" {
+		return below(addr)
+	}
 	dir, err := os.MkdirTemp("", "quoll-")
 	if err != nil {
 		return "", nil, err
@@ -37,6 +47,19 @@ func Run() (addr string, stop func(), err error) {
 		s.Close()
 		_ = os.RemoveAll(dir) // a directory for temporary files
 	}, nil
+}
+
+// below makes a node on a server, and an address in which it is the root.
+func below(addr string) (string, func(), error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c, err := client.Dial(ctx, addr)
+	if err != nil {
+		return "", nil, err
+	}
+	root := "/test-" + client.UUID()
+	_, err = c.Create(ctx, root, nil)
+	return addr + root, func() {}, errors.Join(err, c.Close())
 }
 
 // Start runs a server until the end of the test.
@@ -95,4 +118,17 @@ func Context(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// Expire ends a session behind its client's back, as its expiry does: another
+// client takes it over and closes it.
+func Expire(t testing.TB, addr string, s *client.Session) {
+	t.Helper()
+	thief, err := client.Dial(Context(t), addr, client.WithSession(s.ID(), s.Password()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := thief.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

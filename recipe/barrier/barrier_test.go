@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/servertest"
 	"github.com/quollhq/quoll/recipe/barrier"
-	"github.com/quollhq/quoll/recipe/internal/servertest"
 )
 
 func must[T any](t *testing.T) func(T, error) T {

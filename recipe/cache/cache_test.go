@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/servertest"
 	"github.com/quollhq/quoll/recipe/cache"
-	"github.com/quollhq/quoll/recipe/internal/servertest"
 )
 
 func must[T any](t testing.TB) func(T, error) T {

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/servertest"
 	"github.com/quollhq/quoll/recipe/election"
-	"github.com/quollhq/quoll/recipe/internal/servertest"
 	"github.com/quollhq/quoll/recipe/lock"
 )
 

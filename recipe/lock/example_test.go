@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/quollhq/quoll/client"
-	"github.com/quollhq/quoll/recipe/internal/servertest"
+	"github.com/quollhq/quoll/internal/servertest"
 	"github.com/quollhq/quoll/recipe/lock"
 )
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/client"
-	"github.com/quollhq/quoll/recipe/internal/servertest"
+	"github.com/quollhq/quoll/internal/servertest"
 	"github.com/quollhq/quoll/recipe/node"
 )
 

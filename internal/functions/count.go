@@ -1,0 +1,91 @@
+package functions
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/recipe/counter"
+)
+
+var formats = map[string]counter.Format{"long": counter.Long, "int": counter.Int, "text": counter.Text}
+
+// counting is a call of quoll count.
+type counting struct {
+	connection
+	format string
+	watch  bool
+}
+
+func newCount() *cobra.Command {
+	var n counting
+	cmd := &cobra.Command{
+		Use:   "count [flags] NAME [+N | -N | =N]",
+		Short: "Read, change or follow a counter",
+		Long: `Print a counter, after adding to it or setting it.
+
+NAME is a node, or a name below /counters. The format is that of Apache Curator's
+DistributedAtomicLong (long), of its DistributedAtomicInteger and SharedCount and
+kazoo's Counter with support_curator (int), or of kazoo's Counter (text).`,
+		Example: `  quoll count orders +1
+  quoll count orders -- -1
+  quoll count orders =0
+  quoll count --watch orders`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return n.with(cmd, func(ctx context.Context, c *client.Client) error { return n.run(ctx, cmd, c, args) })
+		},
+	}
+	n.addTo(cmd)
+	cmd.Flags().StringVar(&n.format, "format", "long", "long, int or text")
+	cmd.Flags().BoolVarP(&n.watch, "watch", "w", false, "print each change")
+	return cmd
+}
+
+func (n *counting) run(ctx context.Context, cmd *cobra.Command, c *client.Client, args []string) error {
+	format, ok := formats[n.format]
+	if !ok {
+		return fmt.Errorf("no format %q: long, int or text", n.format)
+	}
+	count, err := counter.New(c, pathOf("/counters", args[0]), counter.WithFormat(format))
+	if err != nil {
+		return err
+	}
+	if len(args) == 2 {
+		if err := change(ctx, count, args[1]); err != nil {
+			return err
+		}
+	}
+	for v, err := range count.Watch(ctx) {
+		if interrupted(ctx, err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), v.N)
+		if !n.watch {
+			return nil
+		}
+	}
+	return nil
+}
+
+// change does what a word says: +N, -N, =N.
+func change(ctx context.Context, count *counter.Counter, word string) error {
+	digits, set := strings.CutPrefix(word, "=")
+	number, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || !set && !strings.HasPrefix(word, "+") && !strings.HasPrefix(word, "-") {
+		return fmt.Errorf("%q is not +N, -N or =N", word)
+	}
+	if set {
+		_, err = count.Set(ctx, number)
+	} else {
+		_, err = count.Add(ctx, number)
+	}
+	return err
+}

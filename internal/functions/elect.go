@@ -1,0 +1,98 @@
+package functions
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/recipe/election"
+)
+
+// electing is a call of quoll elect.
+type electing struct {
+	connection
+	id    string
+	once  bool
+	grace time.Duration
+}
+
+func newElect() *cobra.Command {
+	var e electing
+	cmd := &cobra.Command{
+		Use:   "elect [flags] NAME [-- COMMAND [ARGUMENT...]]",
+		Short: "Run a command while leading, or tell who leads",
+		Long: `With a command: take part in an election and run the command while leading. It
+finds QUOLL_LEADER_PATH and QUOLL_LEADER_TOKEN in its environment. When leadership
+may be lost it gets SIGTERM, and SIGKILL after the grace. When it ends, another
+one leads, and the exit code is the command's.
+
+Without a command: print who leads, and each change: token and id, or a hyphen
+for nobody.
+
+NAME is a node, or a name below /elections. Apache Curator's LeaderLatch takes
+part in the same elections.`,
+		Example: `  quoll elect scheduler --id node-7 -- ./scheduler
+  quoll elect scheduler
+  quoll elect --once scheduler`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			own, command, err := commandAfter(cmd, args, 1, false)
+			if err != nil {
+				return err
+			}
+			return e.with(cmd, func(ctx context.Context, c *client.Client) error {
+				return e.run(ctx, cmd, c, pathOf("/elections", own[0]), command)
+			})
+		},
+	}
+	e.addTo(cmd)
+	f := cmd.Flags()
+	f.StringVar(&e.id, "id", "", "what others see; the default is the name of the host")
+	f.BoolVar(&e.once, "once", false, "tell who leads at present, and end")
+	f.DurationVar(&e.grace, "grace", 2*time.Second, "from SIGTERM to SIGKILL, when leadership may be lost or quoll is to end")
+	return cmd
+}
+
+func (e *electing) run(ctx context.Context, cmd *cobra.Command, c *client.Client, path string, command []string) error {
+	var opts []election.Option
+	if e.id != "" {
+		opts = append(opts, election.WithID(e.id))
+	}
+	el, err := election.New(c, path, opts...)
+	if err != nil {
+		return err
+	}
+	if len(command) == 0 {
+		return e.observe(ctx, cmd, el)
+	}
+	term, err := el.Campaign(ctx)
+	if err != nil {
+		return err
+	}
+	return holding(ctx, term.Held, func(ctx context.Context) error {
+		j := job{args: command, env: environment("LEADER", term.Held), stdin: cmd.InOrStdin(), grace: e.grace}
+		return j.run(ctx, cmd)
+	})
+}
+
+func (e *electing) observe(ctx context.Context, cmd *cobra.Command, el *election.Election) error {
+	for leader, err := range el.Observe(ctx) {
+		if interrupted(ctx, err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if leader.Path == "" {
+			fmt.Fprintln(cmd.OutOrStdout(), "-")
+		} else {
+			fmt.Fprintln(cmd.OutOrStdout(), leader.Token, leader.ID)
+		}
+		if e.once {
+			return nil
+		}
+	}
+	return nil
+}

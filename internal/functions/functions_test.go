@@ -1,0 +1,210 @@
+package functions_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/functions"
+	"github.com/quollhq/quoll/internal/servertest"
+	"github.com/quollhq/quoll/recipe/election"
+	"github.com/quollhq/quoll/recipe/lock"
+)
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// quoll calls a command.
+func quoll(ctx context.Context, server, stdin string, out io.Writer, words ...string) error {
+	root := &cobra.Command{Use: "quoll", SilenceUsage: true, SilenceErrors: true}
+	root.AddCommand(functions.Commands()...)
+	root.SetArgs(append(words[:1:1], append([]string{"--server", server}, words[1:]...)...))
+	root.SetIn(strings.NewReader(stdin))
+	root.SetOut(out)
+	root.SetErr(io.Discard)
+	return root.ExecuteContext(ctx)
+}
+
+// want calls a command, and checks its output and exit code.
+func want(t *testing.T, server, stdin, output string, code int, words ...string) {
+	t.Helper()
+	var out bytes.Buffer
+	err := quoll(servertest.Context(t), server, stdin, &out, words...)
+	var exit *functions.ExitError
+	got := 0
+	if errors.As(err, &exit) {
+		got = exit.Code
+	} else if err != nil {
+		t.Fatalf("%v: %v", words, err)
+	}
+	if out.String() != output || got != code {
+		t.Errorf("%v: %q and %d, want %q and %d", words, out.String(), got, output, code)
+	}
+}
+
+func TestLock(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	c := servertest.Dial(t, server)
+	want(t, server, "in", "in", 0, "lock", "job", "--", "cat")
+	want(t, server, "", "", 3, "lock", "/deep/job", "--", "sh", "-c", "exit 3")
+	want(t, server, "", "", 128+9, "lock", "job", "--", "sh", "-c", "kill -9 $$")
+	want(t, server, "", "", 127, "lock", "job", "--", "no-such-command")
+	m, err := lock.New(c, "/locks/job")
+	check(t, err)
+	h, err := m.Lock(ctx)
+	check(t, err)
+	want(t, server, "", "", 75, "lock", "--try", "job", "--", "cat")
+	want(t, server, "", "", 75, "lock", "--wait", "50ms", "job", "--", "cat")
+	if err := quoll(ctx, server, "", io.Discard, "lock", "job"); err == nil {
+		t.Error("no command is no error")
+	}
+	var out bytes.Buffer
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		if err := quoll(ctx, server, "", &out, "lock", "job", "--", "sh", "-c", "echo $QUOLL_LOCK_PATH $QUOLL_LOCK_TOKEN"); err != nil {
+			t.Error(err)
+		}
+	})
+	await(t, func() bool {
+		list, err := m.Contenders(ctx)
+		check(t, err)
+		return len(list) == 2
+	})
+	check(t, h.Unlock(ctx))
+	waiting.Wait()
+	if !strings.HasPrefix(out.String(), "/locks/job/_c_") {
+		t.Error(out.String())
+	}
+	want(t, server, "", "x\n", 0, "lock", "--slots", "2", "slots", "--", "echo", "x")
+	want(t, server, "", "x\n", 0, "lock", "--shared", "rw", "--", "echo", "x")
+	want(t, server, "", "x\n", 0, "lock", "--kazoo", "kazoo", "--", "echo", "x")
+}
+
+// await waits until it is so.
+func await(t *testing.T, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !so(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("never")
+		}
+	}
+}
+
+// A command whose lock is taken away is told to end, and quoll says so.
+func TestLockLost(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	c := servertest.Dial(t, server)
+	m, err := lock.New(c, "/locks/lost")
+	check(t, err)
+	told := filepath.Join(t.TempDir(), "told")
+	ended := make(chan error, 1)
+	go func() {
+		ended <- quoll(ctx, server, "", io.Discard, "lock", "lost", "--", "sh", "-c", `trap 'echo told > "$0"; exit 0' TERM; while :; do sleep 0.01; done`, told)
+	}()
+	var list []lock.Contender
+	await(t, func() bool {
+		list, err = m.Contenders(ctx)
+		check(t, err)
+		return len(list) == 1
+	})
+	check(t, c.Delete(ctx, list[0].Path, client.AnyVersion))
+	if err := <-ended; !errors.Is(err, lock.ErrLost) {
+		t.Error(err)
+	}
+}
+
+func TestElect(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	c := servertest.Dial(t, server)
+	want(t, server, "", "-\n", 0, "elect", "--once", "lead")
+	want(t, server, "", "leads\n", 0, "elect", "--id", "me", "lead", "--", "echo", "leads")
+	e, err := election.New(c, "/elections/lead", election.WithID("she"))
+	check(t, err)
+	term, err := e.Campaign(ctx)
+	check(t, err)
+	var out bytes.Buffer
+	check(t, quoll(ctx, server, "", &out, "elect", "--once", "lead"))
+	if !strings.HasSuffix(out.String(), " she\n") {
+		t.Error(out.String())
+	}
+	check(t, term.Resign(ctx))
+}
+
+func TestCount(t *testing.T) {
+	server := servertest.Start(t)
+	want(t, server, "", "0\n", 0, "count", "orders")
+	want(t, server, "", "5\n", 0, "count", "orders", "+5")
+	want(t, server, "", "3\n", 0, "count", "orders", "--", "-2")
+	want(t, server, "", "7\n", 0, "count", "orders", "=7")
+	want(t, server, "", "1\n", 0, "count", "--format", "text", "/text", "+1")
+	for _, words := range [][]string{{"count", "orders", "7"}, {"count", "--format", "x", "orders"}, {"count", "--format", "int", "orders"}} {
+		if err := quoll(servertest.Context(t), server, "", io.Discard, words...); err == nil {
+			t.Errorf("%v: no error", words)
+		}
+	}
+}
+
+func TestQueue(t *testing.T) {
+	server := servertest.Start(t)
+	want(t, server, "", "", 75, "queue", "take", "--try", "jobs")
+	want(t, server, "", "", 75, "queue", "take", "--wait", "10ms", "jobs")
+	want(t, server, "", "", 0, "queue", "put", "jobs", "one")
+	want(t, server, "two", "", 0, "queue", "put", "jobs")
+	want(t, server, "", "2\n", 0, "queue", "length", "jobs")
+	want(t, server, "", "one\n", 0, "queue", "take", "jobs")
+	want(t, server, "", "", 4, "queue", "take", "jobs", "--", "sh", "-c", "exit 4")
+	want(t, server, "", "two", 0, "queue", "take", "jobs", "--", "cat")
+	want(t, server, "", "0\n", 0, "queue", "length", "jobs")
+	want(t, server, "", "", 0, "queue", "put", "--layout", "kazoo-locking", "--priority", "7", "/k", "x")
+	want(t, server, "", "x\n", 0, "queue", "take", "--layout", "kazoo-locking", "/k")
+	if err := quoll(servertest.Context(t), server, "", io.Discard, "queue", "put", "--layout", "x", "jobs", "y"); err == nil {
+		t.Error("no error")
+	}
+}
+
+// A message that the command does not manage is a dead letter after so many
+// attempts; the others are done.
+func TestQueueFollow(t *testing.T) {
+	server := servertest.Start(t)
+	ctx, cancel := context.WithCancel(servertest.Context(t))
+	defer cancel()
+	for _, m := range []string{"good", "bad", "good"} {
+		want(t, server, "", "", 0, "queue", "put", "jobs", m)
+	}
+	done := filepath.Join(t.TempDir(), "done")
+	ended := make(chan error, 1)
+	go func() {
+		ended <- quoll(ctx, server, "", io.Discard, "queue", "take", "--follow", "--dead-letters", "dead", "--attempts", "2", "jobs", "--",
+			"sh", "-c", `read m; echo "$m" >> "$0"; test "$m" != bad`, done)
+	}()
+	await(t, func() bool {
+		var jobs, dead bytes.Buffer
+		check(t, quoll(ctx, server, "", &jobs, "queue", "length", "jobs"))
+		check(t, quoll(ctx, server, "", &dead, "queue", "length", "dead"))
+		return jobs.String() == "0\n" && dead.String() == "1\n"
+	})
+	cancel()
+	check(t, <-ended)
+	got, err := os.ReadFile(done)
+	check(t, err)
+	if n := strings.Count(string(got), "good\n"); n != 2 || strings.Count(string(got), "bad\n") != 2 {
+		t.Errorf("%q", got)
+	}
+}

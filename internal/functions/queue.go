@@ -1,0 +1,229 @@
+package functions
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/recipe/queue"
+)
+
+var layouts = map[string]queue.Layout{
+	"curator": queue.Curator, "curator-priority": queue.CuratorPriority, "curator-delay": queue.CuratorDelay, "simple": queue.Simple,
+	"kazoo": queue.Kazoo, "kazoo-locking": queue.KazooLocking,
+}
+
+// queueing is what all calls of quoll queue have in common.
+type queueing struct {
+	connection
+	layout   string
+	dead     string
+	attempts int
+}
+
+func newQueue() *cobra.Command {
+	q := &queueing{}
+	cmd := &cobra.Command{
+		Use:   "queue",
+		Short: "Put messages into a queue, take them, count them",
+		Long: `NAME is a node, or a name below /queues. The layouts are those of Apache Curator's
+DistributedQueue, DistributedPriorityQueue, DistributedDelayQueue and
+SimpleDistributedQueue, and of kazoo's Queue and LockingQueue.`,
+		Example: `  quoll queue put jobs "resize 17"
+  quoll queue take jobs
+  quoll queue take --follow --dead-letters jobs-dead jobs -- ./work
+  quoll queue length jobs`,
+	}
+	q.addTo(cmd)
+	cmd.PersistentFlags().StringVar(&q.layout, "layout", "curator",
+		"curator, curator-priority, curator-delay, simple, kazoo or kazoo-locking")
+	cmd.AddCommand(newQueuePut(q), newQueueTake(q), newQueueLength(q))
+	return cmd
+}
+
+func (q *queueing) open(c *client.Client, name string) (*queue.Queue, error) {
+	layout, ok := layouts[q.layout]
+	if !ok {
+		return nil, fmt.Errorf("no layout %q", q.layout)
+	}
+	opts := []queue.Option{queue.WithLayout(layout)}
+	if q.dead != "" {
+		opts = append(opts, queue.WithDeadLetters(pathOf("/queues", q.dead), q.attempts))
+	}
+	return queue.New(c, pathOf("/queues", name), opts...)
+}
+
+func newQueuePut(q *queueing) *cobra.Command {
+	var priority int
+	var delay time.Duration
+	cmd := &cobra.Command{
+		Use:   "put [flags] NAME [MESSAGE]",
+		Short: "Put a message, or standard input, into a queue",
+		Args:  cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var opts []queue.PutOption
+			if cmd.Flags().Changed("priority") {
+				opts = append(opts, queue.Priority(priority))
+			}
+			if cmd.Flags().Changed("delay") {
+				opts = append(opts, queue.Due(time.Now().Add(delay)))
+			}
+			message, err := messageOf(cmd, args[1:])
+			if err != nil {
+				return err
+			}
+			return q.with(cmd, func(ctx context.Context, c *client.Client) error {
+				to, err := q.open(c, args[0])
+				if err != nil {
+					return err
+				}
+				return to.Put(ctx, message, opts...)
+			})
+		},
+	}
+	cmd.Flags().IntVar(&priority, "priority", 0, "lower ones come first; for layouts with priorities")
+	cmd.Flags().DurationVar(&delay, "delay", 0, "not before so long from now; for curator-delay")
+	return cmd
+}
+
+func messageOf(cmd *cobra.Command, args []string) ([]byte, error) {
+	if len(args) > 0 {
+		return []byte(args[0]), nil
+	}
+	return io.ReadAll(cmd.InOrStdin())
+}
+
+func newQueueLength(q *queueing) *cobra.Command {
+	return &cobra.Command{
+		Use:   "length NAME",
+		Short: "Count the messages",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return q.with(cmd, func(ctx context.Context, c *client.Client) error {
+				of, err := q.open(c, args[0])
+				if err != nil {
+					return err
+				}
+				n, err := of.Len(ctx)
+				fmt.Fprintln(cmd.OutOrStdout(), n)
+				return err
+			})
+		},
+	}
+}
+
+// taking is a call of quoll queue take.
+type taking struct {
+	*queueing
+	try    bool
+	wait   time.Duration
+	follow bool
+	grace  time.Duration
+}
+
+func newQueueTake(q *queueing) *cobra.Command {
+	t := taking{queueing: q}
+	cmd := &cobra.Command{
+		Use:   "take [flags] NAME [-- COMMAND [ARGUMENT...]]",
+		Short: "Take a message and print it, or give it to a command",
+		Long: `Without a command the message is printed, with a newline, and then taken off the
+queue.
+
+With a command, the message is its standard input. It is taken off the queue when
+the command ends with 0; otherwise, and when quoll or the machine dies, it is
+delivered again, or with --dead-letters moved there after some attempts.
+
+The exit code is the command's, or 75 when no message came in time.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			own, command, err := commandAfter(cmd, args, 1, false)
+			if err != nil {
+				return err
+			}
+			return q.with(cmd, func(ctx context.Context, c *client.Client) error {
+				from, err := q.open(c, own[0])
+				if err != nil {
+					return err
+				}
+				return t.run(ctx, cmd, from, command)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&t.try, "try", false, "do not wait for a message")
+	f.DurationVar(&t.wait, "wait", 0, "wait for so long at most; 0 is for ever")
+	f.BoolVarP(&t.follow, "follow", "f", false, "go on with the next message")
+	f.StringVar(&q.dead, "dead-letters", "", "queue for messages that the command does not manage")
+	f.IntVar(&q.attempts, "attempts", 5, "deliveries before a message is a dead letter")
+	f.DurationVar(&t.grace, "grace", 2*time.Second, "from SIGTERM to SIGKILL, when the delivery may be lost or quoll is to end")
+	cmd.MarkFlagsMutuallyExclusive("try", "wait")
+	return cmd
+}
+
+func (t *taking) run(ctx context.Context, cmd *cobra.Command, q *queue.Queue, command []string) error {
+	for {
+		err := t.one(ctx, cmd, q, command)
+		switch {
+		case t.follow && interrupted(ctx, err):
+			return nil
+		case errors.Is(err, queue.ErrEmpty) || ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+			return &ExitError{exitNotYet}
+		case t.follow && errors.As(err, new(*ExitError)) && ctx.Err() == nil: // the command has said what went wrong
+		case err != nil || !t.follow:
+			return err
+		}
+	}
+}
+
+// one delivers one message.
+func (t *taking) one(ctx context.Context, cmd *cobra.Command, q *queue.Queue, command []string) error {
+	d, err := t.receive(ctx, q)
+	if err != nil {
+		return err
+	}
+	settling := func() (context.Context, context.CancelFunc) {
+		return context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	}
+	if len(command) > 0 {
+		within, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		stop := context.AfterFunc(d.Context(), func() { cancel(context.Cause(d.Context())) })
+		defer stop()
+		env := []string{"QUOLL_MESSAGE_PATH=" + d.Path, fmt.Sprintf("QUOLL_MESSAGE_ATTEMPT=%d", d.Attempt)}
+		j := job{args: command, env: env, stdin: bytes.NewReader(bytes.Join(d.Bodies, []byte("\n"))), grace: t.grace}
+		if err := j.run(within, cmd); err != nil {
+			in, done := settling()
+			defer done()
+			return outcome(err, d.Reject(in))
+		}
+	}
+	if len(command) == 0 {
+		for _, body := range d.Bodies {
+			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", body); err != nil {
+				in, done := settling()
+				defer done()
+				return outcome(err, d.Reject(in))
+			}
+		}
+	}
+	in, done := settling()
+	defer done()
+	return d.Ack(in)
+}
+
+func (t *taking) receive(ctx context.Context, q *queue.Queue) (*queue.Delivery, error) {
+	if t.try {
+		return q.TryReceive(ctx)
+	}
+	if t.wait > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t.wait)
+		defer cancel()
+	}
+	return q.Receive(ctx)
+}
