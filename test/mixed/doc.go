@@ -1,3 +1,3 @@
-// Package mixed tests the parts of a quoll server that speak with other members in ensembles with Apache's servers: each side
-// leads, states travel in both directions, in the clear, by TLS and with SASL.
+// Package mixed tests ensembles of Apache's servers and quoll's members: each side leads, follows and observes, states travel
+// in both directions, in the clear, by TLS and with SASL.
 package mixed

@@ -47,7 +47,6 @@ func securities(t *testing.T) map[string]security {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := socket.Options{Timeout: patience}
 	unified := socket.Options{Timeout: patience, TLS: source, AcceptPlain: true, DialTLS: true}
 	encrypted := socket.Options{Timeout: patience, TLS: source, DialTLS: true}
 
@@ -58,7 +57,6 @@ func securities(t *testing.T) map[string]security {
 	tls["quorum.auth.enableSasl"], tls["quorum.auth.learnerRequireSasl"], tls["quorum.auth.serverRequireSasl"] = "true", "true", "true"
 	login, authenticator := digest(t)
 	return map[string]security{
-		"plain": {sockets: plain},
 		// Apache's server dials plainly, the test by TLS.
 		"unified": {keys: both, sockets: unified},
 		"tls+sasl": {keys: tls, sockets: encrypted, authn: authenticator,

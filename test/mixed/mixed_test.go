@@ -20,7 +20,7 @@ import (
 	"github.com/quollhq/quoll/test/harness"
 )
 
-// table is an ensemble of two servers of Apache's and a member in seat 3.
+// table is an ensemble of Apache's servers and a member.
 type table struct {
 	*harness.Ensemble
 	t       *testing.T
@@ -29,23 +29,30 @@ type table struct {
 	watched *peertest.Watched
 }
 
+// newTable has two servers of Apache's and a member in seat 3.
 func newTable(t *testing.T) *table {
+	t.Helper()
+	return tableOf(t, 3, harness.Seat{Subject: harness.Apache}, harness.Seat{Subject: harness.Apache}, harness.Seat{})
+}
+
+// tableOf has the member in the seat own. Nobody runs so far.
+func tableOf(t *testing.T, own int, seats ...harness.Seat) *table {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts servers; not with -short")
 	}
-	keys := map[string]string{"tickTime": "500"}
-	e := harness.NewEnsemble(t, harness.EnsembleConfig{Seats: []harness.Seat{{Subject: harness.Apache}, {Subject: harness.Apache}, {}}, Keys: keys})
+	e := harness.NewEnsemble(t, harness.EnsembleConfig{Seats: seats, Keys: map[string]string{"tickTime": "500"}})
 	tb := &table{Ensemble: e, t: t, watched: peertest.NewWatched(t)}
-	for sid := range 3 {
-		var quorum, election int
-		if _, err := fmt.Sscanf(e.QuorumAddr(sid+1)+" "+e.ElectionAddr(sid+1), "127.0.0.1:%d 127.0.0.1:%d", &quorum, &election); err != nil {
-			t.Fatal(err)
+	for i, seat := range seats {
+		m := config.Member{ID: int64(i + 1), Addrs: []config.PeerAddr{{
+			Host: "127.0.0.1", Quorum: int(address(t, e.QuorumAddr(i+1)).Port), Election: int(address(t, e.ElectionAddr(i+1)).Port),
+		}}}
+		if seat.Observer {
+			m.Role = config.ObserverRole
 		}
-		tb.members.Members = append(tb.members.Members, config.Member{ID: int64(sid + 1),
-			Addrs: []config.PeerAddr{{Host: "127.0.0.1", Quorum: quorum, Election: election}}})
+		tb.members.Members = append(tb.members.Members, m)
 	}
-	tb.member = &peertest.Member{ID: 3, Dir: filepath.Join(t.TempDir(), "data"), Quorum: e.QuorumAddr(3), Election: e.ElectionAddr(3),
+	tb.member = &peertest.Member{ID: int64(own), Dir: filepath.Join(t.TempDir(), "data"), Quorum: e.QuorumAddr(own), Election: e.ElectionAddr(own),
 		Configure: func(c *peer.Config) { c.Tick, c.InitLimit, c.SyncLimit = 500*time.Millisecond, 20, 10 }}
 	return tb
 }
@@ -173,7 +180,13 @@ func (l *leaderOf) answer(ctx context.Context, u zab.Upcall) {
 		}
 		l.request(ctx, u, r.Session, r.Cxid, proto.Op(r.Op), r.Body)
 	case zab.Revalidate:
-		l.tb.t.Error("a session was moved, which nobody did")
+		// A client comes back to a server that was killed. Nobody ends sessions here.
+		touch, err := peer.Revalidation(u.Msg)
+		if err != nil {
+			l.tb.t.Error(err)
+			return
+		}
+		l.tb.member.Peer.Reply(u.Link, &zab.Message{Type: zab.Revalidate, Zxid: -1, Data: jute.AppendBool(jute.AppendLong(nil, touch.Session), true)})
 	}
 }
 
@@ -209,6 +222,18 @@ func (l *leaderOf) propose(ctx context.Context, make func(zxid int64) []byte, n 
 	l.next += int64(n)
 }
 
+// sees checks that a client sees what was proposed with that number.
+func (tb *table) sees(c *client.Client, zxid int64) {
+	tb.t.Helper()
+	if err := c.Sync(context.Background(), "/"); err != nil {
+		tb.t.Fatal(err)
+	}
+	data, _, err := c.Get(context.Background(), fmt.Sprintf("/n%x", zxid))
+	if err != nil || string(data) != "data" {
+		tb.t.Fatalf("%q, %v", data, err)
+	}
+}
+
 // A member leads Apache's servers: it brings them in line, their clients have sessions and see what it proposes.
 func TestLeader(t *testing.T) {
 	tb := newTable(t)
@@ -227,25 +252,15 @@ func TestLeader(t *testing.T) {
 	}
 	tb.Server(1).WaitReady()
 	one := tb.client(1)
-	sees := func(c *client.Client, zxid int64) {
-		t.Helper()
-		if err := c.Sync(context.Background(), "/"); err != nil {
-			t.Fatal(err)
-		}
-		data, _, err := c.Get(context.Background(), fmt.Sprintf("/n%x", zxid))
-		if err != nil || string(data) != "data" {
-			t.Fatalf("%q, %v", data, err)
-		}
-	}
-	sees(one, create(700))
+	tb.sees(one, create(700))
 	tb.Server(2).Launch() // it gets a state
 	tb.Server(2).WaitReady()
 	two := tb.client(2)
-	sees(two, create(30))
-	sees(one, create(1))
+	tb.sees(two, create(30))
+	tb.sees(one, create(1))
 	tb.Server(2).Kill()
 	last := create(40)
 	tb.Server(2).Restart() // it gets what it lacks
-	sees(tb.client(2), last)
-	sees(tb.client(2), create(5))
+	tb.sees(tb.client(2), last)
+	tb.sees(tb.client(2), create(5))
 }
