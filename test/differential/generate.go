@@ -91,7 +91,7 @@ func (g *generator) open(slot int) step {
 	return o
 }
 
-// timeout is one that the servers, which allow 30 to 60 seconds, make long enough for the test.
+// timeout is one that the servers, which have bounds, make long enough for the test.
 func (g *generator) timeout() int32 {
 	return pick[int32](g, 800_000, 800_000, 800_000, leastTimeout, mostTimeout, 1, 0, -5, 2_000_000, math.MaxInt32)
 }

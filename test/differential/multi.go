@@ -27,9 +27,14 @@ func (g *generator) multiRead(r *request) {
 	r.body = multiEnd(r.body)
 }
 
+// sub adds an operation, unless the frame would become too long: whether requests before such a frame are answered is
+// chance with Apache's server.
 func (g *generator) sub(r *request, op proto.Op) {
-	r.body = putInt(putBool(putInt(r.body, int32(op)), false), -1)
 	h, body := g.operation(op, r)
+	if len(r.body)+len(body) > maxBuffer-1000 {
+		return
+	}
+	r.body = putInt(putBool(putInt(r.body, int32(op)), false), -1)
 	r.hints = append(r.hints, h)
 	r.body = append(r.body, body...)
 }
