@@ -15,8 +15,10 @@ import (
 )
 
 // NewCommand is `quoll bench`.
-func NewCommand() *cobra.Command {
-	o := DefaultOptions()
+func NewCommand() *cobra.Command { return NewCommandFor(DefaultOptions()) }
+
+// NewCommandFor makes the command with o as its defaults.
+func NewCommandFor(o Options) *cobra.Command {
 	var out output
 	var files tlsFiles
 	cmd := &cobra.Command{
@@ -59,8 +61,10 @@ Everything is made below one new znode and removed at the end.`,
 				return err
 			}
 			defer profiled()
-			if o.TLS, err = files.config(); err != nil {
+			if given, err := files.config(); err != nil {
 				return err
+			} else if given != nil {
+				o.TLS = given
 			}
 			r := &Runner{Options: o, Progress: progressOn(cmd.ErrOrStderr())}
 			for _, w := range args {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/tlsconf"
 )
 
 // connectConfig is how the shell connects.
@@ -17,7 +18,9 @@ type connectConfig struct {
 	servers  string
 	timeout  time.Duration // of the session
 	readOnly bool
-	wait     bool // until connected, before the first command
+	wait     bool            // until connected, before the first command
+	auth     []string        // scheme:auth of every session; in options, too
+	tls      *tlsconf.Source // nil without TLS; in options, too
 	options  []client.Option
 }
 

@@ -31,7 +31,7 @@ type invocation struct {
 	properties string // file
 	json       bool
 	help       bool
-	auth       []client.Option
+	auth       []string // scheme:auth
 	unknown    []string
 	command    []string
 }
@@ -83,11 +83,10 @@ func (o *invocation) set(name, value, flag string) error {
 		}
 		o.json = value == "json"
 	case "auth":
-		scheme, auth, ok := strings.Cut(value, ":")
-		if !ok || scheme == "" {
+		if strings.IndexByte(value, ':') < 1 {
 			return &failure{message: flag + " wants scheme:auth, as digest:user:password", code: exitUsage}
 		}
-		o.auth = append(o.auth, client.WithAuth(scheme, []byte(auth)))
+		o.auth = append(o.auth, value)
 	case "r":
 		o.readOnly = true
 	case "waitforconnection":
@@ -106,7 +105,7 @@ func (o *invocation) connectConfig(p *printer) (connectConfig, error) {
 	for _, flag := range o.unknown {
 		p.note("Unknown option %s is ignored; see quoll cli --help", flag)
 	}
-	c := connectConfig{servers: o.servers, timeout: o.timeout, readOnly: o.readOnly, wait: o.wait}
+	c := connectConfig{servers: o.servers, timeout: o.timeout, readOnly: o.readOnly, wait: o.wait, auth: o.auth}
 	settings, warnings, err := config.LoadClient(config.Sources{File: o.properties, Env: os.Environ()})
 	if err != nil {
 		return c, &failure{message: err.Error(), code: exitUsage, cause: err}
@@ -120,10 +119,12 @@ func (o *invocation) connectConfig(p *printer) (connectConfig, error) {
 	if settings.Secure {
 		p.say("Secure connection is enabled")
 	}
-	c.options, err = clientOptions(settings)
-	c.options = append(c.options, o.auth...)
-	if err != nil {
+	if err := c.secure(settings); err != nil {
 		return c, &failure{message: err.Error(), code: exitUsage, cause: err}
+	}
+	for _, a := range o.auth {
+		scheme, auth, _ := strings.Cut(a, ":")
+		c.options = append(c.options, client.WithAuth(scheme, []byte(auth)))
 	}
 	return c, nil
 }

@@ -32,7 +32,7 @@ type command struct {
 // commands are all commands, sorted by name.
 func commands() []*command {
 	all := slices.Concat(nodeCommands(), listCommands(), aclCommands(), quotaCommands(), watchCommands(),
-		ensembleCommands(), sessionCommands(), historyCommands(), copyCommands())
+		ensembleCommands(), sessionCommands(), historyCommands(), copyCommands(), benchCommands())
 	slices.SortFunc(all, func(a, b *command) int { return strings.Compare(a.name, b.name) })
 	return all
 }

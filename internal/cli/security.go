@@ -12,31 +12,33 @@ import (
 	"github.com/quollhq/quoll/internal/tlsconf"
 )
 
-// clientOptions turns the properties of Apache's client into options.
-func clientOptions(c config.Client) ([]client.Option, error) {
-	var opts []client.Option
+// secure adds what the properties of Apache's client ask for.
+func (cc *connectConfig) secure(c config.Client) error {
+	add := func(o client.Option) { cc.options = append(cc.options, o) }
 	if c.JuteMaxBuffer > 0 {
-		opts = append(opts, client.WithMaxReply(int(max(c.JuteMaxBuffer, client.DefaultMaxReply))))
+		add(client.WithMaxReply(int(max(c.JuteMaxBuffer, client.DefaultMaxReply))))
 	}
 	if c.RequestTimeout > 0 {
-		opts = append(opts, client.WithRequestTimeout(c.RequestTimeout))
+		add(client.WithRequestTimeout(c.RequestTimeout))
 	}
 	if c.Secure {
 		source, err := tlsconf.Open(c.TLS, slog.New(slog.DiscardHandler))
 		if err != nil {
-			return nil, fmt.Errorf("tls: %w", err)
+			return fmt.Errorf("tls: %w", err)
 		}
-		opts = append(opts, client.WithDialer(tlsDialer(source)))
+		cc.tls = source
+		add(client.WithDialer(tlsDialer(source)))
 	}
 	section := c.SASL.ClientSection()
 	if section == nil {
-		return opts, nil
+		return nil
 	}
 	user, password, ok := digestLogin(section)
 	if !ok {
-		return nil, fmt.Errorf("%s: section %s names no username and password for DIGEST-MD5, which is the only mechanism of quoll cli", c.SASL.LoginConfig, section.Name)
+		return fmt.Errorf("%s: section %s names no username and password for DIGEST-MD5, which is the only mechanism of quoll cli", c.SASL.LoginConfig, section.Name)
 	}
-	return append(opts, client.WithSASL(client.DigestMD5(user, password))), nil
+	add(client.WithSASL(client.DigestMD5(user, password)))
+	return nil
 }
 
 // tlsDialer connects by TLS, with the configuration that a source has for a

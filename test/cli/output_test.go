@@ -91,6 +91,31 @@ func TestTree(t *testing.T) {
 	})
 }
 
+// bench measures the servers of the shell, below its chroot, and leaves nothing.
+func TestBenchCommand(t *testing.T) {
+	each(t, func(t *testing.T, s *harness.Server, c *client.Client) {
+		if _, err := c.Create(t.Context(), "/bench", nil); err != nil {
+			t.Fatal(err)
+		}
+		inside := []string{"-server", s.Addr() + "/bench", "-auth", "digest:bob:secret"}
+		o := runProcess(t, quollCLI(t, append(inside, "bench", "-n", "300", "-k", "10", "get", "set")...), "")
+		if o.code != 0 || strings.Count(o.stdout, "  300 operations in ") != 2 {
+			t.Errorf("exit code %d\n%s%s", o.code, o.stdout, o.stderr)
+		}
+		o = runProcess(t, quollCLI(t, append(inside, "-o", "json", "bench", "-n", "100", "-k", "10", "get")...), "")
+		if v := decode(t, o.stdout); v["workload"] != "get" {
+			t.Errorf("%v", v)
+		}
+		if names, err := c.ChildNames(t.Context(), "/bench"); err != nil || len(names) > 0 {
+			t.Errorf("it leaves %v, %v", names, err)
+		}
+		o = runProcess(t, quollCLI(t, "-server", s.Addr(), "bench", "nonsense"), "")
+		if o.code != 1 || !strings.Contains(o.stderr, `unknown workload "nonsense"`) {
+			t.Errorf("exit code %d, %s", o.code, o.stderr)
+		}
+	})
+}
+
 // waitForWatch waits until somebody watches a path.
 func waitForWatch(t *testing.T, s *harness.Server, path string) {
 	t.Helper()
