@@ -105,10 +105,14 @@ func TestDurationEndsARun(t *testing.T) {
 	o := testOptions(startLeast(t, 100))
 	o.Ops, o.Warmup, o.Duration = 0, 10*time.Millisecond, 50*time.Millisecond
 	res, err := (&Runner{Options: o}).Run(t.Context(), "get")
+	for errors.Is(err, errNothing) && o.Duration < time.Minute { // the machine is busy with something else
+		o.Duration *= 4
+		res, err = (&Runner{Options: o}).Run(t.Context(), "get")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res.Seconds != 0.05 || res.Ops == 0 {
+	if res.Seconds != o.Duration.Seconds() || res.Ops == 0 {
 		t.Errorf("%d operations in %g s", res.Ops, res.Seconds)
 	}
 	if runtime.GOOS == "linux" && (res.Server == nil || res.Server.Before.RSS == 0) {
