@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quollhq/quoll/internal/appcli"
 	"github.com/quollhq/quoll/internal/bench"
 	"github.com/quollhq/quoll/internal/cli"
 	"github.com/quollhq/quoll/internal/datatool"
@@ -57,5 +58,6 @@ Apache ZooKeeper, so that existing clients and data work unchanged.`,
 	}
 	root.AddCommand(newServer(), newVersion(), bench.NewCommand(), cli.NewCommand(), datatool.NewCommand())
 	root.AddCommand(functions.Commands()...)
+	root.AddCommand(appcli.NewRegister(), appcli.NewDiscover(), appcli.NewConfig(), appcli.NewTemplate())
 	return root
 }

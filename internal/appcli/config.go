@@ -1,0 +1,457 @@
+package appcli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/user"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quollhq/quoll/configcenter"
+	"github.com/quollhq/quoll/internal/cli"
+)
+
+// configuring is what the flags of `quoll config` say.
+type configuring struct {
+	dial    *cli.Dialer
+	root    string
+	keyring string
+}
+
+// NewConfig makes `quoll config`.
+func NewConfig() *cobra.Command {
+	c := &configuring{}
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Publish, read and follow configuration",
+		Long: `Publish, read and follow configuration, in the layout of Spring Cloud Zookeeper.
+
+A CONTEXT is "application" (all applications), NAME, or either with a profile:
+NAME,PROFILE. What is set in one command changes at once, as a revision.`,
+		Example: `  quoll config set orders pool.size=8 pool.timeout=2s --reason "more load"
+  quoll config get orders
+  quoll config history orders
+  quoll config rollback orders 3
+  quoll config canary start orders bigger --percent 10 pool.size=16
+  quoll config watch orders --profile prod`,
+	}
+	c.dial = cli.NewDialer(cmd)
+	f := cmd.PersistentFlags()
+	f.StringVar(&c.root, "root", configcenter.DefaultRoot, "node that holds the contexts")
+	f.StringVar(&c.keyring, "keyring", "", "file of keys for encrypted values")
+	cmd.AddCommand(c.get(), c.resolve(), c.watch(), c.list(), c.set(), c.delete(), c.rollback(), c.history(), c.diff(), c.drift(),
+		c.canary(), c.who(), newKeygen(), c.encrypt())
+	return cmd
+}
+
+// with connects and calls do.
+func (c *configuring) with(cmd *cobra.Command, do func(ctx context.Context, center *configcenter.Center, out io.Writer) error) error {
+	cl, err := c.dial.Dial(cmd.Context(), cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	return do(cmd.Context(), configcenter.New(cl, configcenter.WithRoot(c.root)), cmd.OutOrStdout())
+}
+
+// keys are those of the keyring; nil if none is named.
+func (c *configuring) keys() (*configcenter.Keyring, error) {
+	if c.keyring == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.keyring)
+	if err != nil {
+		return nil, err
+	}
+	return configcenter.ParseKeyring(string(text))
+}
+
+// decrypted are properties, decrypted if there is a keyring.
+func (c *configuring) decrypted(properties map[string]string) (map[string]string, error) {
+	keys, err := c.keys()
+	if err != nil || keys == nil {
+		return properties, err
+	}
+	plain := make(map[string]string, len(properties))
+	for key, value := range properties {
+		if plain[key], err = keys.Decrypt(key, value); err != nil {
+			return nil, err
+		}
+	}
+	return plain, nil
+}
+
+func (c *configuring) get() *cobra.Command {
+	return &cobra.Command{
+		Use: "get CONTEXT [PROPERTY]", Short: "Print the properties of one context, or the value of one", Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
+				properties, revision, err := center.Properties(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				if properties, err = c.decrypted(properties); err != nil {
+					return err
+				}
+				if len(args) == 2 {
+					value, there := properties[args[1]]
+					if !there {
+						return fmt.Errorf("%s/%s has no property %q", c.root, args[0], args[1])
+					}
+					properties = map[string]string{args[1]: value}
+					if !c.dial.JSON() {
+						_, err := fmt.Fprintln(out, value)
+						return err
+					}
+				}
+				c.printProperties(out, properties, map[string]any{"context": args[0], "revision": revision})
+				return nil
+			})
+		},
+	}
+}
+
+func (c *configuring) printProperties(out io.Writer, properties map[string]string, doc map[string]any) {
+	if c.dial.JSON() {
+		doc["properties"] = properties
+		printJSON(out, doc)
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(properties)) {
+		fmt.Fprintln(out, key+"="+properties[key])
+	}
+}
+
+// appFlags name a program that uses configuration.
+type appFlags struct {
+	app    configcenter.App
+	labels []string
+}
+
+func (a *appFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&a.app.Profiles, "profile", nil, "active profile; may be given several times, the last one wins")
+	f.StringVar(&a.app.Environment, "env", "", "environment: a profile that wins over the others")
+	f.StringVar(&a.app.Instance, "instance", "", "name of the instance, for canaries")
+	f.StringArrayVar(&a.labels, "label", nil, "key=value of the instance, for canaries; may be given several times")
+}
+
+func (a *appFlags) named(name string) (configcenter.App, error) {
+	labels, err := pairs(a.labels)
+	app := a.app
+	app.Name, app.Labels = name, labels
+	return app, err
+}
+
+func (c *configuring) resolve() *cobra.Command {
+	var flags appFlags
+	var origins bool
+	cmd := &cobra.Command{
+		Use: "resolve APP", Short: "Print the properties that a program sees, of all its contexts", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
+				app, err := flags.named(args[0])
+				if err != nil {
+					return err
+				}
+				view, err := center.Resolve(ctx, app)
+				if err != nil {
+					return err
+				}
+				properties, err := c.decrypted(view.Properties)
+				if err != nil {
+					return err
+				}
+				if origins && !c.dial.JSON() {
+					for _, key := range slices.Sorted(maps.Keys(properties)) {
+						fmt.Fprintf(out, "%s=%s\t# %s\n", key, properties[key], view.Origins[key])
+					}
+					return nil
+				}
+				c.printProperties(out, properties, map[string]any{"app": app.Name, "origins": view.Origins, "revisions": view.Revisions, "canaries": view.Canaries})
+				return nil
+			})
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().BoolVar(&origins, "origins", false, "tell which context each is from")
+	return cmd
+}
+
+func (c *configuring) watch() *cobra.Command {
+	var flags appFlags
+	cmd := &cobra.Command{
+		Use: "watch APP", Short: "Print what a program sees, and each change of it", Args: cobra.ExactArgs(1),
+		Long: "Print what a program sees, and each change of it: + added, ~ changed, - removed.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			keys, err := c.keys()
+			if err != nil {
+				return err
+			}
+			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
+				app, err := flags.named(args[0])
+				if err != nil {
+					return err
+				}
+				return unlessInterrupted(c.follow(ctx, center, app, keys, out))
+			})
+		},
+	}
+	flags.add(cmd)
+	return cmd
+}
+
+func (c *configuring) follow(ctx context.Context, center *configcenter.Center, app configcenter.App, keys *configcenter.Keyring, out io.Writer) error {
+	live, err := configcenter.Open(ctx, center, app, configcenter.Options[map[string]string]{Keys: keys})
+	if err != nil {
+		return err
+	}
+	defer live.Close()
+	last := map[string]string{}
+	for now, err := range live.Changes(ctx) {
+		if err != nil {
+			return err
+		}
+		if c.dial.JSON() {
+			c.printProperties(out, *now, map[string]any{"app": app.Name, "revisions": live.View().Revisions})
+		} else {
+			c.printDiff(out, configcenter.Diff(last, *now))
+		}
+		last = *now
+	}
+	return nil
+}
+
+// diffDoc is a difference in JSON.
+type diffDoc struct {
+	Key string  `json:"key"`
+	Old *string `json:"old,omitempty"`
+	New *string `json:"new,omitempty"`
+}
+
+func (c *configuring) printDiff(out io.Writer, diff []configcenter.Difference) {
+	docs := []diffDoc{}
+	for _, d := range diff {
+		doc := diffDoc{Key: d.Key, Old: &d.Old, New: &d.New}
+		switch {
+		case d.Added:
+			doc.Old = nil
+		case d.Removed:
+			doc.New = nil
+		}
+		docs = append(docs, doc)
+		if c.dial.JSON() {
+			continue
+		}
+		switch {
+		case d.Added:
+			fmt.Fprintf(out, "+ %s=%s\n", d.Key, d.New)
+		case d.Removed:
+			fmt.Fprintf(out, "- %s=%s\n", d.Key, d.Old)
+		default:
+			fmt.Fprintf(out, "~ %s=%s (was %s)\n", d.Key, d.New, d.Old)
+		}
+	}
+	if c.dial.JSON() {
+		printJSON(out, map[string]any{"differences": docs})
+	}
+}
+
+func (c *configuring) list() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the contexts", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
+				names, err := center.Contexts(ctx)
+				if err != nil {
+					return err
+				}
+				if c.dial.JSON() {
+					printJSON(out, map[string][]string{"contexts": append([]string{}, names...)})
+					return nil
+				}
+				for _, name := range names {
+					fmt.Fprintln(out, name)
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func (c *configuring) history() *cobra.Command {
+	var most int
+	cmd := &cobra.Command{
+		Use: "history CONTEXT", Short: "List the revisions of a context, the latest first", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
+				revisions, err := center.History(ctx, args[0], most)
+				if err != nil {
+					return err
+				}
+				for _, r := range revisions {
+					c.printRevision(out, r)
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().IntVarP(&most, "number", "n", 0, "how many (default all that are kept)")
+	return cmd
+}
+
+func (c *configuring) printRevision(out io.Writer, r configcenter.Revision) {
+	if c.dial.JSON() {
+		printJSON(out, r)
+		return
+	}
+	action := r.Action
+	if r.Canary != "" {
+		action += " " + r.Canary
+	}
+	fmt.Fprintf(out, "%d\t%s\t%s\t%s\t%s\n", r.Number, r.Time.Format(time.RFC3339), r.Author, action, cmp.Or(r.Reason, "-"))
+}
+
+func (c *configuring) diff() *cobra.Command {
+	return &cobra.Command{
+		Use: "diff CONTEXT FROM [TO]", Short: "Print how two revisions differ; TO is the last one if left out", Args: cobra.RangeArgs(2, 3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			numbers := make([]int64, 2)
+			for i, text := range args[1:] {
+				n, err := strconv.ParseInt(text, 10, 64)
+				if err != nil || n < 0 {
+					return fmt.Errorf("%q is not the number of a revision", text)
+				}
+				numbers[i] = n
+			}
+			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
+				if len(args) == 2 {
+					_, last, err := center.Properties(ctx, args[0])
+					if err != nil {
+						return err
+					}
+					numbers[1] = last
+				}
+				diff, err := center.DiffRevisions(ctx, args[0], numbers[0], numbers[1])
+				if err == nil {
+					c.printDiff(out, diff)
+				}
+				return err
+			})
+		},
+	}
+}
+
+func (c *configuring) drift() *cobra.Command {
+	return &cobra.Command{
+		Use: "drift CONTEXT", Short: "Print what was changed since the last revision without being published", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
+				diff, err := center.Drift(ctx, args[0])
+				if err == nil {
+					c.printDiff(out, diff)
+				}
+				return err
+			})
+		},
+	}
+}
+
+func (c *configuring) who() *cobra.Command {
+	return &cobra.Command{
+		Use: "who APP", Short: "List the programs that follow their configuration, and the revisions they run", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
+				list, err := center.Subscribers(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				for _, s := range list {
+					c.printSubscriber(out, s)
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func (c *configuring) printSubscriber(out io.Writer, s configcenter.Subscriber) {
+	if c.dial.JSON() {
+		printJSON(out, struct {
+			Instance string `json:"instance"`
+			configcenter.Subscriber
+		}{s.Instance, s})
+		return
+	}
+	var words []string
+	for _, name := range s.Contexts {
+		if n := s.Revisions[name]; n > 0 {
+			words = append(words, fmt.Sprintf("%s@%d", name, n))
+		}
+	}
+	for _, name := range s.Canaries {
+		words = append(words, "canary:"+name)
+	}
+	fmt.Fprintf(out, "%s\t%s\t%s", s.Instance, s.Since.Format(time.RFC3339), cmp.Or(strings.Join(words, " "), "-"))
+	if s.Error != "" {
+		fmt.Fprintf(out, "\trefuses: %s", s.Error)
+	}
+	fmt.Fprintln(out)
+}
+
+func newKeygen() *cobra.Command {
+	return &cobra.Command{
+		Use: "keygen NAME", Short: "Draw a key, as a line for a keyring", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			line, err := configcenter.NewKey(args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), line)
+			return err
+		},
+	}
+}
+
+func (c *configuring) encrypt() *cobra.Command {
+	return &cobra.Command{
+		Use: "encrypt PROPERTY", Short: "Encrypt a value from standard input for a property", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			keys, err := c.keys()
+			if err != nil {
+				return err
+			}
+			if keys == nil {
+				return errNoKeyring
+			}
+			value, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxInput))
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), keys.Encrypt(args[0], strings.TrimSuffix(string(value), "\n")))
+			return err
+		},
+	}
+}
+
+// maxInput bounds what is read from files of properties and from standard input,
+// in bytes: more does not fit into a packet.
+const maxInput = 1 << 20
+
+// author is who works here, if nobody says otherwise.
+func author() string {
+	name := os.Getenv("USER")
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	host, _ := os.Hostname() // without one, the name has to do
+	return strings.Trim(name+"@"+host, "@")
+}

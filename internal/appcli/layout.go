@@ -1,0 +1,39 @@
+package appcli
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/discovery"
+)
+
+// layoutFlags say in which layout services lie.
+type layoutFlags struct {
+	name, base string
+}
+
+func (l *layoutFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&l.name, "layout", "curator", "curator (Curator, Spring Cloud, Dubbo's applications), dubbo (its interfaces) or serverset")
+	cmd.Flags().StringVar(&l.base, "base", "", "node that holds the services (default /services, /dubbo or /)")
+}
+
+// discovery makes a Discovery in the layout.
+func (l *layoutFlags) discovery(c *client.Client, opts ...discovery.Option) (*discovery.Discovery, error) {
+	var layout discovery.Layout
+	switch l.name {
+	case "curator":
+		layout = discovery.Curator{Base: l.base}
+	case "dubbo":
+		layout = discovery.Dubbo{Group: trimSlashes(l.base)}
+	case "serverset":
+		layout = discovery.ServerSet{Base: l.base}
+	default:
+		return nil, fmt.Errorf("--layout wants curator, dubbo or serverset, not %q", l.name)
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return discovery.New(c, append(opts, discovery.WithLayout(layout), discovery.WithLogger(log))...), nil
+}

@@ -1,0 +1,260 @@
+package appcli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quollhq/quoll/discovery"
+	"github.com/quollhq/quoll/internal/cli"
+)
+
+// registering is what the flags of `quoll register` say.
+type registering struct {
+	dial    *cli.Dialer
+	layout  layoutFlags
+	in      discovery.Instance
+	meta    []string
+	checks  []string
+	how     discovery.Checking
+	drain   time.Duration
+	command []string
+}
+
+// NewRegister makes `quoll register`.
+func NewRegister() *cobra.Command {
+	r := &registering{}
+	cmd := &cobra.Command{
+		Use:   "register SERVICE [flags] [-- COMMAND [ARG...]]",
+		Short: "Register an instance of a service while this command runs",
+		Long: `Register an instance of a service until this command is interrupted, or until
+COMMAND ends, whose exit code becomes this command's.
+
+The instance is withdrawn while a check fails:
+  http://HOST:PORT/PATH, https://...   a GET is answered with a status of 200 to 299
+  tcp://HOST:PORT                      a connection can be opened
+  grpc://HOST:PORT/SERVICE             gRPC's health service says that it serves
+  script:COMMAND                       the shell command exits with 0`,
+		Example: `  quoll register orders --address 10.0.0.7 --port 8080
+  quoll register orders --port 8080 --zone eu-1a --weight 2 --check http://localhost:8080/health
+  quoll register orders --port 8080 -- ./orders-server -listen :8080`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if at := cmd.ArgsLenAtDash(); at >= 0 {
+				args, r.command = args[:at], args[at:]
+			}
+			if len(args) != 1 {
+				return fmt.Errorf("register wants one service, not %d words; Try: quoll register --help", len(args))
+			}
+			r.in.Service = args[0]
+			return r.run(cmd.Context(), cmd)
+		},
+	}
+	r.dial = cli.NewDialer(cmd)
+	r.layout.add(cmd)
+	f := cmd.Flags()
+	f.StringVar(&r.in.ID, "id", "", "id of the instance (default a random one)")
+	f.StringVar(&r.in.Address, "address", "", "host name or IP address (default that from which the server is reached)")
+	f.IntVar(&r.in.Port, "port", 0, "port")
+	f.IntVar(&r.in.SSLPort, "ssl-port", 0, "port with TLS")
+	f.StringVar(&r.in.Scheme, "scheme", "", "protocol, as http, grpc, dubbo")
+	f.IntVar(&r.in.Weight, "weight", 0, "share of the load compared with others")
+	f.StringVar(&r.in.Zone, "zone", "", "where it runs")
+	f.StringArrayVar(&r.meta, "meta", nil, "key=value; may be given several times")
+	f.BoolVar(&r.in.Static, "static", false, "stay registered when this command is killed")
+	f.StringArrayVar(&r.checks, "check", nil, "health check; may be given several times")
+	f.DurationVar(&r.how.Interval, "interval", discovery.DefaultInterval, "time between checks")
+	f.DurationVar(&r.how.Timeout, "timeout", discovery.DefaultTimeout, "time for one check")
+	f.IntVar(&r.how.Fall, "fall", discovery.DefaultFall, "checks in a row that must fail")
+	f.IntVar(&r.how.Rise, "rise", discovery.DefaultRise, "checks in a row that must pass")
+	f.DurationVar(&r.drain, "drain", 0, "at the end, drain for this long before leaving")
+	return cmd
+}
+
+func (r *registering) run(ctx context.Context, cmd *cobra.Command) error {
+	opts, err := r.options()
+	if err != nil {
+		return err
+	}
+	c, err := r.dial.Dial(ctx, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if r.in.Address == "" {
+		if r.in.Address, err = ownAddress(ctx, c.Server()); err != nil {
+			return err
+		}
+	}
+	d, err := r.layout.discovery(c)
+	if err != nil {
+		return err
+	}
+	reg, err := d.Register(ctx, r.in, opts...)
+	if err != nil {
+		return err
+	}
+	err = r.whileRegistered(ctx, cmd, reg)
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
+	defer cancel()
+	return errors.Join(err, r.leave(leaving, reg))
+}
+
+// leaveTime bounds how long a server is waited for at the end, besides draining.
+const leaveTime = 5 * time.Second
+
+// leave ends the registration; it may be over already.
+func (r *registering) leave(ctx context.Context, reg *discovery.Registration) error {
+	if status, _ := reg.Status(); status == discovery.Serving && r.drain > 0 && reg.Drain() == nil {
+		time.Sleep(r.drain)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
+		defer cancel()
+	}
+	return reg.Close(ctx)
+}
+
+// options are the checks, and the metadata.
+func (r *registering) options() ([]discovery.RegisterOption, error) {
+	var err error
+	if r.in.Metadata, err = pairs(r.meta); err != nil {
+		return nil, err
+	}
+	var opts []discovery.RegisterOption
+	for _, text := range r.checks {
+		check, err := parseCheck(text)
+		if err != nil {
+			return nil, err
+		}
+		how := r.how
+		how.Name = text
+		opts = append(opts, discovery.WithCheck(check, how))
+	}
+	return opts, nil
+}
+
+func parseCheck(text string) (discovery.Check, error) {
+	if script, ok := strings.CutPrefix(text, "script:"); ok && script != "" {
+		return discovery.ScriptCheck("sh", "-c", script), nil
+	}
+	u, err := url.Parse(text)
+	if err == nil && u.Host != "" {
+		switch u.Scheme {
+		case "http", "https":
+			return discovery.HTTPCheck(nil, text), nil
+		case "tcp":
+			return discovery.TCPCheck(u.Host), nil
+		case "grpc":
+			return discovery.GRPCCheck(u.Host, strings.TrimPrefix(u.Path, "/")), nil
+		}
+	}
+	return nil, fmt.Errorf("--check wants http://, https://, tcp://, grpc:// or script:, not %q", text)
+}
+
+// ownAddress is the address from which a server is reached.
+func ownAddress(ctx context.Context, server string) (string, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "udp", server) // sends nothing
+	if err != nil {
+		return "", fmt.Errorf("which address is this host's? Use --address: %w", err)
+	}
+	defer conn.Close()
+	host, _, err := net.SplitHostPort(conn.LocalAddr().String())
+	return host, err
+}
+
+// whileRegistered prints what becomes of the registration, and runs the command,
+// until either ends or ctx does.
+func (r *registering) whileRegistered(ctx context.Context, cmd *cobra.Command, reg *discovery.Registration) error {
+	ended, err := r.start(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	for {
+		changed := reg.Changed()
+		status, why := reg.Status()
+		r.print(cmd.OutOrStdout(), reg.Instance(), status, why)
+		if status == discovery.Gone {
+			return why
+		}
+		select {
+		case <-changed:
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+			if ended != nil {
+				return <-ended
+			}
+			return nil
+		}
+	}
+}
+
+// start runs the command; its end comes on the channel, which is nil if there is
+// no command.
+func (r *registering) start(ctx context.Context, cmd *cobra.Command) (<-chan error, error) {
+	if len(r.command) == 0 {
+		return nil, nil
+	}
+	child := exec.CommandContext(ctx, r.command[0], r.command[1:]...)
+	child.Stdin, child.Stdout, child.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
+	child.WaitDelay = leaveTime
+	if err := child.Start(); err != nil {
+		return nil, err
+	}
+	ended := make(chan error, 1)
+	go func() {
+		err := child.Wait()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && exit.ExitCode() > 0 {
+			err = &cli.ExitError{Code: exit.ExitCode()}
+		}
+		if ctx.Err() != nil {
+			err = nil // it was asked to end
+		}
+		ended <- err
+	}()
+	return ended, nil
+}
+
+func (r *registering) print(w io.Writer, in discovery.Instance, status discovery.Status, why error) {
+	reason := ""
+	if why != nil {
+		reason = why.Error()
+	}
+	if r.dial.JSON() {
+		printJSON(w, map[string]string{"service": in.Service, "id": in.ID, "address": in.HostPort(), "status": status.String(), "reason": reason})
+		return
+	}
+	fmt.Fprintf(w, "%s %s at %s: %s", in.Service, in.ID, in.HostPort(), status)
+	if reason != "" {
+		fmt.Fprintf(w, " (%s)", reason)
+	}
+	fmt.Fprintln(w)
+}
+
+// pairs reads key=value.
+func pairs(list []string) (map[string]string, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	all := make(map[string]string, len(list))
+	for _, text := range list {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok || key == "" {
+			return nil, fmt.Errorf("%s is not of the form key=value", strconv.Quote(text))
+		}
+		all[key] = value
+	}
+	return all, nil
+}
