@@ -29,7 +29,7 @@ func NewDialer(cmd *cobra.Command) *Dialer {
 	f.StringVar(&d.o.servers, "server", cmp.Or(os.Getenv(serversVariable), defaultServers), "host:port[,host:port...][/chroot]; "+serversVariable+" of the environment sets it, too")
 	f.StringArrayVar(&d.auth, "auth", nil, "scheme:auth, as digest:bob:password; may be given several times")
 	f.StringVar(&d.o.properties, "client-configuration", "", "file of properties for TLS and SASL, as for Apache's client")
-	f.DurationVar(&d.session, "session-timeout", defaultTimeout, "silence after which the servers let the session expire")
+	f.DurationVar(&d.session, "session-timeout", 10*time.Second, "silence after which the servers let the session expire")
 	f.DurationVar(&d.connect, "connect-timeout", 10*time.Second, "how long to wait for a server; 0 for ever")
 	f.StringVarP(&d.output, "output", "o", "text", "text or json")
 	return d
