@@ -169,6 +169,9 @@ func endOf(ctx context.Context) error {
 func (c *Client) await(ctx context.Context, expirations int64) (*conn, error) {
 	bound := boundTo(ctx)
 	if bound != nil && bound.over() {
+		if err := c.endError(); err != nil { // it is not only the session that is over
+			return nil, err
+		}
 		return nil, ErrSessionExpired
 	}
 	cn, err := c.awaitAny(ctx, expirations)

@@ -69,7 +69,8 @@ const (
 	fakeTimeout = 9000 // milliseconds
 )
 
-// accept takes the next connection and answers its handshake.
+// accept takes the next connection and answers its handshake. When it returns,
+// the client has noticed.
 func (f *fake) accept(edit ...func(*proto.ConnectResponse)) (*fakeConn, proto.ConnectRequest) {
 	f.t.Helper()
 	fc := <-f.conns
@@ -84,6 +85,7 @@ func (f *fake) accept(edit ...func(*proto.ConnectResponse)) (*fakeConn, proto.Co
 		e(&resp)
 	}
 	fc.send(resp.Append(nil))
+	synctest.Wait()
 	return fc, req
 }
 

@@ -267,7 +267,7 @@ func (c *Client) deleteOver(ctx context.Context, path string) error {
 		switch {
 		case err == nil || errors.Is(err, ErrNoNode):
 			return nil
-		case errors.Is(err, ErrSessionExpired) && boundTo(ctx) != nil:
+		case boundTo(ctx) != nil && (errors.Is(err, ErrSessionExpired) || boundTo(ctx).over()):
 			return nil
 		case ctx.Err() != nil || !retryable(err) || c.ended():
 			return err
@@ -276,10 +276,13 @@ func (c *Client) deleteOver(ctx context.Context, path string) error {
 }
 
 // ended tells whether the client has come to its end.
-func (c *Client) ended() bool {
+func (c *Client) ended() bool { return c.endError() != nil }
+
+// endError is why the client has come to its end, or nil.
+func (c *Client) endError() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.err != nil
+	return c.err
 }
 
 // EnsurePath makes a node, and those above it, where there is none. Without a

@@ -98,7 +98,8 @@ func (h *Held) Multi(ctx context.Context, ops ...client.Op) ([]client.OpResult, 
 	results, err := h.c.Multi(client.WithinSession(ctx, h.session), append([]client.Op{h.Guard()}, ops...)...)
 	var failed *client.MultiError
 	switch {
-	case errors.As(err, &failed) && failed.Index == 0 && errors.Is(err, client.ErrNoNode), errors.Is(err, client.ErrSessionExpired):
+	case errors.Is(err, client.ErrSessionExpired), errors.Is(err, client.ErrClosed) && !client.MaybeApplied(err),
+		errors.As(err, &failed) && failed.Index == 0 && errors.Is(err, client.ErrNoNode):
 		return nil, fmt.Errorf("%w: %s: %w", ErrLost, h.path, err)
 	case err != nil:
 		return nil, err

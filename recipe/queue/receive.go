@@ -182,7 +182,8 @@ func (d *Delivery) finish(ctx context.Context, more ...client.Op) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, client.ErrSessionExpired), errors.As(err, &failed) && failed.Index < 2 && errors.Is(err, client.ErrNoNode):
+		case errors.Is(err, client.ErrSessionExpired), errors.Is(err, client.ErrClosed) && !client.MaybeApplied(err),
+			errors.As(err, &failed) && failed.Index < 2 && errors.Is(err, client.ErrNoNode):
 			return fmt.Errorf("queue: %s: %w: %w", d.Path, ErrLost, err)
 		case !client.MaybeApplied(err) || ctx.Err() != nil:
 			return wrap(err)
