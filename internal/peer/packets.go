@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/peer/link"
 	"github.com/quollhq/quoll/internal/peer/wire"
 	"github.com/quollhq/quoll/internal/txn"
@@ -118,6 +119,16 @@ func Touches(m *zab.Message) (iter.Seq[wire.Touch], error) { return wire.DecodeP
 
 // Revalidation reads a learner's REVALIDATE.
 func Revalidation(m *zab.Message) (wire.Touch, error) { return wire.DecodeRevalidate(packet(m)) }
+
+// RevalidatedMessage is the answer to a learner's REVALIDATE.
+func RevalidatedMessage(session int64, valid bool) *zab.Message {
+	return &zab.Message{Type: zab.Revalidate, Zxid: -1, Data: jute.AppendBool(jute.AppendLong(nil, session), valid)}
+}
+
+// RevalidateMessage is a learner's question whether a session lives; timeout is in milliseconds.
+func RevalidateMessage(session int64, timeout int32) *zab.Message {
+	return &zab.Message{Type: zab.Revalidate, Zxid: -1, Data: jute.AppendInt(jute.AppendLong(nil, session), timeout)}
+}
 
 // Revalidated reads the leader's answer.
 func Revalidated(m *zab.Message) (session int64, valid bool, err error) {

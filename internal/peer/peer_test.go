@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -29,24 +28,18 @@ type ensemble struct {
 // newEnsemble makes voters and then observers. They do not run so far.
 func newEnsemble(t testing.TB, voters, observers int) *ensemble {
 	e := &ensemble{t: t, Watched: peertest.NewWatched(t)}
+	ports := peertest.FreePorts(t, 2*(voters+observers))
 	for i := range voters + observers {
-		election, quorum := freePort(t), freePort(t)
-		m := &peertest.Member{ID: int64(i + 1), Dir: filepath.Join(t.TempDir(), "data"), Election: election.String(), Quorum: quorum.String()}
+		election, quorum := ports[2*i], ports[2*i+1]
+		m := &peertest.Member{ID: int64(i + 1), Dir: filepath.Join(t.TempDir(), "data"), Election: peertest.Address(election), Quorum: peertest.Address(quorum)}
 		e.members = append(e.members, m)
-		line := config.Member{ID: m.ID, Addrs: []config.PeerAddr{{Host: "127.0.0.1", Quorum: quorum.Port, Election: election.Port}}}
+		line := config.Member{ID: m.ID, Addrs: []config.PeerAddr{{Host: "127.0.0.1", Quorum: quorum, Election: election}}}
 		if i >= voters {
 			line.Role = config.ObserverRole
 		}
 		e.config.Members = append(e.config.Members, line)
 	}
 	return e
-}
-
-// freePort is a port that nobody listens at. Another program may take it before a member does.
-func freePort(t testing.TB) *net.TCPAddr {
-	l := peertest.Listen(t, "127.0.0.1:0")
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr)
 }
 
 func (e *ensemble) start(ids ...int64) {
@@ -287,6 +280,18 @@ func TestHandOver(t *testing.T) {
 	e.agree()
 }
 
+// receive waits for a member's first message of a type.
+func receive(m *peertest.Member, typ zab.Type) (got zab.Upcall) {
+	m.Await(typ.String(), func() bool {
+		i := slices.IndexFunc(m.Inbox, func(u zab.Upcall) bool { return u.Msg.Type == typ })
+		if i >= 0 {
+			got = m.Inbox[i]
+		}
+		return i >= 0
+	})
+	return got
+}
+
 func TestMessages(t *testing.T) {
 	e := newEnsemble(t, 3, 0)
 	e.start(1, 2, 3)
@@ -294,13 +299,21 @@ func TestMessages(t *testing.T) {
 	follower := e.members[leader.ID%3]
 	request := wire.ClientRequest{Session: 7, Cxid: 8, Op: 1, Body: []byte("body"), Auth: []wire.Identity{{Scheme: "ip", ID: "::1"}}}
 	follower.Peer.Forward(peer.RequestMessage(&request))
-	leader.Await("the request", func() bool { return len(leader.Inbox) > 0 && leader.Inbox[0].Msg.Type == zab.Request })
-	got := leader.Inbox[0]
+	got := receive(leader, zab.Request)
 	if r, err := peer.ClientRequest(got.Msg); err != nil || r.Session != 7 || r.Cxid != 8 || string(r.Body) != "body" || r.Auth[0].ID != "::1" {
 		t.Fatalf("got %+v, %v", r, err)
 	}
 	leader.Peer.Sync(got.Link, &zab.Message{Type: zab.Sync})
-	follower.Await("the sync", func() bool { return len(follower.Inbox) > 0 && follower.Inbox[0].Msg.Type == zab.Sync })
+	receive(follower, zab.Sync)
+	follower.Peer.Forward(peer.RevalidateMessage(7, 3000))
+	question := receive(leader, zab.Revalidate)
+	if touch, err := peer.Revalidation(question.Msg); err != nil || touch != (wire.Touch{Session: 7, Timeout: 3000}) {
+		t.Fatalf("got %+v, %v", touch, err)
+	}
+	leader.Peer.Reply(question.Link, peer.RevalidatedMessage(7, true))
+	if session, valid, err := peer.Revalidated(receive(follower, zab.Revalidate).Msg); err != nil || session != 7 || !valid {
+		t.Fatalf("got %d, %v, %v", session, valid, err)
+	}
 	leader.Peer.ConfirmRead(5)
 	leader.Await("the confirmation", func() bool { return len(leader.Reads) > 0 })
 	if r := leader.Reads[0]; !r.OK || r.Token != 5 {

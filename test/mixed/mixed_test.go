@@ -186,7 +186,7 @@ func (l *leaderOf) answer(ctx context.Context, u zab.Upcall) {
 			l.tb.t.Error(err)
 			return
 		}
-		l.tb.member.Peer.Reply(u.Link, &zab.Message{Type: zab.Revalidate, Zxid: -1, Data: jute.AppendBool(jute.AppendLong(nil, touch.Session), true)})
+		l.tb.member.Peer.Reply(u.Link, peer.RevalidatedMessage(touch.Session, true))
 	}
 }
 

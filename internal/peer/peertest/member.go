@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"testing"
 	"time"
@@ -32,8 +33,34 @@ type Member struct {
 	done chan error
 }
 
-// Listen listens at an address of this machine.
-func Listen(t testing.TB, address string) net.Listener {
+// Ports from which FreePorts chooses: below those that systems give to connections, which come and go while a member that
+// will listen there again does not run.
+const (
+	lowestPort  = 10000
+	highestPort = 32000
+)
+
+// FreePorts are ports of the loopback interface that nobody listens at.
+func FreePorts(t testing.TB, n int) (ports []int) {
+	t.Helper()
+	for tries := 0; len(ports) < n; tries++ {
+		port := lowestPort + rand.IntN(highestPort-lowestPort)
+		l, err := net.Listen("tcp", Address(port))
+		switch {
+		case err == nil:
+			defer l.Close() // so that it is not chosen again
+			ports = append(ports, port)
+		case tries > 100*n:
+			t.Fatalf("no port is free: %v", err)
+		}
+	}
+	return ports
+}
+
+// Address is a port of the loopback interface.
+func Address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+func listen(t testing.TB, address string) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -55,7 +82,7 @@ func (m *Member) Start(t testing.TB, watched *Watched, members config.Membership
 	}
 	m.Machine = &Machine{Watched: watched, Name: fmt.Sprintf("member %d", m.ID)}
 	cfg := peer.Config{
-		ID: m.ID, Active: active, Store: store, Machine: m.Machine, Election: Listen(t, m.Election), Quorum: Listen(t, m.Quorum),
+		ID: m.ID, Active: active, Store: store, Machine: m.Machine, Election: listen(t, m.Election), Quorum: listen(t, m.Quorum),
 		Dial: socket.Options{Timeout: 5 * time.Second}.Dial, MaxPacket: 4 << 20,
 		Logger: slog.New(slog.NewTextHandler(testLog{t, m.ID}, nil)),
 	}
