@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,7 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/quollhq/quoll/internal/auth/sasl"
+	"github.com/quollhq/quoll/internal/auth/sasl/gssapi/kdctest"
+	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/peer/authn"
 	"github.com/quollhq/quoll/internal/peer/link"
 	"github.com/quollhq/quoll/internal/peer/mesh"
@@ -26,7 +28,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
 // patience bounds every wait for a server.
-const patience = 20 * time.Second
+const patience = 90 * time.Second
 
 // security is how members trust each other: what Apache's server is told, and what the test does.
 type security struct {
@@ -54,36 +56,49 @@ func securities(t *testing.T) map[string]security {
 	both["portUnification"] = "true"
 	tls := certs.MemberKeys()
 	tls["sslQuorum"] = "true"
-	tls["quorum.auth.enableSasl"], tls["quorum.auth.learnerRequireSasl"], tls["quorum.auth.serverRequireSasl"] = "true", "true", "true"
-	login, authenticator := digest(t)
-	return map[string]security{
+	sasl := map[string]string{"quorum.auth.enableSasl": "true", "quorum.auth.learnerRequireSasl": "true", "quorum.auth.serverRequireSasl": "true"}
+	maps.Copy(tls, sasl)
+	ways := map[string]security{
 		// Apache's server dials plainly, the test by TLS.
 		"unified": {keys: both, sockets: unified},
-		"tls+sasl": {keys: tls, sockets: encrypted, authn: authenticator,
-			properties: map[string]string{"java.security.auth.login.config": login, "zookeeper.fips-mode": "false"}},
+		"tls+sasl": security{keys: tls, sockets: encrypted}.with(t, nil,
+			`QuorumServer { org.apache.zookeeper.server.auth.DigestLoginModule required user_member="secret"; };
+			QuorumLearner { org.apache.zookeeper.server.auth.DigestLoginModule required username="member" password="secret"; };`),
 	}
+	if os.Getenv("QUOLL_TEST_KRB5") != "" {
+		k := kdctest.Start(t, "zkquorum/localhost", "zkquorum/127.0.0.1")
+		module := func(principal string) string {
+			return fmt.Sprintf("{ com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true useTicketCache=false keyTab=%q principal=%q; };\n",
+				k.Keytab(principal), principal+"@"+kdctest.Realm)
+		}
+		ways["kerberos"] = security{keys: sasl, sockets: socket.Options{Timeout: patience}}.with(t, k,
+			"QuorumServer "+module("zkquorum/localhost")+"QuorumLearner "+module("zkquorum/127.0.0.1"))
+	}
+	return ways
 }
 
-// digest is a secret that all members know.
-func digest(t *testing.T) (login string, a *authn.Authenticator) {
+// with has members prove who they are, by what the login configuration says.
+func (s security) with(t *testing.T, k *kdctest.KDC, login string) security {
 	t.Helper()
-	login = filepath.Join(t.TempDir(), "members.jaas")
-	const module = "org.apache.zookeeper.server.auth.DigestLoginModule required"
-	text := fmt.Sprintf("QuorumServer { %[1]s user_member=\"secret\"; };\nQuorumLearner { %[1]s username=\"member\" password=\"secret\"; };\n", module)
-	if err := os.WriteFile(login, []byte(text), 0o600); err != nil {
+	path := filepath.Join(t.TempDir(), "members.jaas")
+	if err := os.WriteFile(path, []byte(login), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server := sasl.NewDigest(sasl.DigestConfig{
-		Users: map[string]string{"member": "secret"}, Service: sasl.QuorumService, Host: sasl.QuorumDigestHost,
-	})
-	return login, authn.New(authn.Options{
-		Server: server.NewServer, Required: true,
-		Client: func(string) (sasl.Client, error) {
-			return sasl.NewDigestClient(sasl.DigestClientConfig{
-				User: "member", Password: "secret", Service: sasl.QuorumService, Host: sasl.QuorumDigestHost,
-			}), nil
-		},
-	})
+	s.properties = map[string]string{"java.security.auth.login.config": path, "zookeeper.fips-mode": "false"}
+	cfg := &config.Config{}
+	if k != nil {
+		s.properties["java.security.krb5.conf"], cfg.SASL.Kerberos.Config = k.Conf, k.Conf
+	}
+	cfg.Ensemble.SASL = config.PeerSASL{Enabled: true, LearnerRequired: true, ServerRequired: true,
+		ServerSection: "QuorumServer", LearnerSection: "QuorumLearner", ServicePrincipal: "zkquorum/localhost"}
+	var err error
+	if cfg.SASL.JAAS, err = config.ParseJAAS(path, []byte(login), nil); err != nil {
+		t.Fatal(err)
+	}
+	if s.authn, err = authn.FromConfig(cfg, func() []string { return []string{"127.0.0.1"} }, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func address(t *testing.T, s string) wire.Address {

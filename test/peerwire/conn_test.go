@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
 // patience bounds every wait for a server.
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 // versions are the servers that the tests speak with; the first is part of every installation, of the others those that
 // are installed.

@@ -29,37 +29,41 @@ func member(password string, required bool) *Authenticator {
 	return New(o)
 }
 
-// meet connects two members; after the exchange each says a line.
+// meet connects two members in a bubble; after the exchange each says a line.
 func meet(t *testing.T, dials, accepts func(net.Conn, *bufio.Reader) error) (dialled, accepted error) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		here, there := net.Pipe()
-		end := func(conn net.Conn, prove func(net.Conn, *bufio.Reader) error) error {
-			defer conn.Close()
-			if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
-				return err
-			}
-			r := bufio.NewReader(conn)
-			if err := prove(conn, r); err != nil {
-				return err
-			}
-			said := make(chan error, 1)
-			go func() {
-				_, err := io.WriteString(conn, "what comes then\n")
-				said <- err
-			}()
-			line, err := r.ReadString('\n')
-			if err == nil && line != "what comes then\n" {
-				t.Errorf("%q", line)
-			}
-			return errors.Join(err, <-said)
-		}
-		done := make(chan error, 1)
-		go func() { done <- end(there, accepts) }()
-		dialled = end(here, dials)
-		accepted = <-done
-	})
+	synctest.Test(t, func(t *testing.T) { dialled, accepted = connect(t, dials, accepts) })
 	return dialled, accepted
+}
+
+func connect(t *testing.T, dials, accepts func(net.Conn, *bufio.Reader) error) (dialled, accepted error) {
+	here, there := net.Pipe()
+	done := make(chan error, 1)
+	go func() { done <- end(t, there, accepts) }()
+	dialled = end(t, here, dials)
+	return dialled, <-done
+}
+
+// end is one end of a connection.
+func end(t *testing.T, conn net.Conn, prove func(net.Conn, *bufio.Reader) error) error {
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		return err
+	}
+	r := bufio.NewReader(conn)
+	if err := prove(conn, r); err != nil {
+		return err
+	}
+	said := make(chan error, 1)
+	go func() {
+		_, err := io.WriteString(conn, "what comes then\n")
+		said <- err
+	}()
+	line, err := r.ReadString('\n')
+	if err == nil && line != "what comes then\n" {
+		t.Errorf("%q", line)
+	}
+	return errors.Join(err, <-said)
 }
 
 func TestExchanges(t *testing.T) {

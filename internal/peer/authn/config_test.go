@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,7 +36,7 @@ func configured(t *testing.T, change func(*config.Config)) *config.Config {
 }
 
 func TestFromConfig(t *testing.T) {
-	a, err := FromConfig(configured(t, nil), slog.New(slog.DiscardHandler))
+	a, err := FromConfig(configured(t, nil), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,11 +45,11 @@ func TestFromConfig(t *testing.T) {
 		func(conn net.Conn, r *bufio.Reader) error { return a.Accepted(t.Context(), conn, r) }); dialled != nil || accepted != nil {
 		t.Errorf("dialled: %v, accepted: %v", dialled, accepted)
 	}
-	if a, err := FromConfig(&config.Config{}, nil); a != nil || err != nil {
+	if a, err := FromConfig(&config.Config{}, nil, nil); a != nil || err != nil {
 		t.Error(a, err)
 	}
 	// On the way to SASL members take it and do not offer it.
-	a, err = FromConfig(configured(t, func(c *config.Config) { c.Ensemble.SASL.LearnerRequired, c.Ensemble.SASL.ServerRequired = false, false }), nil)
+	a, err = FromConfig(configured(t, func(c *config.Config) { c.Ensemble.SASL.LearnerRequired, c.Ensemble.SASL.ServerRequired = false, false }), nil, nil)
 	if err != nil || a.opts.Client != nil || a.opts.Required {
 		t.Errorf("%+v, %v", a, err)
 	}
@@ -62,9 +63,15 @@ func TestConfigIsRefused(t *testing.T) {
 		"quorum.auth.learner.saslLoginContext is Missing": func(c *config.Config) { c.Ensemble.SASL.LearnerSection = "Missing" },
 		"Nobody of jaas.conf has no user,":                func(c *config.Config) { c.Ensemble.SASL.ServerSection = "Nobody" },
 		"Nobody of jaas.conf has no username":             func(c *config.Config) { c.Ensemble.SASL.LearnerSection = "Nobody" },
-		"asks for Kerberos":                               func(c *config.Config) { c.Ensemble.SASL.ServerSection = "Kerberos" },
+		"kerberos configuration": func(c *config.Config) {
+			c.Ensemble.SASL.ServerSection, c.SASL.Kerberos.Config = "Kerberos", filepath.Join(t.TempDir(), "krb5.conf")
+		},
+		"Kerberos of jaas.conf: ": func(c *config.Config) { c.Ensemble.SASL.ServerSection, c.SASL.Kerberos.Realm = "Kerberos", "R" },
+		"Kerberos of jaas.conf has no keyTab and principal": func(c *config.Config) {
+			c.Ensemble.SASL.LearnerSection, c.SASL.Kerberos.Realm = "Kerberos", "R"
+		},
 	} {
-		if _, err := FromConfig(configured(t, change), nil); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), want) {
+		if _, err := FromConfig(configured(t, change), nil, nil); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

@@ -22,7 +22,7 @@ func (k *kdc) acceptor(change func(*Config)) *Acceptor {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	cfg := Config{Keytab: k.keytab(service), Principal: service + "@" + realm, Authorizer: m}
+	cfg := Config{Keytab: k.Keytab(service), Principal: service + "@" + realm, Authorizer: m}
 	if change != nil {
 		change(&cfg)
 	}
@@ -137,8 +137,8 @@ func testJava(t *testing.T, k *kdc) {
 	for _, c := range []struct{ principal, authzID, mutual string }{
 		{"bob", "bob@" + realm, "false"}, {"bob", "", "true"}, {"alice/admin", "bob", "true"},
 	} {
-		cmd := exec.Command(java, "-Djava.security.krb5.conf="+k.conf, filepath.Join("testdata", "GssClient.java"),
-			c.principal+"@"+realm, k.keytab(c.principal), "zookeeper", "localhost", c.authzID, c.mutual)
+		cmd := exec.Command(java, "-Djava.security.krb5.conf="+k.Conf, filepath.Join("testdata", "GssClient.java"),
+			c.principal+"@"+realm, k.Keytab(c.principal), "zookeeper", "localhost", c.authzID, c.mutual)
 		if id, err := converse(cmd, a.NewServer()); err != nil || id != c.principal+"@"+realm {
 			t.Errorf("%+v: %q, %v", c, id, err)
 		}
@@ -194,20 +194,20 @@ func testKeytab(t *testing.T, k *kdc) {
 	}
 	ok("before")
 	// New keys for the service, which the keytab has in addition.
-	k.run("kadmin.local", "-r", realm, "ktadd", "-k", k.keytab(service), service)
+	k.Run("kadmin.local", "-r", realm, "ktadd", "-k", k.Keytab(service), service)
 	ok("with new keys")
 	if _, _, err := exchange(t, NewClient(ClientConfig{Login: bob, Service: service}), a.NewServer()); err != nil {
 		t.Errorf("ticket under the old key: %v", err)
 	}
-	k.write(filepath.Base(k.keytab(service)), "garbage")
+	k.Write(filepath.Base(k.Keytab(service)), "garbage")
 	ok("with a broken keytab")
 
 	for _, c := range []struct{ keytab, principal, want string }{
-		{k.keytab(service), service + "@" + realm, "keytab"},
-		{filepath.Join(k.dir, "none"), service + "@" + realm, "no such file"},
-		{k.keytab("bob"), service + "@" + realm, "no key of zookeeper/localhost@QUOLL.TEST"},
-		{k.keytab("bob"), "bob@" + realm, "want service/host@REALM"},
-		{k.keytab("bob"), service, "want service/host@REALM"},
+		{k.Keytab(service), service + "@" + realm, "keytab"},
+		{filepath.Join(filepath.Dir(k.Conf), "none"), service + "@" + realm, "no such file"},
+		{k.Keytab("bob"), service + "@" + realm, "no key of zookeeper/localhost@QUOLL.TEST"},
+		{k.Keytab("bob"), "bob@" + realm, "want service/host@REALM"},
+		{k.Keytab("bob"), service, "want service/host@REALM"},
 	} {
 		if _, err := New(Config{Keytab: c.keytab, Principal: c.principal}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s for %s: %v; want %q", c.keytab, c.principal, err, c.want)
