@@ -10,9 +10,9 @@ package=./${1#./}
 shift
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-go test -c -fuzz "$1" -o "$work/fuzz" "$package" || exit 1
-cache=$(go env GOCACHE)/fuzz/$(go list "$package")
 cd "$package" || exit 1
+go test -c -fuzz "$1" -o "$work/fuzz" . || exit 1
+cache=$(go env GOCACHE)/fuzz/$(go list .)
 
 status=0
 for target in "$@"; do
