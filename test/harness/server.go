@@ -20,7 +20,7 @@ import (
 const (
 	// readyTimeout bounds a start: a Java server on a machine that is busy with other tests takes seconds.
 	readyTimeout = 2 * time.Minute
-	stopTimeout  = 20 * time.Second
+	stopTimeout  = time.Minute
 	// probeTimeout bounds the look whether a server serves.
 	probeTimeout = 5 * time.Second
 	// quietStart is how long a server's log is waited for before a client connects anyway.
@@ -259,13 +259,17 @@ func (s *Server) end(sig syscall.Signal, within time.Duration) error {
 	if err := s.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	select {
-	case <-s.exited:
-		return s.closeLog()
-	case <-time.After(within):
-		_ = s.cmd.Process.Kill()
-		<-s.exited
-		return errors.Join(fmt.Errorf("still running %s after %v", within, sig), s.closeLog())
+	for patience := NewPatience(within, time.Second); ; {
+		select {
+		case <-s.exited:
+			return s.closeLog()
+		case <-time.After(time.Second):
+			if patience.Spent() {
+				_ = s.cmd.Process.Kill()
+				<-s.exited
+				return errors.Join(fmt.Errorf("still running %s after %v", within, sig), s.closeLog())
+			}
+		}
 	}
 }
 
