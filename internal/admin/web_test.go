@@ -18,6 +18,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ import (
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/txn"
+	"github.com/quollhq/quoll/test/harness"
 )
 
 func TestEveryCommandIsJSON(t *testing.T) {
@@ -213,12 +215,7 @@ func TestMetricsPorts(t *testing.T) {
 	path, roots := certificates(t)
 	var ports [2]string
 	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, ports[i], _ = net.SplitHostPort(l.Addr().String())
-		l.Close()
+		ports[i] = strconv.Itoa(harness.FreePort(t))
 	}
 	started(t, map[string]string{
 		"metricsProvider.className": "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",

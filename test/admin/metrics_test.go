@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -50,16 +49,6 @@ func parseMetrics(text string) map[string]*family {
 	return families
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 func scrape(t *testing.T, url string) string {
 	t.Helper()
 	res, err := http.Get(url)
@@ -82,7 +71,7 @@ func TestPrometheusNames(t *testing.T) {
 	}
 	texts := make(map[string]string)
 	for _, subject := range []harness.Subject{harness.Apache, harness.Quoll} {
-		keys, port := prometheusKeys(), freePort(t)
+		keys, port := prometheusKeys(), harness.FreePort(t)
 		delete(keys, "metricsProvider.exportJvmInfo")
 		keys["metricsProvider.httpPort"] = fmt.Sprint(port)
 		s := newScene(t, subject, keys)

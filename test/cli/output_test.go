@@ -3,7 +3,7 @@ package cli
 import (
 	"bufio"
 	"encoding/json"
-	"net"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -159,14 +159,7 @@ func TestWatchCommand(t *testing.T) {
 }
 
 func TestNoServer(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	addr := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
 	o := runProcess(t, quollCLI(t, "-server", addr, "get", "/a"), "")
 	if o.code != 1 || o.stderr != "KeeperErrorCode = ConnectionLoss for /a\n" {
 		t.Errorf("exit code %d, %s", o.code, o.stderr)

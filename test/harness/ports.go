@@ -9,7 +9,18 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"testing"
 )
+
+// FreePort is a port of 127.0.0.1 for a server of this test.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
 
 // freePort returns a port of 127.0.0.1 that nobody listens on. It lies below the range that the kernel takes for
 // outgoing connections: a client that retries while its server is down could otherwise be given the server's own port
