@@ -51,10 +51,13 @@ type follower struct {
 // follow lets the server lead, and joins it. accepted is the epoch before.
 func (m *member) follow(accepted int64) *follower {
 	m.Helper()
-	m.vote(func(heard wire.Notification) wire.Notification {
+	vote := func(heard wire.Notification) wire.Notification {
 		heard.State, heard.Leader, heard.Version = wire.Looking, int64(m.server), 2
 		return heard
-	}, func(n wire.Notification) bool { return n.State == wire.Leading && n.PeerEpoch == accepted })
+	}
+	// Until the server has noticed that it has no quorum, it leads in the epoch before.
+	m.vote(vote, func(n wire.Notification) bool { return n.State == wire.Looking && n.PeerEpoch == accepted })
+	m.vote(vote, func(n wire.Notification) bool { return n.State == wire.Leading && n.PeerEpoch == accepted })
 	f := &follower{member: m, conn: m.dial()}
 	say(f.conn, func(b []byte) []byte {
 		return wire.AppendLearnerInfo(b, wire.LearnerInfo{SID: int64(m.self), AcceptedEpoch: accepted, Version: wire.ProtocolVersion})
