@@ -224,7 +224,7 @@ func (e *ensemble) alone(old *peertest.Member, others []*peertest.Member, last i
 		m.Stop()
 	}
 	old.Stop()
-	appendToLog(e.t, old.Dir, peertest.Creates(last+1, 3, []byte("lost")))
+	appendToLog(e.t, storage.Options{Dirs: storage.Dirs{Data: old.Dir}, Preallocate: -1}, peertest.Creates(last+1, 3, []byte("lost")))
 }
 
 // A member whose disk fails says nothing more and ends; the others go on.
@@ -328,26 +328,4 @@ func TestMessages(t *testing.T) {
 	leader.Await("the touched session", func() bool {
 		return slices.ContainsFunc(leader.Inbox, func(u zab.Upcall) bool { return u.Msg.Type == zab.Ping && len(u.Msg.Data) > 0 })
 	})
-}
-
-// appendToLog puts transactions behind the log of a member that does not run.
-func appendToLog(t testing.TB, dir string, b peer.Batch) {
-	t.Helper()
-	store, err := storage.Open(storage.Options{Dirs: storage.Dirs{Data: dir}, Preallocate: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	state := (&peertest.Machine{}).NewState()
-	defer state.Close()
-	loaded, err := store.Load(context.Background(), state, state.Apply)
-	if err != nil {
-		t.Fatal(err)
-	}
-	entries := b.Entries()
-	if err := store.Log().Append(b.Records, loaded.LastZxid+1, entries[len(entries)-1].Zxid, len(entries)); err != nil {
-		t.Fatal(err)
-	}
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -16,8 +16,13 @@ const acceptPause = 100 * time.Millisecond
 
 // Serve accepts learners until l or the endpoint is closed, and closes l. Learners that were accepted stay.
 func (e *Endpoint) Serve(l net.Listener) {
-	stop := context.AfterFunc(e.ctx, func() { l.Close() })
-	defer stop()
+	closed := make(chan struct{})
+	stop := context.AfterFunc(e.ctx, func() { l.Close(); close(closed) })
+	defer func() {
+		if !stop() {
+			<-closed // who listens here next finds the address free
+		}
+	}()
 	defer l.Close()
 	for {
 		conn, err := l.Accept()

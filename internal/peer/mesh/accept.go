@@ -16,8 +16,13 @@ const acceptPause = 100 * time.Millisecond
 
 // Serve accepts connections until l or the mesh is closed, and closes l. It may be called for several listeners.
 func (m *Mesh) Serve(l net.Listener) error {
-	stop := context.AfterFunc(m.ctx, func() { l.Close() })
-	defer stop()
+	closed := make(chan struct{})
+	stop := context.AfterFunc(m.ctx, func() { l.Close(); close(closed) })
+	defer func() {
+		if !stop() {
+			<-closed // who listens here next finds the address free
+		}
+	}()
 	defer l.Close()
 	for {
 		conn, err := l.Accept()

@@ -179,6 +179,8 @@ type Machine struct {
 	Role  peer.Role
 	Zxid  int64 // the last that was applied
 	Reads []zab.Read
+	// Ended tells that the member runs no more.
+	Ended bool
 	// Restored counts the states that were put in force.
 	Restored int
 	// Inbox are the messages of learners, or of the leader.

@@ -2,6 +2,7 @@ package peertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -72,13 +73,21 @@ func listen(t testing.TB, address string) net.Listener {
 // Start starts the member with what its directory holds. The test ends it.
 func (m *Member) Start(t testing.TB, watched *Watched, members config.Membership) {
 	t.Helper()
+	if err := m.TryStart(t, watched, members); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TryStart is Start, for a disk that may fail.
+func (m *Member) TryStart(t testing.TB, watched *Watched, members config.Membership) error {
+	t.Helper()
 	store, err := storage.Open(storage.Options{FS: m.FS, Dirs: storage.Dirs{Data: m.Dir}, Preallocate: -1})
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	active, err := peer.Membership(members)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	m.Machine = &Machine{Watched: watched, Name: fmt.Sprintf("member %d", m.ID)}
 	cfg := peer.Config{
@@ -91,11 +100,17 @@ func (m *Member) Start(t testing.TB, watched *Watched, members config.Membership
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	if m.Peer, err = peer.New(ctx, cfg); err != nil {
-		t.Fatal(err)
+		cancel()
+		return errors.Join(err, cfg.Election.Close(), cfg.Quorum.Close())
 	}
 	m.t, m.stop, m.done = t, cancel, make(chan error, 1)
-	go func() { m.done <- m.Peer.Run(ctx) }()
+	go func() {
+		err := m.Peer.Run(ctx)
+		m.Change(func() { m.Ended = true })
+		m.done <- err
+	}()
 	t.Cleanup(m.Stop)
+	return nil
 }
 
 // Running tells whether the member runs.
