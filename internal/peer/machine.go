@@ -9,7 +9,8 @@ import (
 // Machine is what an ensemble keeps equal on all members: the tree with its sessions, and those who serve it. Its
 // owner implements it.
 //
-// All methods but NewState and Touched are called by one goroutine, in the order of what was agreed. They should not wait
+// All methods but NewState and Touched are called by one goroutine, in the order of what was agreed; before that, New
+// calls Restore. They should not wait
 // for clients; while one of them waits, nothing else is applied, and after some megabytes nothing is read from the
 // leader any more.
 type Machine interface {
