@@ -39,7 +39,7 @@ func electionKeys() []Key {
 	return []Key{
 		key("readonlymode.enabled", boolean(), "false", "Serve reads to clients that ask for it while there is no quorum.", func(c *Config) *bool { return &c.Ensemble.ReadOnly }, raw),
 		key("cnxTimeout", millis(1), "5000", "Milliseconds to connect for an election.", func(c *Config) *time.Duration { return &e(c).ConnectTimeout }),
-		key("quorumCnxnTimeoutMs", millis(-1), "-1", "Milliseconds without a byte on an election connection; -1 is syncLimit.", func(c *Config) *time.Duration { return &e(c).IdleTimeout }),
+		key("quorumCnxnTimeoutMs", millis(-1), "-1", "Milliseconds that what was sent on an election connection may stay unacknowledged; -1 is syncLimit.", func(c *Config) *time.Duration { return &e(c).IdleTimeout }),
 		key("electionPortBindRetry", integer(0, maxInt32), "3", "Tries to listen on the election port; 0 for ever.", func(c *Config) *int { return &e(c).BindRetry }),
 		key("tcpKeepAlive", boolean(), "false", "TCP keep-alive on election connections.", func(c *Config) *bool { return &e(c).KeepAlive }),
 		key("fastleader.minNotificationInterval", millis(1), "200", "Milliseconds until a vote is said again, at first.", func(c *Config) *time.Duration { return &e(c).MinNotification }),

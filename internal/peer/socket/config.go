@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/peer/wire"
@@ -32,6 +33,9 @@ func FromConfig(cfg *config.Config, log *slog.Logger) (election, quorum Options,
 	}
 	election, quorum = o, o
 	election.KeepAlive = e.Election.KeepAlive
+	if election.Unacked = time.Duration(e.SyncLimit) * cfg.TickTime; e.Election.IdleTimeout > 0 {
+		election.Unacked = e.Election.IdleTimeout
+	}
 	quorum.Delay = !e.Leader.NoDelay || !e.Learner.NoDelay
 	return election, quorum, nil
 }

@@ -57,7 +57,7 @@ func TestFromConfig(t *testing.T) {
 				t.Errorf("%s: %+v", name, o)
 			}
 		}
-		if election.TLS != quorum.TLS || election.KeepAlive != c.keepAlive || quorum.KeepAlive || election.Delay || quorum.Delay != c.delay {
+		if election.TLS != quorum.TLS || election.Unacked.Seconds() != 6 || quorum.Unacked != 0 || election.KeepAlive != c.keepAlive || quorum.KeepAlive || election.Delay || quorum.Delay != c.delay {
 			t.Errorf("%s: %+v, %+v", name, election, quorum)
 		}
 	}
@@ -69,6 +69,19 @@ func TestFromConfig(t *testing.T) {
 	if !errors.Is(err, ErrConfig) || !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
+}
+
+// addresses are those of hosts, with ports to be chosen.
+func addresses(hosts ...string) (list []wire.Address) {
+	for _, h := range hosts {
+		list = append(list, wire.Address{Host: h})
+	}
+	return list
+}
+
+func addressOf(l net.Listener) wire.Address {
+	a := l.Addr().(*net.TCPAddr)
+	return wire.Address{Host: a.IP.String(), Port: uint16(a.Port)}
 }
 
 func TestAddresses(t *testing.T) {
@@ -84,7 +97,7 @@ func TestAddresses(t *testing.T) {
 
 // A member with several addresses listens at all of them until it is closed.
 func TestListenAll(t *testing.T) {
-	addresses := []wire.Address{{Host: "127.0.0.1"}, {Host: "127.0.0.2"}}
+	addresses := addresses("127.0.0.1", "127.0.0.2")
 	l, err := Options{}.ListenAll(t.Context(), append(addresses, addresses[1]), 1)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +108,7 @@ func TestListenAll(t *testing.T) {
 		t.Fatalf("%d listeners", len(all))
 	}
 	for i := range addresses {
-		addresses[i].Port = uint16(all[i].Addr().(*net.TCPAddr).Port)
+		addresses[i] = addressOf(all[i])
 	}
 	for _, a := range addresses {
 		here, err := Options{Timeout: patience}.Dial(t.Context(), a)

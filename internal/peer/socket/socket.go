@@ -23,6 +23,11 @@ type Options struct {
 	KeepAlive bool
 	// Delay lets the kernel wait for more before it sends little: Nagle's algorithm.
 	Delay bool
+	// Unacked ends a connection when the other machine acknowledges nothing of what was sent for that long, where the
+	// kernel can do it; 0 is for as long as the kernel's own patience lasts. A connection that was cut off speaks again only
+	// when the kernel tries again, after as long again as it was cut off; a new one speaks at once. It is not for
+	// connections whose other side may read nothing for a while.
+	Unacked time.Duration
 	// Timeout bounds a dial with its handshake; 0 is for as long as the context lets it.
 	Timeout time.Duration
 }
@@ -56,6 +61,9 @@ func (o Options) keepAlive() net.KeepAliveConfig { return net.KeepAliveConfig{En
 func (o Options) tune(conn net.Conn) {
 	if c, ok := conn.(*net.TCPConn); ok {
 		_ = c.SetNoDelay(!o.Delay) // on a connection that broke meanwhile it does not matter
+		if o.Unacked > 0 {
+			_ = breakUnacked(c, o.Unacked) // without it the kernel's own patience is left
+		}
 	}
 }
 
