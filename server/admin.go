@@ -35,7 +35,15 @@ func (s *Server) startAdmin(ctx context.Context) error {
 
 // showNode lets operators see the server that now serves.
 func (s *Server) showNode() {
-	s.ops.SetNode(&admin.Node{Engine: s.engine, Listener: s.listener, Host: host{s}, Mode: "standalone"})
+	s.ops.SetNode(&admin.Node{Engine: s.engine, Listener: s.listener, Host: host{s}, Mode: s.mode})
+}
+
+// mode is the server's role.
+func (s *Server) mode() string {
+	if s.member == nil {
+		return "standalone"
+	}
+	return s.member.machine.mode()
 }
 
 // stopAdmin ends the admin server first: what it does needs the others.
@@ -142,7 +150,7 @@ func (h host) Ports() (client, secure int) {
 		addr, ok := sock.Addr().(*net.TCPAddr)
 		switch {
 		case !ok:
-		case sock.(socket).mode == listener.Secure:
+		case sock.(clientSocket).mode == listener.Secure:
 			secure = addr.Port
 		default:
 			client = addr.Port

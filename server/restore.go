@@ -18,12 +18,19 @@ import (
 	"github.com/quollhq/quoll/internal/txn"
 )
 
+// errMemberRestore refuses what would make members differ.
+var errMemberRestore = errors.New("a member of an ensemble is not restored while it runs: stop all members, put the snapshot into the data " +
+	"directory of each in the place of what is there, and start them")
+
 // restore replaces the whole state by the snapshot that r yields. It is read
 // and checked beside the state that serves; only then are writes held back,
 // until the new state is on disk as a snapshot of its own and in its place.
 // All clients have to come back afterwards: those whose session the snapshot
 // has go on with it, the others learn that theirs has expired.
 func (s *Server) restore(ctx context.Context, r io.Reader) (int64, error) {
+	if s.member != nil {
+		return 0, errMemberRestore
+	}
 	start := time.Now()
 	loaded, err := s.readSnapshot(ctx, r)
 	if err != nil {

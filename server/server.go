@@ -78,6 +78,7 @@ type Server struct {
 	engine    *request.Engine
 	listener  *listener.Listener
 	snapshots *snapshots
+	member    *member // nil if the server runs alone
 	ops       operations
 
 	socks []net.Listener
@@ -94,8 +95,10 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cfg.ValidateSingle(); err != nil {
-		return nil, err
+	if !cfg.Distributed() {
+		if err := cfg.ValidateSingle(); err != nil {
+			return nil, err
+		}
 	}
 	log := o.Logger
 	if log == nil {
@@ -152,6 +155,8 @@ func (s *Server) Run(ctx context.Context) error {
 		s.log.Info("stopping", "reason", context.Cause(ctx))
 	case err = <-s.engine.Failed():
 		s.log.Error("stopping: the transaction log cannot be written; what was acknowledged is safe", "error", err)
+	case err = <-s.memberEnds():
+		s.log.Error("stopping: this member of the ensemble cannot go on; what was acknowledged is safe", "error", err)
 	}
 	s.Close()
 	return err
@@ -195,20 +200,17 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.setupSASL(); err != nil {
 		return err
 	}
-	loaded, err := s.load(ctx)
-	if err != nil {
-		return err
+	prepare := s.standAlone
+	if s.cfg.Distributed() {
+		prepare = s.joinEnsemble
 	}
-	s.assemble(ctx, loaded)
-	if s.loaded.Fresh {
-		if _, err := s.snapshots.write(s.engine.Freeze()); err != nil {
-			return fmt.Errorf("first snapshot: %w", err)
-		}
+	if err := prepare(ctx); err != nil {
+		return err
 	}
 	if err := s.listen(ctx); err != nil {
 		return err
 	}
-	znodes := loaded.tree.NodeCount() // before anybody changes it
+	znodes := s.znodes() // before anybody changes it
 	s.serve(ctx)
 	s.ran.Store(true)
 	s.audit.ServerStart(audit.Success)
@@ -218,6 +220,36 @@ func (s *Server) start(ctx context.Context) error {
 		s.ready()
 	}
 	return nil
+}
+
+// standAlone makes a server without others.
+func (s *Server) standAlone(ctx context.Context) error {
+	loaded, err := s.load(ctx)
+	if err != nil {
+		return err
+	}
+	s.assemble(ctx, loaded, nil)
+	if s.loaded.Fresh {
+		if _, err := s.snapshots.write(s.engine.Freeze()); err != nil {
+			return fmt.Errorf("first snapshot: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) znodes() int {
+	s.engine.Tree.RLock(0)
+	defer s.engine.Tree.RUnlock(0)
+	return s.engine.Tree.NodeCount()
+}
+
+// memberEnds tells why the member of an ensemble has ended; nil for a server
+// that is alone.
+func (s *Server) memberEnds() <-chan error {
+	if s.member == nil {
+		return nil
+	}
+	return s.member.ends
 }
 
 // load opens the disk and rebuilds the state.
@@ -265,7 +297,8 @@ func (s *Server) maxEntry() int {
 }
 
 // assemble builds the engine over the loaded state.
-func (s *Server) assemble(ctx context.Context, st *state) {
+// ensemble is nil for a server that is alone.
+func (s *Server) assemble(ctx context.Context, st *state, ensemble request.Ensemble) {
 	c := &s.cfg
 	now := s.clock.Now()
 	s.audit = s.newAudit()
@@ -286,7 +319,7 @@ func (s *Server) assemble(ctx context.Context, st *state) {
 		MaxInFlight: 64 << 20, MaxEntry: min(s.maxEntry(), 1<<30),
 		SnapCount: c.Storage.SnapCount, SnapSize: c.Storage.SnapSizeLimit, Snapshots: s.snapshots, Logged: int(s.loaded.Replayed),
 		Audit: s.audit, AuditClient: s.auditClient,
-		QuotaExceeded: s.ops.QuotaExceeded,
+		QuotaExceeded: s.ops.QuotaExceeded, Ensemble: ensemble, Clock: s.clock.Now,
 		SessionClosed: func(id int64) { s.listener.CloseSession(id, "session expired") },
 	})
 	s.listener = listener.New(s.listenerOptions())
@@ -309,7 +342,9 @@ func (s *Server) listenerOptions() listener.Options {
 // serve starts everything that runs in the background.
 func (s *Server) serve(ctx context.Context) {
 	s.engine.Start()
-	s.buryOrphans()
+	if s.member == nil {
+		s.buryOrphans()
+	}
 	s.task(func() { s.engine.RunExpiry(ctx, s.clock.Now) })
 	s.task(func() {
 		s.engine.RunReaper(ctx, request.ReaperOptions{
@@ -374,6 +409,9 @@ func (s *Server) close() {
 	for _, sock := range s.socks {
 		sock.Close()
 	}
+	if s.member != nil {
+		s.member.leave()
+	}
 	if s.engine != nil && s.ran.Load() {
 		s.engine.Close()
 	}
@@ -381,7 +419,7 @@ func (s *Server) close() {
 	if s.snapshots != nil {
 		s.snapshots.close()
 	}
-	if s.store != nil {
+	if s.store != nil && (s.member == nil || s.member.peer == nil) { // a peer closes it itself
 		if err := s.store.Close(); err != nil {
 			s.log.Warn("closing the data directory", "error", err)
 		}

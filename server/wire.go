@@ -63,8 +63,8 @@ func (s *Server) openTLS(ctx context.Context) (*tls.Config, error) {
 	return source.Server()
 }
 
-// socket is one address to accept clients on.
-type socket struct {
+// clientSocket is one address to accept clients on.
+type clientSocket struct {
 	net.Listener
 	mode listener.Mode
 	tls  *tls.Config
@@ -103,14 +103,14 @@ func (s *Server) bind(addr, key string, mode listener.Mode, tlsConfig *tls.Confi
 	if n := s.cfg.Listen.Backlog; n > 0 {
 		setBacklog(sock, n)
 	}
-	s.socks = append(s.socks, socket{sock, mode, tlsConfig})
+	s.socks = append(s.socks, clientSocket{sock, mode, tlsConfig})
 	return nil
 }
 
 // acceptAll lets clients in on all sockets.
 func (s *Server) acceptAll() {
 	for _, sock := range s.socks {
-		sk := sock.(socket)
+		sk := sock.(clientSocket)
 		how := listener.Socket{Mode: sk.mode, TLS: sk.tls, Connections: s.newConnections()}
 		s.task(func() { s.listener.Serve(sk.Listener, how) })
 	}
@@ -128,7 +128,7 @@ func (s *Server) addresses() []string {
 // Addr is the address of the plain client port, nil before Start or without one.
 func (s *Server) Addr() net.Addr {
 	for _, sock := range s.socks {
-		if sock.(socket).mode != listener.Secure {
+		if sock.(clientSocket).mode != listener.Secure {
 			return sock.Addr()
 		}
 	}
@@ -139,7 +139,7 @@ func (s *Server) Addr() net.Addr {
 // without one.
 func (s *Server) SecureAddr() net.Addr {
 	for _, sock := range s.socks {
-		if sock.(socket).mode == listener.Secure {
+		if sock.(clientSocket).mode == listener.Secure {
 			return sock.Addr()
 		}
 	}

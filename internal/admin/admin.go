@@ -55,8 +55,8 @@ type Node struct {
 	Engine   *request.Engine
 	Listener *listener.Listener
 	Host     Host
-	// Mode is the server's role as srvr shows it.
-	Mode string
+	// Mode gives the server's role as srvr shows it.
+	Mode func() string
 }
 
 // Options configure an Admin. All fields are required.

@@ -6,7 +6,7 @@ import "fmt"
 func (a *Admin) monitor(n *Node, yield func(key string, value any)) {
 	yield("version", a.Version)
 	if n != nil {
-		yield("server_state", n.Mode)
+		yield("server_state", n.Mode())
 	}
 	s := a.scrape(n)
 	if a.Config.Metrics.Prometheus {

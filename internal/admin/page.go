@@ -65,7 +65,7 @@ func (a *Admin) pageFigures(b *bytes.Buffer, n *Node) {
 	s := a.scrape(n)
 	text := func(name string, value any) { row(b, name, html.EscapeString(fmt.Sprint(value))) }
 	b.WriteString("<h2>Now</h2><table>")
-	text("Mode", n.Mode)
+	text("Mode", n.Mode())
 	text("Up for", s.now.Sub(a.Began).Round(time.Second))
 	text("Last transaction", fmt.Sprintf("0x%x", uint64(n.Engine.Zxid())))
 	text("Znodes", fmt.Sprintf("%d (%d ephemeral), %s of paths and data", s.tree.nodes, s.tree.ephemerals, size(s.tree.dataSize)))

@@ -31,7 +31,7 @@ func (a *Admin) appendStats(b []byte, n *Node) []byte {
 	lat := m.All()
 	b = fmt.Appendf(b, "Latency min/avg/max: %d/%s/%d\n", lat.Min.Milliseconds(), javaDouble(average(lat)), lat.Max.Milliseconds())
 	b = fmt.Appendf(b, "Received: %d\nSent: %d\nConnections: %d\n", m.Received.Load(), m.Sent.Load(), n.Listener.Len())
-	b = fmt.Appendf(b, "Outstanding: %d\nZxid: 0x%x\nMode: %s\n", n.Engine.InFlight(), uint64(n.Engine.Zxid()), n.Mode)
+	b = fmt.Appendf(b, "Outstanding: %d\nZxid: 0x%x\nMode: %s\n", n.Engine.InFlight(), uint64(n.Engine.Zxid()), n.Mode())
 	return fmt.Appendf(b, "Node count: %d\n", treeFigures(n).nodes)
 }
 

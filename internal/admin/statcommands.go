@@ -141,7 +141,7 @@ func (a *Admin) statsObject(n *Node, sizes object) object {
 		{"log_dir_size", logs},
 		{"last_processed_zxid", n.Engine.Zxid()},
 		{"outstanding_requests", n.Engine.InFlight()},
-		{"server_state", n.Mode},
+		{"server_state", n.Mode()},
 		{"avg_latency", average(s.all)},
 		{"max_latency", s.all.Max.Milliseconds()},
 		{"min_latency", s.all.Min.Milliseconds()},

@@ -97,7 +97,7 @@ func newWorld(t *testing.T, settings map[string]string) *world {
 		Gate: throttle.NewGate(throttle.Options{Now: clock.Now}), Throttle: throttle.NewRequests(throttle.RequestOptions{}, clock), Clock: clock.Now,
 	})
 	w.Admin = New(Options{Config: &cfg, Logger: quiet, Version: "3.9.4-test, built on 2026-01-01 00:00 UTC", Began: time.Now()})
-	w.n = &Node{Engine: engine, Listener: l, Host: w.host, Mode: "standalone"}
+	w.n = &Node{Engine: engine, Listener: l, Host: w.host, Mode: func() string { return "standalone" }}
 	w.SetNode(w.n)
 	w.http = httptest.NewServer(w.routes())
 	t.Cleanup(w.http.Close)

@@ -48,6 +48,8 @@ func (c *conn) frame(frame []byte, now time.Time) error {
 		return c.refuse(&r, now, proto.SessionClosedRequireSASLAuth, "client has not authenticated")
 	}
 	switch {
+	case h.Op == proto.OpSync && c.l.Engine.Member():
+		return c.sync(&r, now)
 	case request.IsWrite(h.Op):
 		return c.write(r, now)
 	case request.IsRead(h.Op):
@@ -263,6 +265,23 @@ func (c *conn) refuse(r *request.Request, now time.Time, code proto.Code, reason
 	c.Reply(proto.ReplyHeader{Xid: r.Xid, Zxid: zxid, Err: code}, nil)
 	c.CloseAfter()
 	return c.finish()
+}
+
+// sync is answered by the ensemble, behind all that the client has asked for
+// before.
+func (c *conn) sync(r *request.Request, now time.Time) error {
+	d := jute.NewDecoder(r.Body)
+	path := d.Buffer()
+	if d.Err() != nil {
+		return fmt.Errorf("sync: %w", d.Err())
+	}
+	if err := c.quiet(now); err != nil {
+		return err
+	}
+	if err := c.l.Engine.Sync(&c.Client, r.Xid, path); err != nil {
+		return errEnd
+	}
+	return nil
 }
 
 func (c *conn) auth(r *request.Request, now time.Time) error {

@@ -1,7 +1,9 @@
 package listener
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +21,10 @@ const setTraceMask = "stmk"
 
 // wordTimeout is how long the answer to a four-letter word may take to be sent.
 const wordTimeout = 10 * time.Second
+
+// errNotServing ends connections to a member that has no leader: the client tries
+// another one.
+var errNotServing = errors.New("this member of the ensemble does not serve at the moment")
 
 // handshake takes the first frame of a connection, or a four-letter word in
 // its place. c.open tells whether a session is open after it.
@@ -43,6 +49,9 @@ func (c *conn) handshake() error {
 	c.l.Requests.Add(1)
 	c.Stats.Received.Add(1)
 	c.l.Engine.Metrics.Received.Add(1)
+	if !c.l.Engine.Serving() {
+		return errNotServing
+	}
 	if !c.l.Gate.Handshake(r.SessionID != 0) {
 		c.l.Rejected.Add(1)
 		return errEnd
@@ -108,9 +117,16 @@ func (c *conn) openSession(r *proto.ConnectRequest) error {
 // session has expired. The connection that the session had so far ends.
 func (c *conn) renewSession(r *proto.ConnectRequest) error {
 	c.l.Renewals.Add(1)
-	s := c.l.Sessions.Get(r.SessionID)
-	if s == nil || !session.CheckPassword(r.SessionID, r.Passwd) ||
-		!c.l.Sessions.Touch(s, c.timeout, c.l.Clock()) || s.SetOwner(request.LocalOwner) != proto.OK {
+	if !session.CheckPassword(r.SessionID, r.Passwd) {
+		return c.expired(r)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(c.timeout)*time.Millisecond)
+	defer cancel()
+	s, err := c.l.Engine.Renew(ctx, r.SessionID, c.timeout)
+	switch {
+	case err != nil:
+		return fmt.Errorf("session 0x%x: asking whether it lives: %w", uint64(r.SessionID), err)
+	case s == nil:
 		return c.expired(r)
 	}
 	c.Session = s

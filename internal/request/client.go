@@ -31,7 +31,8 @@ type Client struct {
 	Slot    uint32         // spreads readers over the tree's locks
 
 	ids   atomic.Pointer[[]auth.ID]
-	dirty bool // the writer's: is on its list to be flushed
+	dirty bool  // the writer's: is on its list to be flushed
+	told  int64 // Engine.mu's: the session's deadline when the leader was told last
 
 	Outbox
 	Stats ClientStats

@@ -220,6 +220,9 @@ func (c *committer) sessionEvent(it *item) {
 	switch it.op {
 	case proto.OpCreateSession:
 		c.e.Live[c.tx.ClientID] = c.tx.TimeOut
+		if c.e.Ensemble != nil {
+			c.e.Sessions.Commit(c.tx.ClientID, c.tx.TimeOut, c.e.Clock())
+		}
 	case proto.OpCloseSession:
 		id := c.tx.ClientID
 		delete(c.e.Live, id)
@@ -352,7 +355,11 @@ func (c *committer) snapshot() {
 // freeze is the state as of now. The writer calls it, or somebody
 // who keeps it from applying.
 func (e *Engine) freeze() Frozen {
-	e.pipe.roll.Store(true)
+	if e.Ensemble != nil {
+		e.Ensemble.Roll()
+	} else {
+		e.pipe.roll.Store(true)
+	}
 	e.Tree.Lock()
 	defer e.Tree.Unlock()
 	sessions := make(map[int64]int32, len(e.Live))

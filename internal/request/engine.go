@@ -107,6 +107,13 @@ type Options struct {
 	// Logged is how many transactions were logged since the last snapshot.
 	Logged int
 
+	// Ensemble is the one that this server is a member of; nil if it is alone. The
+	// engine rests until Lead or Follow. Log is not used then.
+	Ensemble Ensemble
+	// Clock is what sessions are tracked by, in milliseconds; required in an
+	// ensemble.
+	Clock func() int64
+
 	// Hooks that may be nil.
 
 	// Audit is told of every write; nil is off. AuditClient names the client.

@@ -63,29 +63,36 @@ func (b *batch) reset() {
 // request prepares one request and enters it in the current batch.
 func (p *pipeline) request(c *Client, r *Request, when time.Duration) {
 	s := &p.prep
-	s.client, s.owner, s.session, s.ids = c, LocalOwner, c.Session.ID(), c.IDs()
+	s.asker, s.owner, s.session, s.ids = c.Session, LocalOwner, c.Session.ID(), c.IDs()
 	it := item{client: c, session: c.Session, xid: r.Xid, op: r.Op, when: when}
 	if p.e.Audit.Enabled() {
 		if described, ok := audit.Describe(r.Op, r.Body); ok {
 			it.audit = &described
 		}
 	}
+	p.enter(&it, r)
+}
+
+// enter makes a transaction of what is asked for and adds it to the batch.
+func (p *pipeline) enter(it *item, r *Request) {
+	s := &p.prep
 	switch r.Op {
 	case proto.OpMulti:
-		p.multi(&it, r.Body)
+		p.multi(it, r.Body)
 	case proto.OpCloseSession:
 		s.zxid++
-		s.closeSession(c.Session)
-		p.log(&it, r.Op, &s.body)
+		s.closeSession(s.session)
+		p.log(it, r.Op, &s.body)
 	default:
-		p.single(&it, r)
+		p.single(it, r)
 	}
-	p.batch.items = append(p.batch.items, it)
+	p.batch.items = append(p.batch.items, *it)
 }
 
 // single prepares a request that makes one change. One that is refused after
 // it was understood takes a zxid and is logged as an error, as Apache's does;
-// one that cannot be decoded leaves no trace.
+// one that cannot be decoded leaves no trace, unless other members wait for its
+// outcome.
 func (p *pipeline) single(it *item, r *Request) {
 	s := &p.prep
 	s.zxid++
@@ -95,7 +102,7 @@ func (p *pipeline) single(it *item, r *Request) {
 	case code == proto.OK:
 		it.known = s.known
 		p.log(it, r.Op, &s.body)
-	case d.Err() != nil:
+	case d.Err() != nil && p.e.Ensemble == nil:
 		s.zxid--
 		it.code = code
 	default:
@@ -146,6 +153,10 @@ func (p *pipeline) endRecord(it *item, b []byte, start int) {
 // into c, and gives c's outbox nothing: done is called by the writer
 // once the session is durable.
 func (e *Engine) CreateSession(c *Client) error {
+	if e.pipe.role.Load() == following {
+		body := jute.AppendInt(nil, c.Session.Timeout())
+		return e.pipe.forward(c, []Request{{Op: proto.OpCreateSession, Body: body}}, e.Now())
+	}
 	return e.internal(c, proto.OpCreateSession, c.Session, func(s *preparer) {
 		s.body = txn.Body{Type: proto.OpCreateSession, TimeOut: c.Session.Timeout()}
 	})
@@ -154,7 +165,7 @@ func (e *Engine) CreateSession(c *Client) error {
 // CloseSession submits the end of a session that expired or that nobody asked
 // for.
 func (e *Engine) CloseSession(s *session.Session) error {
-	return e.internal(nil, proto.OpCloseSession, s, func(p *preparer) { p.closeSession(s) })
+	return e.internal(nil, proto.OpCloseSession, s, func(p *preparer) { p.closeSession(s.ID()) })
 }
 
 // DeleteContainer submits the removal of a container or of a znode whose time
@@ -176,7 +187,7 @@ func (e *Engine) internal(c *Client, op proto.Op, s *session.Session, prepare fu
 	p := &e.pipe
 	return p.submit(&submission{when: e.Now(), own: func(when time.Time) {
 		pr := &p.prep
-		pr.client, pr.owner, pr.session, pr.ids = nil, LocalOwner, 0, nil
+		pr.asker, pr.owner, pr.session, pr.ids = nil, 0, 0, nil
 		if s != nil {
 			pr.session = s.ID()
 		}

@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/quollhq/quoll/internal/session"
@@ -20,6 +21,11 @@ func (e *Engine) RunExpiry(ctx context.Context, clock func() int64) {
 		case <-timer.C:
 		}
 		now := clock()
+		if !e.Leads() {
+			e.Sessions.Keep(now) // the leader decides
+			timer.Reset(time.Duration(max(e.Sessions.NextDue()-now, 1)) * time.Millisecond)
+			continue
+		}
 		e.Sessions.Due(now, func(s *session.Session) {
 			e.Logger.Info("session expired", "session", s.String(), "timeout_ms", s.Timeout())
 			e.Metrics.Expired.Add(1)
@@ -53,7 +59,7 @@ func (e *Engine) RunReaper(ctx context.Context, o ReaperOptions) {
 			return
 		case <-ticker.C:
 		}
-		if !e.reap(ctx, o) {
+		if e.Leads() && !e.reap(ctx, o) {
 			return
 		}
 	}
@@ -64,7 +70,10 @@ func (e *Engine) reap(ctx context.Context, o ReaperOptions) bool {
 	pace := time.Minute / time.Duration(max(o.MaxPerMinute, 1))
 	for _, due := range e.dueForRemoval(o.MaxNeverUsed) {
 		e.Logger.Debug("removing", "path", due.path, "ttl", !due.seen.Container)
-		if err := e.DeleteContainer(due.path, due.seen); err != nil {
+		switch err := e.DeleteContainer(due.path, due.seen); {
+		case errors.Is(err, ErrNotServing):
+			return true // the next leader will
+		case err != nil:
 			return false
 		}
 		if due.seen.Container {

@@ -13,7 +13,7 @@ import (
 func (p *pipeline) multi(it *item, body []byte) {
 	s := &p.prep
 	code, spends := checkMulti(body)
-	if !spends {
+	if !spends && p.e.Ensemble == nil {
 		it.code = code
 		return
 	}

@@ -38,6 +38,10 @@ type pipeline struct {
 	syncErr chan error    // its answer
 	synced  atomic.Bool   // the answer is there, or all but
 
+	role   atomicRole
+	term   sync.Mutex // held by the writer while it makes proposals, and by who changes the role
+	flight flight
+
 	inFlight  atomic.Int64
 	preparing atomic.Int64  // writes in the batch that is being made durable
 	roll      atomic.Bool   // the next batch starts a new log file
@@ -52,6 +56,10 @@ type pipeline struct {
 func (p *pipeline) init(e *Engine) {
 	p.e = e
 	p.queue.init(e.MaxInFlight)
+	if e.Ensemble != nil {
+		p.become(resting)
+		p.queue.refusing = true
+	}
 	p.over = make(chan struct{})
 	p.flushes = make(chan []*Client, 4)
 	p.batch, p.other = new(batch), new(batch)
@@ -70,6 +78,10 @@ func (p *pipeline) run() {
 	defer close(p.flushes)
 	defer close(p.syncs)
 	for p.await() {
+		if p.e.Ensemble != nil {
+			p.propose()
+			continue
+		}
 		p.fill(nil)
 		b := p.batch
 		p.batch, p.other = p.other, b

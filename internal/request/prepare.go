@@ -29,8 +29,8 @@ type preparer struct {
 	now     int64  // milliseconds since 1970, of the batch being prepared
 
 	// The request being prepared.
-	client  *Client
-	owner   session.Owner // through whom the request came
+	asker   *session.Session // nil if it is not known, or if nobody asked
+	owner   session.Owner    // through whom the request came; 0 for the server's own
 	session int64
 	ids     []auth.ID
 	body    txn.Body   // what it becomes
@@ -148,14 +148,13 @@ func (p *preparer) prepare(op proto.Op, d *jute.Decoder) proto.Code {
 }
 
 func (p *preparer) checkSession() proto.Code {
-	if p.client == nil {
-		return proto.OK // the server's own requests
-	}
-	s := p.client.Session
-	if s == nil {
+	switch {
+	case p.owner == 0:
+		return proto.OK
+	case p.asker == nil:
 		return proto.SessionExpired
 	}
-	return s.Check(p.owner)
+	return p.asker.Check(p.owner)
 }
 
 func (p *preparer) create(op proto.Op, r *proto.CreateRequest) proto.Code {
@@ -493,8 +492,8 @@ func (p *preparer) reconfig(d *jute.Decoder) proto.Code {
 }
 
 // closeSession deletes what the session owns, in flight or not.
-func (p *preparer) closeSession(s *session.Session) {
-	owned := p.ownedPaths(s.ID())
+func (p *preparer) closeSession(id int64) {
+	owned := p.ownedPaths(id)
 	for _, path := range owned {
 		parentPath, _ := parentOf(path)
 		parent := p.lookup(parentPath, &p.parentScratch)
@@ -508,7 +507,7 @@ func (p *preparer) closeSession(s *session.Session) {
 	if p.e.CloseSessionTxn && encodedLen(owned) <= maxClosePaths {
 		p.body.HasPaths, p.body.Paths = true, owned
 	}
-	p.e.Sessions.SetClosing(s.ID())
+	p.e.Sessions.SetClosing(id)
 }
 
 // maxClosePaths is how many bytes of paths a closeSession transaction lists. A

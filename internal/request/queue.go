@@ -69,6 +69,7 @@ type queue struct {
 	closing  bool
 	failed   bool
 	err      error // why it failed
+	refusing bool  // as a member that does not lead
 	paused   bool  // nothing is let in: the state is being replaced
 }
 
@@ -80,6 +81,9 @@ func (q *queue) init(limit int) {
 // Submit takes writes of one client, in order. Their replies go to its outbox.
 // It waits while too much is in flight.
 func (e *Engine) Submit(c *Client, reqs []Request) error {
+	if e.pipe.role.Load() == following {
+		return e.pipe.forward(c, reqs, e.Now())
+	}
 	c.add(len(reqs))
 	return e.pipe.submit(copyOf(c, reqs, e.Now()), len(reqs))
 }
@@ -98,16 +102,39 @@ func (p *pipeline) submit(s *submission, n int) error {
 func (q *queue) put(s *submission) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for (q.paused || q.bytes > q.limit) && !q.closing && !q.failed {
+	for (q.paused || q.bytes > q.limit) && !q.closing && !q.failed && !q.refusing {
 		q.waitRoom++
 		q.room.Wait()
 		q.waitRoom--
 	}
-	if q.closing || q.failed {
+	switch {
+	case q.closing || q.failed:
 		return ErrClosed
+	case q.refusing:
+		return ErrNotServing
 	}
 	q.enter(s)
 	return nil
+}
+
+// refuse lets nothing in until accept, and drops what is there.
+func (q *queue) refuse() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.refusing = true
+	for _, s := range q.list {
+		q.bytes -= len(s.buf)
+	}
+	clear(q.list)
+	q.list, q.count = q.list[:0], 0
+	q.room.Broadcast()
+}
+
+// accept lets writes in again.
+func (q *queue) accept() {
+	q.mu.Lock()
+	q.refusing = false
+	q.mu.Unlock()
 }
 
 // last enters s and lets nothing in behind it until resume.

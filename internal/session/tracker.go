@@ -181,6 +181,48 @@ func (t *Tracker) poll(now int64) (expired []*Session, more bool) {
 	return expired, true
 }
 
+// Keep is Due on a server that does not decide: what would expire lives on for
+// its time-out.
+func (t *Tracker) Keep(now int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for now >= t.due {
+		at := t.due
+		t.due += t.tick
+		if len(t.buckets) == 0 {
+			t.due = max(t.due, t.roundUp(now))
+			return
+		}
+		b := t.buckets[at]
+		if b == nil {
+			continue
+		}
+		for b.n > 0 {
+			s := b.head.next
+			if s.deadline.Load() <= at {
+				s.deadline.Store(t.roundUp(now + int64(s.timeout.Load())))
+			}
+			t.requeue(s)
+		}
+		delete(t.buckets, at)
+	}
+}
+
+// Renew begins anew with all sessions, as a new leader does: each is heard of
+// now, is not closing, and is nobody's.
+func (t *Tracker) Renew(now int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.buckets)
+	t.due = t.roundUp(now)
+	for _, s := range t.sessions {
+		s.prev, s.next = nil, nil
+		s.closing.Store(false)
+		s.owner.Store(0)
+		t.reset(s, t.roundUp(now+int64(s.timeout.Load())))
+	}
+}
+
 // NextDue is the time at which Due has to be called next.
 func (t *Tracker) NextDue() int64 {
 	t.mu.RLock()

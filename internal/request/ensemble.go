@@ -1,0 +1,630 @@
+package request
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quollhq/quoll/internal/auth"
+	"github.com/quollhq/quoll/internal/jute"
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/session"
+	"github.com/quollhq/quoll/internal/tree"
+	"github.com/quollhq/quoll/internal/txn"
+)
+
+// ErrNotServing is the answer of a member that neither leads nor follows.
+var ErrNotServing = errors.New("this member does not serve")
+
+// Ensemble is the agreement that a member's engine brings its transactions to.
+// What comes of it is told by the engine's Commit, Synced, Confirmed and
+// Renewed, in the order of what was agreed. Its methods but Propose do not wait.
+type Ensemble interface {
+	// Propose puts the framed records of a batch before the members. They are the
+	// ensemble's from then on. It waits while too much is under way, and fails once
+	// this member does not lead any more.
+	Propose(records []byte) error
+	// Forward sends a request to the leader.
+	Forward(r *Forwarded)
+	// Confirm asks for Confirmed, once a quorum has said that this member leads.
+	Confirm(token uint64)
+	// Revalidate asks the leader for Renewed.
+	Revalidate(session int64, timeout int32)
+	// Roll makes the next transaction begin a new file of the log.
+	Roll()
+}
+
+// Forwarded is a request on its way from a learner to its leader.
+type Forwarded struct {
+	Session int64
+	Xid     int32
+	Op      proto.Op
+	Body    []byte
+	IDs     []auth.ID
+}
+
+// role is what the engine does with writes.
+type role int32
+
+const (
+	alone     role = iota // logs and applies them
+	resting               // takes none
+	leading               // proposes them
+	following             // forwards them
+)
+
+// flight is what waits for the ensemble. Its lock is taken after the tree's and
+// before an outbox's.
+type flight struct {
+	mu     sync.Mutex
+	role   role               // as pipeline.role
+	led    fifo[item]         // proposed by this leader, by zxid
+	local  map[int64]*waiters // of this learner's clients, by session
+	syncs  fifo[syncing]
+	token  uint64 // of the last of syncs
+	renews map[int64][]chan bool
+}
+
+// waiters are the writes of one session, in order.
+type waiters = fifo[item]
+
+// syncing is a sync of a client.
+type syncing struct {
+	client *Client
+	xid    int32
+	path   []byte
+	when   time.Duration
+}
+
+// fifo is a queue.
+type fifo[T any] struct {
+	items []T
+	first int
+}
+
+func (f *fifo[T]) len() int { return len(f.items) - f.first }
+
+func (f *fifo[T]) head() *T { return &f.items[f.first] }
+
+func (f *fifo[T]) push(items ...T) {
+	if f.first > len(f.items)/2 {
+		n := copy(f.items, f.items[f.first:])
+		clear(f.items[n:])
+		f.items, f.first = f.items[:n], 0
+	}
+	f.items = append(f.items, items...)
+}
+
+func (f *fifo[T]) pop() T {
+	var none T
+	t := f.items[f.first]
+	f.items[f.first] = none
+	if f.first++; f.first == len(f.items) {
+		f.items, f.first = f.items[:0], 0
+	}
+	return t
+}
+
+// become changes the role and forgets what waits.
+func (p *pipeline) become(r role) {
+	f := &p.flight
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p.role.Store(r)
+	f.role = r
+	f.led, f.syncs = fifo[item]{}, fifo[syncing]{}
+	f.local = make(map[int64]*waiters)
+	for _, waiting := range f.renews {
+		for _, c := range waiting {
+			close(c)
+		}
+	}
+	f.renews = make(map[int64][]chan bool)
+}
+
+// Lead lets the engine propose what clients and learners ask for, from the
+// transaction with this zxid on. All sessions are heard of now, and nobody's.
+func (e *Engine) Lead(next int64) {
+	p := &e.pipe
+	p.term.Lock()
+	defer p.term.Unlock()
+	p.prep.overlay = newOverlay()
+	p.prep.zxid, p.prep.digest = next-1, e.Tree.Digest()
+	e.Sessions.Renew(e.Clock())
+	p.become(leading)
+	p.queue.accept()
+}
+
+// Follow lets the engine forward what clients ask for.
+func (e *Engine) Follow() {
+	e.Sessions.Renew(e.Clock())
+	e.pipe.become(following)
+}
+
+// Rest makes the engine forget what is under way and take nothing. Proposals of
+// the ensemble fail by now. The caller ends the connections of clients.
+func (e *Engine) Rest() {
+	p := &e.pipe
+	p.become(resting)
+	p.queue.refuse()
+	p.term.Lock()
+	defer p.term.Unlock()
+	p.inFlight.Store(0)
+}
+
+// Serving tells whether clients are served.
+func (e *Engine) Serving() bool { return e.pipe.role.Load() != resting }
+
+// Leads tells whether this server decides: alone, or as the leader.
+func (e *Engine) Leads() bool {
+	r := e.pipe.role.Load()
+	return r == alone || r == leading
+}
+
+// Member tells whether the server is one of an ensemble.
+func (e *Engine) Member() bool { return e.Ensemble != nil }
+
+// propose makes proposals of all that was taken from the queue.
+func (p *pipeline) propose() {
+	p.term.Lock()
+	defer p.term.Unlock()
+	for p.role.Load() == leading {
+		p.fill(nil)
+		b := p.batch
+		if b.empty() {
+			return
+		}
+		p.flight.mu.Lock()
+		if p.flight.role == leading {
+			p.flight.led.push(b.items...)
+		}
+		p.flight.mu.Unlock()
+		records := b.buf
+		p.e.Metrics.Batches.Add(int64(len(b.items)))
+		p.e.Metrics.Proposals.Add(int64(b.records))
+		b.buf = make([]byte, 0, min(cap(b.buf), batchMost)) // of about the size of the last
+		p.recycle(b)
+		if err := p.e.Ensemble.Propose(records); err != nil {
+			break
+		}
+	}
+	p.drop()
+}
+
+// drop forgets what was taken from the queue: this member does not lead.
+func (p *pipeline) drop() {
+	for ; p.next < len(p.taken); p.next++ {
+		p.batch.taken += len(p.taken[p.next].buf)
+		p.taken[p.next] = nil
+	}
+	p.recycle(p.batch)
+}
+
+// Remote takes a request that a learner has forwarded. The ensemble's commit is
+// the answer.
+func (e *Engine) Remote(owner session.Owner, f *Forwarded) {
+	p := &e.pipe
+	_ = p.submit(&submission{when: e.Now(), own: func(when time.Time) {
+		pr := &p.prep
+		pr.asker, pr.owner, pr.session, pr.ids = e.Sessions.Get(f.Session), owner, f.Session, f.IDs
+		it := item{xid: f.Xid, op: f.Op, when: when.Sub(e.began)}
+		if f.Op == proto.OpCreateSession {
+			p.createRemote(&it, f)
+			return
+		}
+		p.enter(&it, &Request{Xid: f.Xid, Op: f.Op, Body: f.Body})
+	}}, 1)
+}
+
+// createRemote opens a session at a learner.
+func (p *pipeline) createRemote(it *item, f *Forwarded) {
+	pr := &p.prep
+	d := jute.NewDecoder(f.Body)
+	timeout := d.Int()
+	pr.zxid++
+	if d.Err() != nil || timeout <= 0 {
+		p.refuse(it, proto.MarshallingError)
+	} else {
+		s, _ := p.e.Sessions.Track(f.Session, timeout, p.e.Clock())
+		s.SetOwner(pr.owner)
+		pr.body = txn.Body{Type: proto.OpCreateSession, TimeOut: timeout}
+		p.log(it, proto.OpCreateSession, &pr.body)
+	}
+	p.batch.items = append(p.batch.items, *it)
+}
+
+// Heard touches a session whose client a learner has heard of.
+func (e *Engine) Heard(id int64, timeout int32) {
+	if s := e.Sessions.Get(id); s != nil {
+		e.Sessions.Touch(s, timeout, e.Clock())
+	}
+}
+
+// Own makes a session a learner's, whose client has come there. It is false if
+// the session has ended.
+func (e *Engine) Own(owner session.Owner, id int64, timeout int32) bool {
+	s := e.Sessions.Get(id)
+	return s != nil && e.Sessions.Touch(s, timeout, e.Clock()) && s.SetOwner(owner) == proto.OK
+}
+
+// Renew is the session that a client brings along, if it lives; a learner asks
+// its leader. The error is ErrNotServing, or the context's.
+func (e *Engine) Renew(ctx context.Context, id int64, timeout int32) (*session.Session, error) {
+	f := &e.pipe.flight
+	if e.Leads() {
+		if !e.Own(LocalOwner, id, timeout) {
+			return nil, nil
+		}
+		return e.Sessions.Get(id), nil
+	}
+	answer := make(chan bool, 1)
+	f.mu.Lock()
+	if f.role != following {
+		f.mu.Unlock()
+		return nil, ErrNotServing
+	}
+	f.renews[id] = append(f.renews[id], answer)
+	e.Ensemble.Revalidate(id, timeout)
+	f.mu.Unlock()
+	select {
+	case valid, ok := <-answer:
+		if !ok {
+			return nil, ErrNotServing
+		}
+		if !valid {
+			return nil, nil
+		}
+		s, _ := e.Sessions.Track(id, timeout, e.Clock())
+		return s, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Renewed is the leader's answer to a Renew.
+func (e *Engine) Renewed(id int64, valid bool) {
+	f := &e.pipe.flight
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	waiting := f.renews[id]
+	if len(waiting) == 0 {
+		return // its client has gone
+	}
+	waiting[0] <- valid
+	if f.renews[id] = waiting[1:]; len(waiting) == 1 {
+		delete(f.renews, id)
+	}
+}
+
+// Sync answers a client's sync once this member has come as far as the ensemble
+// was when it was asked. The client's earlier requests are answered by now. The
+// path aliases the caller's memory.
+func (e *Engine) Sync(c *Client, xid int32, path []byte) error {
+	f := &e.pipe.flight
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.role != leading && f.role != following {
+		return ErrNotServing
+	}
+	c.add(1)
+	f.syncs.push(syncing{client: c, xid: xid, path: append([]byte(nil), path...), when: e.Now().Sub(e.began)})
+	if f.role == leading {
+		f.token++
+		e.Ensemble.Confirm(f.token)
+		return nil
+	}
+	e.Ensemble.Forward(&Forwarded{Session: c.Session.ID(), Xid: xid, Op: proto.OpSync, Body: jute.AppendBuffer(nil, path), IDs: c.IDs()})
+	return nil
+}
+
+// Confirmed is the answer to Confirm. Tokens come in order.
+func (e *Engine) Confirmed(token uint64) {
+	f := &e.pipe.flight
+	for {
+		f.mu.Lock()
+		due := f.role == leading && f.syncs.len() > 0 && f.token-uint64(f.syncs.len()) < token
+		var s syncing
+		if due {
+			s = f.syncs.pop()
+		}
+		f.mu.Unlock()
+		if !due {
+			return
+		}
+		e.synced(s)
+	}
+}
+
+// Synced answers the oldest sync that was forwarded.
+func (e *Engine) Synced() {
+	f := &e.pipe.flight
+	f.mu.Lock()
+	if f.role != following || f.syncs.len() == 0 {
+		f.mu.Unlock()
+		return
+	}
+	s := f.syncs.pop()
+	f.mu.Unlock()
+	e.synced(s)
+}
+
+func (e *Engine) synced(s syncing) {
+	c := s.client
+	now := e.Now()
+	c.mu.Lock()
+	c.Outbox.answered()
+	if !c.closed {
+		c.begin()
+		c.header(s.xid, e.Zxid(), proto.OK)
+		c.buf = jute.AppendBuffer(c.buf, s.path)
+		c.end()
+		c.Stats.answered(proto.OpSync, s.xid, e.Zxid(), 1, now.Sub(e.began)-s.when, now)
+	}
+	c.mu.Unlock()
+	c.Conn.Flush()
+}
+
+// forward sends writes of a client to the leader. What cannot be decoded is
+// answered here: leaders of Apache's may not survive it.
+func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
+	f := &p.flight
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.role != following {
+		return ErrNotServing
+	}
+	c.add(len(reqs))
+	p.inFlight.Add(int64(len(reqs)))
+	id := c.Session.ID()
+	w := f.local[id]
+	if w == nil {
+		w = new(waiters)
+		f.local[id] = w
+	}
+	for i := range reqs {
+		r := &reqs[i]
+		it := item{client: c, session: c.Session, xid: r.Xid, op: r.Op, when: now.Sub(p.e.began)}
+		if it.code = decodable(r); it.code != proto.OK && w.len() == 0 {
+			p.answerHere(&it)
+			continue
+		}
+		w.push(it)
+		if it.code == proto.OK {
+			p.e.Ensemble.Forward(&Forwarded{Session: id, Xid: r.Xid, Op: r.Op, Body: r.Body, IDs: c.IDs()})
+		}
+	}
+	if w.len() == 0 {
+		delete(f.local, id)
+	}
+	return nil
+}
+
+// answerHere answers a write that goes nowhere.
+func (p *pipeline) answerHere(it *item) {
+	c := it.client
+	p.inFlight.Add(-1)
+	c.mu.Lock()
+	c.Outbox.answered()
+	if !c.closed {
+		c.begin()
+		c.header(it.xid, p.e.Zxid(), it.code)
+		c.end()
+	}
+	c.mu.Unlock()
+	c.Conn.Flush()
+}
+
+// decodable is the refusal of a write that cannot be decoded.
+func decodable(r *Request) proto.Code {
+	d := jute.NewDecoder(r.Body)
+	switch r.Op {
+	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
+		var c proto.CreateRequest
+		if c.Decode(&d, r.Op); c.NullPath {
+			return proto.MarshallingError
+		}
+	case proto.OpDelete:
+		d.Buffer()
+		d.Int()
+	case proto.OpDeleteContainer:
+		nodePath(&d)
+	case proto.OpSetData:
+		d.AliasString()
+		d.Buffer()
+		d.Int()
+	case proto.OpSetACL:
+		d.AliasString()
+		proto.SkipACLs(&d)
+		d.Int()
+	case proto.OpCheck:
+		d.AliasString()
+		d.Int()
+	case proto.OpReconfig:
+		for range 3 {
+			d.Buffer()
+		}
+		d.Long()
+	case proto.OpMulti:
+		code, _ := checkMulti(r.Body)
+		return code
+	}
+	if d.Err() != nil {
+		return proto.MarshallingError
+	}
+	return proto.OK
+}
+
+// Commit applies transactions that the members agreed upon: n of them, in order.
+// One goroutine calls it. It is false once a transaction cannot be applied: then
+// the engine has failed.
+func (e *Engine) Commit(n int, entry func(i int) []byte) bool {
+	c := &e.pipe.commit
+	c.now = e.Now()
+	unsent, bytes := 0, 0
+	for i := 0; i < n; {
+		end := min(i+commitChunk, n)
+		unsent += end - i
+		e.Tree.Lock()
+		for ; i < end; i++ {
+			data := entry(i)
+			if err := c.agreed(data); err != nil {
+				e.Tree.Unlock()
+				e.pipe.fail(err)
+				return false
+			}
+			bytes += len(data)
+		}
+		e.zxid.Store(e.Tree.Zxid())
+		e.Tree.Unlock()
+		c.count()
+		if unsent >= flushChunk {
+			c.flush()
+			unsent = 0
+		}
+	}
+	c.flush()
+	e.Metrics.Commits.Add(int64(n))
+	e.Metrics.responses.add(&c.sizes)
+	c.logged += n
+	c.bytes += int64(bytes)
+	if c.logged >= c.limit || c.size > 0 && c.bytes >= c.size {
+		c.snapshot()
+	}
+	return true
+}
+
+// agreed applies one transaction, and answers it if a client of this member waits
+// for it. The tree's lock is held.
+func (c *committer) agreed(data []byte) error {
+	if err := txn.Decode(data, &c.tx); err != nil {
+		return fmt.Errorf("transaction 0x%x of the ensemble: %w", uint64(c.tx.Zxid), err)
+	}
+	it, ours := c.p.flight.take(&c.tx.Header)
+	if !ours {
+		it = item{op: c.tx.Header.Type}
+	}
+	c.res.Code = proto.OK
+	c.apply(it.known)
+	if c.tx.Header.Type == proto.OpError {
+		it.code, it.op = c.tx.Err, opOf(it.op)
+	}
+	c.sessionEvent(&it)
+	if !ours {
+		return nil
+	}
+	c.p.inFlight.Add(-1)
+	if c.e.Audit.Enabled() {
+		c.audit(&it)
+	}
+	if it.client == nil {
+		return nil
+	}
+	c.answer(&it)
+	for _, next := range c.p.flight.stuck(it.session) {
+		c.res.Code = next.code
+		c.answer(&next)
+		c.p.inFlight.Add(-1)
+	}
+	return nil
+}
+
+// opOf keeps a refused createSession or closeSession from counting as one.
+func opOf(op proto.Op) proto.Op {
+	if op == proto.OpCreateSession || op == proto.OpCloseSession {
+		return proto.OpError
+	}
+	return op
+}
+
+// take is the write that a transaction is the outcome of, if it came in here.
+func (f *flight) take(h *txn.Header) (it item, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.led.len() > 0 && f.led.head().zxid == h.Zxid {
+		return f.led.pop(), true
+	}
+	w := f.local[h.ClientID]
+	if w == nil || w.head().xid != h.Cxid {
+		return it, false
+	}
+	it = w.pop()
+	if w.len() == 0 {
+		delete(f.local, h.ClientID)
+	}
+	return it, true
+}
+
+// stuck are the writes of a session that were not forwarded and are next.
+func (f *flight) stuck(s *session.Session) (list []item) {
+	if s == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w := f.local[s.ID()]
+	for w != nil && w.head().code != proto.OK {
+		list = append(list, w.pop())
+		if w.len() == 0 {
+			delete(f.local, s.ID())
+			w = nil
+		}
+	}
+	return list
+}
+
+// Install puts a state in the place of the one before, while the engine rests.
+// The tree is taken over, and has no Views.
+func (e *Engine) Install(t *tree.Tree, sessions map[int64]int32) {
+	p := &e.pipe
+	e.Tree.Lock()
+	e.Tree.Swap(t)
+	p.swapSessions(&Replacement{Sessions: sessions, Now: e.Clock})
+	e.zxid.Store(e.Tree.Zxid())
+	e.Tree.Unlock()
+	t.Close()
+	p.commit.plan()
+}
+
+// ShowConfig makes a text the data of /zookeeper/config, with the version of the
+// configuration that it is.
+func (e *Engine) ShowConfig(text []byte, version int64) {
+	t := e.Tree
+	t.Lock()
+	defer t.Unlock()
+	n := t.Find(tree.ConfigPath)
+	if n == 0 || bytes.Equal(t.Data(n), text) {
+		return
+	}
+	c := &e.pipe.commit
+	zxid := t.Zxid()
+	c.tx = txn.Txn{Header: txn.Header{Zxid: version, Time: e.Now().UnixMilli(), Type: proto.OpSetData}}
+	c.tx.Body = txn.Body{Type: proto.OpSetData, Path: tree.ConfigPath, Data: text, Version: int32(version)}
+	t.Apply(&c.tx, &c.res)
+	t.SetZxid(zxid)
+}
+
+// Touched calls f for each session whose client was heard of here since the last
+// call; the time-out is in milliseconds.
+func (e *Engine) Touched(f func(id int64, timeout int32)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range e.clients {
+		if c.Session == nil {
+			continue
+		}
+		if d := c.Session.Deadline(); d != c.told {
+			c.told = d
+			f(c.Session.ID(), c.Session.Timeout())
+		}
+	}
+}
+
+// atomicRole is a role that others read.
+type atomicRole struct{ v atomic.Int32 }
+
+func (a *atomicRole) Load() role   { return role(a.v.Load()) }
+func (a *atomicRole) Store(r role) { a.v.Store(int32(r)) }

@@ -1,0 +1,252 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/quollhq/quoll/internal/auth"
+	"github.com/quollhq/quoll/internal/peer"
+	"github.com/quollhq/quoll/internal/peer/wire"
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/request"
+	"github.com/quollhq/quoll/internal/session"
+	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/tree"
+	"github.com/quollhq/quoll/internal/zab"
+)
+
+// machine joins the engine and the agreement of an ensemble: to the agreement it
+// is the state machine, to the engine the ensemble.
+type machine struct {
+	s    *Server
+	peer *peer.Peer // set before anything is served
+
+	mu     sync.Mutex
+	role   peer.Role
+	config *zab.Membership // in force
+	term   context.Context // of the role; it is over when the member stops serving
+	over   context.CancelFunc
+	failed bool
+}
+
+func newMachine(s *Server, active *zab.Membership) *machine {
+	m := &machine{s: s, config: active}
+	m.term, m.over = context.WithCancel(context.Background())
+	return m
+}
+
+// mode is the member's role as operators see it.
+func (m *machine) mode() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case !m.role.Serving():
+		return "looking"
+	case m.role.State == zab.Leading:
+		return "leader"
+	case m.role.State == zab.Observing:
+		return "observer"
+	}
+	return "follower"
+}
+
+// memberState is a state that is not in force.
+type memberState struct {
+	*state
+	digest bool
+}
+
+// NewState is peer.Machine's, like the methods that follow.
+func (m *machine) NewState() peer.State {
+	return &memberState{newState(m.s.treeOptions(), m.s.log), m.s.cfg.Storage.Digest}
+}
+
+// Apply is peer.State's.
+func (s *memberState) Apply(entry []byte) error { return s.apply(entry) }
+
+// Close is peer.State's.
+func (s *memberState) Close() { s.drop() }
+
+// Source is peer.State's.
+func (s *memberState) Source(zxid int64) storage.SnapshotSource {
+	s.whole()
+	s.tree.Lock()
+	defer s.tree.Unlock()
+	s.tree.SetZxid(zxid)
+	return &memberFrozen{frozenSource{request.Frozen{View: s.tree.Freeze(), Sessions: maps.Clone(s.sessions)}, s.digest}}
+}
+
+// whole makes an empty tree of none.
+func (s *memberState) whole() {
+	if s.tree == nil {
+		s.tree = tree.New(s.opts)
+	}
+	s.tree.AddConfigNode()
+}
+
+// memberFrozen is a frozen state that can be given up.
+type memberFrozen struct{ frozenSource }
+
+// Close is peer.Frozen's.
+func (f *memberFrozen) Close() { f.f.View.Close() }
+
+func (m *machine) Restore(s peer.State) {
+	st := s.(*memberState)
+	st.whole()
+	m.s.engine.Install(st.tree, st.sessions)
+	m.configure()
+}
+
+func (m *machine) Apply(entries []zab.Entry) {
+	if m.failed {
+		return
+	}
+	m.failed = !m.s.engine.Commit(len(entries), func(i int) []byte { return entries[i].Data })
+}
+
+func (m *machine) Freeze() peer.Frozen {
+	return &memberFrozen{frozenSource{m.s.engine.Freeze(), m.s.cfg.Storage.Digest}}
+}
+
+func (m *machine) Serve(r peer.Role) {
+	m.mu.Lock()
+	was := m.role
+	m.role = r
+	m.over()
+	m.term, m.over = context.WithCancel(context.Background())
+	m.mu.Unlock()
+	e := m.s.engine
+	if was.Serving() || !r.Serving() {
+		e.Rest()
+		m.s.listener.CloseAll("this member has no leader, or a new one")
+	}
+	if !r.Serving() {
+		return
+	}
+	if r.Leads() {
+		e.Lead(r.NextZxid)
+	} else {
+		e.Follow()
+	}
+	m.s.log.Info("serving", "role", m.mode(), "leader", r.Leader, "epoch", r.Epoch, "zxid", fmt.Sprintf("0x%x", uint64(e.Zxid())))
+}
+
+func (m *machine) Received(messages []zab.Upcall) {
+	for i := range messages {
+		if err := m.received(&messages[i]); err != nil {
+			m.s.log.Warn("a message of another member was dropped", "type", messages[i].Msg.Type.String(), "error", err)
+		}
+	}
+}
+
+func (m *machine) received(u *zab.Upcall) error {
+	e, owner := m.s.engine, owner(u.Link)
+	switch u.Msg.Type {
+	case zab.Request:
+		r, err := peer.ClientRequest(u.Msg)
+		if err != nil {
+			return err
+		}
+		if proto.Op(r.Op) == proto.OpSync {
+			m.peer.Sync(u.Link, &zab.Message{Type: zab.Sync})
+			return nil
+		}
+		e.Remote(owner, &request.Forwarded{Session: r.Session, Xid: r.Cxid, Op: proto.Op(r.Op), Body: r.Body, IDs: ids(r.Auth)})
+	case zab.Revalidate:
+		return m.revalidate(u, owner)
+	case zab.Ping:
+		touches, err := peer.Touches(u.Msg)
+		if err != nil {
+			return err
+		}
+		for t := range touches {
+			e.Heard(t.Session, t.Timeout)
+		}
+	case zab.Sync:
+		e.Synced()
+	}
+	return nil
+}
+
+// revalidate answers a learner's question, or takes the leader's answer.
+func (m *machine) revalidate(u *zab.Upcall, owner session.Owner) error {
+	e := m.s.engine
+	if !e.Leads() {
+		id, valid, err := peer.Revalidated(u.Msg)
+		if err == nil {
+			e.Renewed(id, valid)
+		}
+		return err
+	}
+	t, err := peer.Revalidation(u.Msg)
+	if err != nil {
+		return err
+	}
+	m.peer.Reply(u.Link, peer.RevalidatedMessage(t.Session, e.Own(owner, t.Session, t.Timeout)))
+	return nil
+}
+
+// owner is a learner as the owner of sessions.
+func owner(l zab.Link) session.Owner { return session.Owner(l) + request.LocalOwner + 1 }
+
+func ids(list []wire.Identity) []auth.ID {
+	all := make([]auth.ID, len(list))
+	for i, id := range list {
+		all[i] = auth.ID{Scheme: id.Scheme, ID: id.ID}
+	}
+	return all
+}
+
+func (m *machine) Confirmed(r zab.Read) {
+	if r.OK {
+		m.s.engine.Confirmed(r.Token)
+	}
+}
+
+func (m *machine) Configured(c *zab.Membership) {
+	m.mu.Lock()
+	m.config = c
+	m.mu.Unlock()
+	m.configure()
+}
+
+// configure shows the configuration in force in the tree.
+func (m *machine) configure() {
+	m.mu.Lock()
+	c := m.config
+	m.mu.Unlock()
+	m.s.engine.ShowConfig(c.Text, c.Version)
+}
+
+func (m *machine) Touched() (touches []wire.Touch) {
+	m.s.engine.Touched(func(id int64, timeout int32) {
+		touches = append(touches, wire.Touch{Session: id, Timeout: timeout})
+	})
+	return touches
+}
+
+// Propose is request.Ensemble's, like the methods that follow.
+func (m *machine) Propose(records []byte) error {
+	m.mu.Lock()
+	term := m.term
+	m.mu.Unlock()
+	return m.peer.Propose(term, peer.Batch{Records: records})
+}
+
+func (m *machine) Forward(r *request.Forwarded) {
+	f := wire.ClientRequest{Session: r.Session, Cxid: r.Xid, Op: int32(r.Op), Body: r.Body}
+	for _, id := range r.IDs {
+		f.Auth = append(f.Auth, wire.Identity{Scheme: id.Scheme, ID: id.ID})
+	}
+	m.peer.Forward(peer.RequestMessage(&f))
+}
+
+func (m *machine) Confirm(token uint64) { m.peer.ConfirmRead(token) }
+
+func (m *machine) Revalidate(id int64, timeout int32) {
+	m.peer.Forward(peer.RevalidateMessage(id, timeout))
+}
+
+func (m *machine) Roll() { m.peer.Roll() }

@@ -1,0 +1,158 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/quollhq/quoll/internal/config"
+	"github.com/quollhq/quoll/internal/peer"
+	"github.com/quollhq/quoll/internal/peer/authn"
+	"github.com/quollhq/quoll/internal/peer/socket"
+	"github.com/quollhq/quoll/internal/peer/wire"
+	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/tree"
+	"github.com/quollhq/quoll/internal/zab"
+)
+
+// handOverTime is how long a leader that is told to stop may take to hand its
+// role over.
+const handOverTime = 300 * time.Millisecond
+
+// member is what a server of an ensemble has besides.
+type member struct {
+	machine *machine
+	peer    *peer.Peer
+	stop    context.CancelFunc
+	done    chan struct{} // closed when the peer has ended
+	err     error         // why, once done is closed
+	ends    chan error    // why it ended by itself
+}
+
+// joinEnsemble loads the data, and starts the agreement with other members.
+func (s *Server) joinEnsemble(ctx context.Context) error {
+	c := &s.cfg
+	active, err := peer.Membership(c.Ensemble.Membership)
+	if err != nil {
+		return err
+	}
+	if s.store, err = storage.Open(s.storageOptions()); err != nil {
+		return err
+	}
+	m := newMachine(s, active)
+	s.member = &member{machine: m, done: make(chan struct{}), ends: make(chan error, 1)}
+	close(s.member.done) // until it runs
+	s.assemble(ctx, &state{tree: tree.New(s.treeOptions()), sessions: make(map[int64]int32)}, m)
+	cfg, err := s.peerConfig(ctx, m, active)
+	if err != nil {
+		return err
+	}
+	if m.peer, err = peer.New(ctx, cfg); err != nil {
+		return errors.Join(err, cfg.Election.Close(), cfg.Quorum.Close())
+	}
+	s.runPeer(m.peer)
+	return nil
+}
+
+func (s *Server) runPeer(p *peer.Peer) {
+	ctx, stop := context.WithCancel(context.Background())
+	s.member.peer, s.member.stop, s.member.done = p, stop, make(chan struct{})
+	go func() {
+		err := p.Run(ctx)
+		if err != nil {
+			s.member.ends <- err
+		}
+		s.member.err = err
+		close(s.member.done)
+	}()
+}
+
+// peerConfig opens the ports for members and says how the peer is to be.
+func (s *Server) peerConfig(ctx context.Context, m *machine, active *zab.Membership) (peer.Config, error) {
+	c := &s.cfg
+	e := &c.Ensemble
+	p := peer.Config{
+		ID: c.MyID, Active: active, Reconfig: e.Reconfig, Store: s.store, Machine: m,
+		MultiAddress: e.Multi.Enabled, Tick: c.TickTime, InitLimit: e.InitLimit, SyncLimit: e.SyncLimit,
+		MinNotification: e.Election.MinNotification, MaxNotification: e.Election.MaxNotification,
+		CommitLog: e.CommitLogCount, MaxPacket: s.maxEntry(), Logger: s.log,
+	}
+	if e.Next != nil {
+		next, err := peer.Membership(*e.Next)
+		if err != nil {
+			return p, err
+		}
+		p.LastSeen = next
+	}
+	if e.Reconfig {
+		files, err := config.NewDynamicFiles(c)
+		if err != nil {
+			return p, err
+		}
+		p.SaveConfig = func(inForce bool, z *zab.Membership) error {
+			parsed, err := config.ParseMembership(string(z.Text), e.Multi.Enabled)
+			if err != nil {
+				return err
+			}
+			if inForce {
+				return files.SaveActive(parsed)
+			}
+			return files.SaveNext(parsed)
+		}
+	}
+	authenticator, err := authn.FromConfig(c, s.log)
+	if err != nil {
+		return p, err
+	}
+	if authenticator != nil {
+		p.Authenticator = authenticator
+	}
+	election, quorum, err := socket.FromConfig(c, s.log)
+	if err != nil {
+		return p, err
+	}
+	if election.TLS != nil {
+		s.task(func() { election.TLS.Watch(ctx) })
+	}
+	p.Dial = quorum.Dial
+	return p, s.listenForMembers(ctx, &p, election, quorum)
+}
+
+// listenForMembers opens the election and the quorum port.
+func (s *Server) listenForMembers(ctx context.Context, p *peer.Config, election, quorum socket.Options) error {
+	e := &s.cfg.Ensemble
+	own, ok := e.Membership.Find(s.cfg.MyID)
+	if !ok {
+		return fmt.Errorf("server.%d (myid) is not among the members of the configuration", s.cfg.MyID)
+	}
+	elections, quorums := socket.Addresses(own, e.ListenOnAllIPs)
+	tries := e.Election.BindRetry
+	listen := func(what string, o socket.Options, at []wire.Address) (net.Listener, error) {
+		l, err := o.ListenAll(ctx, at, tries)
+		if err != nil {
+			return nil, fmt.Errorf("cannot listen for members (server.%d, port of %s): %w", s.cfg.MyID, what, err)
+		}
+		return l, nil
+	}
+	var err error
+	if p.Election, err = listen("elections", election, elections); err != nil {
+		return err
+	}
+	if p.Quorum, err = listen("the leader", quorum, quorums); err != nil {
+		return errors.Join(err, p.Election.Close())
+	}
+	return nil
+}
+
+// leave ends the agreement. A leader hands its role over first.
+func (m *member) leave() {
+	if m.peer != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), handOverTime)
+		_ = m.peer.HandOver(ctx) // only a leader can, and it need not work out
+		cancel()
+		m.stop()
+	}
+	<-m.done
+}
