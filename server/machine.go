@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/quollhq/quoll/internal/auth"
+	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/peer"
 	"github.com/quollhq/quoll/internal/peer/wire"
 	"github.com/quollhq/quoll/internal/proto"
@@ -210,6 +211,23 @@ func (m *machine) Configured(c *zab.Membership) {
 	m.config = c
 	m.mu.Unlock()
 	m.configure()
+}
+
+// hosts are those of the members of the configuration in force.
+func (m *machine) hosts() (hosts []string) {
+	m.mu.Lock()
+	text := m.config.Text
+	m.mu.Unlock()
+	members, err := config.ParseMembership(string(text), true)
+	if err != nil {
+		return nil // it was read before
+	}
+	for _, s := range members.Members {
+		for _, a := range s.Addrs {
+			hosts = append(hosts, a.Host)
+		}
+	}
+	return hosts
 }
 
 // configure shows the configuration in force in the tree.

@@ -102,7 +102,7 @@ func (s *Server) peerConfig(ctx context.Context, m *machine, active *zab.Members
 			return files.SaveNext(parsed)
 		}
 	}
-	authenticator, err := authn.FromConfig(c, s.log)
+	authenticator, err := authn.FromConfig(c, m.hosts, s.log)
 	if err != nil {
 		return p, err
 	}

@@ -110,7 +110,7 @@ func (c *conn) logEnd(err error) {
 		reason, err = *r, nil
 	}
 	switch {
-	case err == nil, errors.Is(err, errEnd), errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF),
+	case err == nil, errors.Is(err, errEnd), errors.Is(err, errNotServing), errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF),
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		log.Debug("connection closed", "client", c.addr.String(), "session", c.sessionName(), "reason", reason)
 	case errors.Is(err, os.ErrDeadlineExceeded):

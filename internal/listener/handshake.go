@@ -122,7 +122,7 @@ func (c *conn) renewSession(r *proto.ConnectRequest) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(c.timeout)*time.Millisecond)
 	defer cancel()
-	s, err := c.l.Engine.Renew(ctx, r.SessionID, c.timeout)
+	s, err := c.l.Engine.Renew(ctx, r.SessionID, c.timeout, c.l.Clock())
 	switch {
 	case err != nil:
 		return fmt.Errorf("session 0x%x: asking whether it lives: %w", uint64(r.SessionID), err)

@@ -135,18 +135,6 @@ func Revalidated(m *zab.Message) (session int64, valid bool, err error) {
 	return wire.DecodeRevalidated(packet(m))
 }
 
-// RevalidateMessage asks the leader whether a session lives; the time-out is in milliseconds.
-func RevalidateMessage(session int64, timeout int32) *zab.Message {
-	b := jute.AppendLong(nil, session)
-	return &zab.Message{Type: zab.Revalidate, Zxid: -1, Data: jute.AppendInt(b, timeout)}
-}
-
-// RevalidatedMessage is the leader's answer to Revalidation.
-func RevalidatedMessage(session int64, valid bool) *zab.Message {
-	b := jute.AppendLong(nil, session)
-	return &zab.Message{Type: zab.Revalidate, Zxid: -1, Data: jute.AppendBool(b, valid)}
-}
-
 func packet(m *zab.Message) *wire.Packet {
 	return &wire.Packet{Type: wire.Type(m.Type), Zxid: m.Zxid, Data: m.Data, Auth: identities(m.Auth)}
 }

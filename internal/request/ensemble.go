@@ -247,19 +247,24 @@ func (e *Engine) Heard(id int64, timeout int32) {
 // Own makes a session a learner's, whose client has come there. It is false if
 // the session has ended.
 func (e *Engine) Own(owner session.Owner, id int64, timeout int32) bool {
-	s := e.Sessions.Get(id)
-	return s != nil && e.Sessions.Touch(s, timeout, e.Clock()) && s.SetOwner(owner) == proto.OK
+	return e.own(owner, id, timeout, e.Clock()) != nil
 }
 
-// Renew is the session that a client brings along, if it lives; a learner asks
-// its leader. The error is ErrNotServing, or the context's.
-func (e *Engine) Renew(ctx context.Context, id int64, timeout int32) (*session.Session, error) {
+func (e *Engine) own(owner session.Owner, id int64, timeout int32, now int64) *session.Session {
+	s := e.Sessions.Get(id)
+	if s == nil || !e.Sessions.Touch(s, timeout, now) || s.SetOwner(owner) != proto.OK {
+		return nil
+	}
+	return s
+}
+
+// Renew is the session that a client brings along, nil if it has ended; a learner
+// asks its leader. now is the sessions' clock, in milliseconds. The error is
+// ErrNotServing, or the context's.
+func (e *Engine) Renew(ctx context.Context, id int64, timeout int32, now int64) (*session.Session, error) {
 	f := &e.pipe.flight
 	if e.Leads() {
-		if !e.Own(LocalOwner, id, timeout) {
-			return nil, nil
-		}
-		return e.Sessions.Get(id), nil
+		return e.own(LocalOwner, id, timeout, now), nil
 	}
 	answer := make(chan bool, 1)
 	f.mu.Lock()
@@ -278,7 +283,7 @@ func (e *Engine) Renew(ctx context.Context, id int64, timeout int32) (*session.S
 		if !valid {
 			return nil, nil
 		}
-		s, _ := e.Sessions.Track(id, timeout, e.Clock())
+		s, _ := e.Sessions.Track(id, timeout, now)
 		return s, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
