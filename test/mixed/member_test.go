@@ -2,6 +2,7 @@ package mixed
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,6 +27,10 @@ import (
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+
+var version = flag.String("apache", "3.9.4", "which of Apache's servers are in the ensembles; others than this one have to be installed")
+
+func apache() harness.Subject { return harness.ApacheVersion(*version) }
 
 // patience bounds every wait for a server.
 const patience = 90 * time.Second
@@ -137,7 +142,7 @@ func enter(t *testing.T, s security, self int, properties map[string]string) *me
 	t.Helper()
 	m := &member{T: t, security: s, self: self, server: 3 - self, packets: make(chan arrived, 1<<12)}
 	seats := make([]harness.Seat, 2)
-	seats[m.server-1] = harness.Seat{Subject: harness.ApacheVersion("3.9.4"), Properties: properties}
+	seats[m.server-1] = harness.Seat{Subject: apache(), Properties: properties}
 	m.ensemble = harness.NewEnsemble(t, harness.EnsembleConfig{Seats: seats, Keys: s.keys, Properties: s.properties})
 	own := address(t, m.ensemble.ElectionAddr(self))
 	cfg := mesh.Config{

@@ -32,7 +32,7 @@ type table struct {
 // newTable has two servers of Apache's and a member in seat 3.
 func newTable(t *testing.T) *table {
 	t.Helper()
-	return tableOf(t, 3, harness.Seat{Subject: harness.Apache}, harness.Seat{Subject: harness.Apache}, harness.Seat{})
+	return tableOf(t, 3, harness.Seat{Subject: apache()}, harness.Seat{Subject: apache()}, harness.Seat{})
 }
 
 // tableOf has the member in the seat own. Nobody runs so far.

@@ -12,7 +12,7 @@ import (
 
 // A member observes Apache's servers: it is brought in line and applies what is committed, also under another leader.
 func TestObserver(t *testing.T) {
-	tb := tableOf(t, 3, harness.Seat{Subject: harness.Apache}, harness.Seat{Subject: harness.Apache}, harness.Seat{Observer: true})
+	tb := tableOf(t, 3, harness.Seat{Subject: apache()}, harness.Seat{Subject: apache()}, harness.Seat{Observer: true})
 	observes := func() {
 		t.Helper()
 		tb.member.Await("a leader to observe", func() bool { return tb.member.Role.Serving() && tb.member.Role.State == zab.Observing })
@@ -39,7 +39,7 @@ func TestObserver(t *testing.T) {
 
 // A member leads one of Apache's servers that follows, and one that observes.
 func TestApacheObserves(t *testing.T) {
-	tb := tableOf(t, 2, harness.Seat{Subject: harness.Apache}, harness.Seat{}, harness.Seat{Subject: harness.Apache, Observer: true})
+	tb := tableOf(t, 2, harness.Seat{Subject: apache()}, harness.Seat{}, harness.Seat{Subject: apache(), Observer: true})
 	tb.sit()
 	tb.Server(1).Launch()
 	tb.Server(3).Launch()
