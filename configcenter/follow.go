@@ -13,10 +13,14 @@ import (
 func (l *Live[T]) run(ctx context.Context) {
 	defer close(l.ended)
 	defer l.report.stop()
+	events := l.center.c.Events()
+	var watching sync.WaitGroup
+	watching.Go(func() { l.watchState(ctx, events) })
+	defer watching.Wait()
+	defer events.Close()
 	for {
 		err := l.follow(ctx)
 		if transient(err) {
-			l.change(func() { l.view.Stale = true })
 			err = l.center.c.WaitConnected(ctx)
 		}
 		if ctx.Err() != nil {
@@ -62,8 +66,6 @@ func (l *Live[T]) follow(ctx context.Context) error {
 			watchers.Go(func() { stop(await(watching, w, dirty)) })
 		}
 	}
-	events := l.center.c.Events()
-	defer events.Close()
 	for {
 		v, problems, err := l.center.resolve(ctx, l.app, l.known)
 		switch {
@@ -74,30 +76,28 @@ func (l *Live[T]) follow(ctx context.Context) error {
 		default:
 			l.take(v, problems)
 		}
-		if err := l.wait(watching, dirty, events); err != nil {
-			return err
+		select {
+		case <-dirty:
+		case <-watching.Done():
+			return context.Cause(watching)
 		}
 	}
 }
 
-// wait waits until something has changed.
-func (l *Live[T]) wait(ctx context.Context, dirty <-chan struct{}, events *client.Events) error {
+// watchState marks the view as stale when there is no server, whatever the other
+// goroutine is waiting for. Only what is read afterwards is not stale again.
+func (l *Live[T]) watchState(ctx context.Context, events *client.Events) {
 	for {
-		select {
-		case <-dirty:
-			return nil
-		case <-events.Ready():
-			for more := true; more; {
-				_, more = events.TryNext()
-			}
-			if !l.center.c.State().Serving() && !l.View().Stale {
-				l.change(func() { l.view.Stale = true })
-			}
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if _, err := events.Next(ctx); err != nil {
+			return
+		}
+		if !l.View().Stale && l.away() {
+			l.change(func() { l.view.Stale = l.view.Stale || l.away() })
 		}
 	}
 }
+
+func (l *Live[T]) away() bool { return !l.center.c.State().Serving() }
 
 // closingTime bounds how long a server is asked to forget a watch.
 const closingTime = time.Second

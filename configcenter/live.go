@@ -231,7 +231,7 @@ func (l *Live[T]) take(v View, problems []error) {
 	l.complain(problems)
 	before := l.View()
 	if l.Current() != nil && l.Err() == nil && v.same(&before) && before.Saved.IsZero() {
-		l.change(func() { l.view.Stale = false })
+		l.change(func() { l.view.Stale = l.away() })
 		return
 	}
 	value, err := l.decode(&v)
@@ -244,7 +244,10 @@ func (l *Live[T]) take(v View, problems []error) {
 			l.center.log.Error("configuration not saved", "file", l.o.File, "error", err)
 		}
 	}
-	l.change(func() { l.current, l.view, l.err = value, v, nil })
+	l.change(func() {
+		v.Stale = l.away()
+		l.current, l.view, l.err = value, v, nil
+	})
 	l.report.say(v, nil)
 }
 
@@ -266,6 +269,6 @@ func (l *Live[T]) refuse(err error) {
 	if old := l.Err(); old == nil || old.Error() != err.Error() {
 		l.center.log.Error("configuration refused", "app", l.app.Name, "error", err)
 	}
-	l.change(func() { l.err, l.view.Stale = err, false })
+	l.change(func() { l.err, l.view.Stale = err, l.away() })
 	l.report.say(l.View(), err)
 }

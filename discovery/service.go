@@ -176,12 +176,14 @@ func (s *Service) change(f func()) {
 func (s *Service) follow(ctx context.Context) {
 	defer close(s.ended)
 	events := s.d.c.Events()
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watchState(ctx, events) })
+	defer watching.Wait()
 	defer events.Close()
 	defer s.hold.stop()
 	for {
-		err := s.watch(ctx, events)
+		err := s.watch(ctx)
 		if transient(err) {
-			s.away()
 			err = s.d.c.WaitConnected(ctx)
 		}
 		if ctx.Err() != nil {
@@ -208,7 +210,7 @@ func transient(err error) bool {
 }
 
 // watch reads all instances, and then what changes, for one session.
-func (s *Service) watch(ctx context.Context, events *client.Events) error {
+func (s *Service) watch(ctx context.Context) error {
 	w, err := s.d.c.AddWatch(ctx, s.nodes.dir, client.WatchTree)
 	if err != nil {
 		return err
@@ -221,13 +223,6 @@ func (s *Service) watch(ctx context.Context, events *client.Events) error {
 		select {
 		case <-w.Ready():
 			err = s.take(ctx, w)
-		case <-events.Ready():
-			for more := true; more; {
-				_, more = events.TryNext()
-			}
-			if !s.d.c.State().Serving() {
-				s.away()
-			}
 		case <-s.hold.over():
 			s.hold.end()
 			s.publish(nil)
@@ -287,12 +282,23 @@ func (s *Service) reload(ctx context.Context) error {
 	return nil
 }
 
-// away marks the snapshot as stale.
-func (s *Service) away() {
-	if !s.Snapshot().Stale {
-		s.change(func() { s.now.Stale = true })
+// watchState marks the snapshot as stale when there is no server, whatever the
+// other goroutine is waiting for. Only what is read afterwards is not stale again.
+func (s *Service) watchState(ctx context.Context, events *client.Events) {
+	for {
+		if _, err := events.Next(ctx); err != nil {
+			return
+		}
+		s.mu.Lock()
+		away := !s.now.Stale && s.away()
+		s.mu.Unlock()
+		if away {
+			s.change(func() { s.now.Stale = s.now.Stale || s.away() })
+		}
 	}
 }
+
+func (s *Service) away() bool { return !s.d.c.State().Serving() }
 
 // publish makes a snapshot of the nodes. Those known before a time without
 // servers are before; it is nil if there was none.
@@ -303,7 +309,10 @@ func (s *Service) publish(before []Instance) {
 		s.hold.begin(before, now.Instances, s.d.threshold, s.d.grace)
 	}
 	s.hold.keep(&now, s.d.threshold)
-	s.change(func() { s.now, s.known = now, true })
+	s.change(func() {
+		now.Stale = s.away()
+		s.now, s.known = now, true
+	})
 }
 
 // report logs the problems that are new.
