@@ -29,7 +29,7 @@ func each(t *testing.T, test func(t *testing.T, b *bench)) {
 	t.Helper()
 	harness.Each(t, func(t *testing.T, subject harness.Subject) {
 		s := harness.Start(t, subject, harness.Config{Keys: map[string]string{"tickTime": strconv.FormatInt(tick.Milliseconds(), 10)}})
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		t.Cleanup(cancel)
 		test(t, &bench{t: t, ctx: ctx, server: s})
 	})
@@ -102,6 +102,7 @@ type terminal struct {
 func (b *bench) open(args ...string) *terminal {
 	b.t.Helper()
 	t := &terminal{b: b, cmd: b.command(args...), lines: make(chan string, 1000)}
+	t.cmd.WaitDelay = 5 * time.Second // for what it has started
 	out, err := t.cmd.StdoutPipe()
 	b.must(err)
 	var errs bytes.Buffer
