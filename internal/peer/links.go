@@ -197,7 +197,11 @@ func (l *loop) received(c *link.Conn, batch []link.Packet) {
 		if l.conns[id] != c {
 			return
 		}
-		m, err := decode(c, &batch[i])
+		m := &l.frame
+		if !passing(batch[i].Type) {
+			m = &zab.Message{}
+		}
+		err := decode(c, &batch[i], m)
 		if err == nil {
 			err = l.p.zab.Step(id, m)
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/internal/peer/link"
+	"github.com/quollhq/quoll/internal/peer/wire"
 	"github.com/quollhq/quoll/internal/storage"
 	"github.com/quollhq/quoll/internal/zab"
 )
@@ -26,6 +27,7 @@ type loop struct {
 	dirty  map[*link.Conn]struct{} // to be flushed
 	own    []Batch                 // proposed here, on their way to the disk
 	status zab.Status
+	frame  zab.Message        // what is looked at and not kept
 	dial   context.CancelFunc // ends the attempt to reach the leader
 	dialNo uint64
 }
@@ -124,12 +126,28 @@ func (l *loop) fail(err error) {
 func (l *loop) stored(jobs []write) {
 	seq := uint64(0)
 	for i := range jobs {
+		l.ack(&jobs[i].Write)
 		for _, o := range jobs[i].Release {
 			l.send(o.Link, o.Msg)
 		}
 		seq = max(seq, jobs[i].Seq)
 	}
 	l.p.zab.Stored(seq)
+}
+
+// ack acknowledges transactions to the leader.
+func (l *loop) ack(w *zab.Write) {
+	c := l.conns[w.Ack]
+	if c == nil {
+		return
+	}
+	c.Append(func(b []byte) []byte {
+		for i := range w.Entries {
+			b = wire.AppendAck(b, w.Entries[i].Zxid)
+		}
+		return b
+	})
+	l.dirty[c] = struct{}{}
 }
 
 // propose puts a batch before the ensemble. If the member leads no more, it is dropped.

@@ -50,9 +50,14 @@ func identities(auth []zab.Identity) []wire.Identity {
 	return list
 }
 
-// decode reads a packet. The message aliases it.
-func decode(c *link.Conn, p *link.Packet) (*zab.Message, error) {
-	m := &zab.Message{Type: zab.Type(p.Type), Zxid: p.Zxid}
+// passing tells of messages that the agreement looks at and does not keep.
+func passing(t wire.Type) bool {
+	return t == wire.Proposal || t == wire.Commit || t == wire.Ack || t == wire.Inform
+}
+
+// decode reads a packet into m. The message aliases it.
+func decode(c *link.Conn, p *link.Packet, m *zab.Message) error {
+	*m = zab.Message{Type: zab.Type(p.Type), Zxid: p.Zxid}
 	var err error
 	switch m.Type {
 	case zab.Proposal, zab.Inform:
@@ -87,7 +92,7 @@ func decode(c *link.Conn, p *link.Packet) (*zab.Message, error) {
 			m.Auth = append(m.Auth, zab.Identity{Scheme: id.Scheme, ID: id.ID})
 		}
 	}
-	return m, err
+	return err
 }
 
 // entry reads a transaction.

@@ -43,8 +43,8 @@ func TestPackets(t *testing.T) {
 		if err := r.Next(&p.Packet); err != nil {
 			t.Fatalf("%v: %v", m.Type, err)
 		}
-		got, err := decode(&link.Conn{}, &p)
-		if err != nil {
+		got := &zab.Message{}
+		if err := decode(&link.Conn{}, &p, got); err != nil {
 			t.Fatalf("%v: %v", m.Type, err)
 		}
 		if m.Type == zab.LeaderInfo {
@@ -67,8 +67,8 @@ func FuzzDecode(f *testing.F) {
 		if r.Next(&p.Packet) != nil {
 			return
 		}
-		m, err := decode(&link.Conn{}, &p)
-		if err != nil {
+		var m zab.Message
+		if decode(&link.Conn{}, &p, &m) != nil {
 			return
 		}
 		if m.Zxid != p.Zxid || m.Entry.Data != nil && m.Entry.Zxid != m.Zxid {

@@ -189,7 +189,8 @@ func (p *Peer) call(ctx context.Context, f func()) error {
 
 // Propose puts transactions before the ensemble: those of a leader, whose first has the number that the machine was
 // told with its role, and then one after the other. It waits while too much is under way. When the member does not lead
-// any more the batch is dropped; the machine hears of that by Serve.
+// any more the batch is dropped; the machine hears of that by Serve. The goroutine that calls the machine must not call
+// it, since it would wait for itself.
 func (p *Peer) Propose(ctx context.Context, b Batch) error {
 	if err := p.room(ctx); err != nil {
 		return err

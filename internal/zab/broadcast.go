@@ -95,7 +95,7 @@ func (p *Peer) enough(zxid int64) bool {
 // announceCommit tells the learners of a committed transaction.
 func (p *Peer) announceCommit(e Entry) {
 	follow := &Message{Type: Commit, Zxid: e.Zxid}
-	observe := &Message{Type: Inform, Zxid: e.Zxid, Entry: e}
+	var observe *Message // made for the first observer
 	if e.Config != nil && e.Zxid == p.leader.reconfigZxid {
 		next := p.designate(p.view.lastSeen)
 		follow = &Message{Type: CommitAndActivate, Zxid: e.Zxid, Designated: next}
@@ -107,6 +107,9 @@ func (p *Peer) announceCommit(e Entry) {
 	for _, f := range p.leader.learners {
 		switch {
 		case f.forwarded && f.observer:
+			if observe == nil {
+				observe = &Message{Type: Inform, Zxid: e.Zxid, Entry: e}
+			}
 			p.send(f.link, observe)
 		case f.forwarded:
 			p.send(f.link, follow)

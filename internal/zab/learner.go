@@ -255,13 +255,12 @@ func (p *Peer) logAsLearner(e Entry) {
 func (p *Peer) appendAsLearner(e Entry) {
 	l := &p.learner
 	w := Write{Kind: WriteAppend, Entries: []Entry{e}}
-	if p.state == Following && l.synced {
-		ack := Outgoing{l.link, &Message{Type: Ack, Zxid: e.Zxid}}
-		if p.faults.ackBeforeSync {
-			p.send(l.link, ack.Msg)
-		} else {
-			w.Release = []Outgoing{ack}
-		}
+	switch {
+	case p.state != Following || !l.synced:
+	case p.faults.ackBeforeSync:
+		p.send(l.link, &Message{Type: Ack, Zxid: e.Zxid})
+	default:
+		w.Ack = l.link
 	}
 	p.write(w)
 }

@@ -70,9 +70,7 @@ func (h *host) drain() {
 			return
 		}
 		for _, w := range r.Writes {
-			for _, o := range w.Release {
-				h.sends = append(h.sends, Send{Link: o.Link, Msg: o.Msg})
-			}
+			w.Acks(func(link Link, m *Message) { h.sends = append(h.sends, Send{Link: link, Msg: m}) })
 			h.p.Stored(w.Seq)
 		}
 	}

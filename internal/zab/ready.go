@@ -42,6 +42,9 @@ type Write struct {
 	Zxid     int64
 	Snapshot any
 	Config   []byte
+	// Ack, if not 0, is the link on which each of Entries is acknowledged once this
+	// write and all before it are durable, before Release.
+	Ack Link
 	// Release may be sent once this write and all before it are durable, and not
 	// earlier: an acknowledgement, the acceptance of an epoch.
 	Release []Outgoing
@@ -150,7 +153,7 @@ func (r *Ready) Empty() bool {
 func (p *Peer) write(w Write) {
 	p.seq++
 	w.Seq = p.seq
-	if n := len(p.out.Writes); n > 0 && w.Kind == WriteAppend && p.out.Writes[n-1].Kind == WriteAppend {
+	if n := len(p.out.Writes); n > 0 && p.out.Writes[n-1].takes(&w) {
 		last := &p.out.Writes[n-1]
 		last.Entries = append(last.Entries, w.Entries...)
 		last.Release = append(last.Release, w.Release...)
@@ -159,6 +162,24 @@ func (p *Peer) write(w Write) {
 		p.out.Writes = append(p.out.Writes, w)
 	}
 	p.pending = append(p.pending, durable{seq: w.Seq, last: p.log.last, current: p.current})
+}
+
+// takes tells whether next can be a part of w.
+func (w *Write) takes(next *Write) bool {
+	return w.Kind == WriteAppend && next.Kind == WriteAppend && w.Ack == next.Ack && len(w.Release) == 0
+}
+
+// Acks calls send for each acknowledgement that the write sets free, and for each
+// message of Release.
+func (w *Write) Acks(send func(Link, *Message)) {
+	if w.Ack != 0 {
+		for i := range w.Entries {
+			send(w.Ack, &Message{Type: Ack, Zxid: w.Entries[i].Zxid})
+		}
+	}
+	for _, o := range w.Release {
+		send(o.Link, o.Msg)
+	}
 }
 
 // releaseAfterWrites sends m once everything that was written so far is durable.

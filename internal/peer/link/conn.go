@@ -25,6 +25,7 @@ type Conn struct {
 	r       *wire.Reader
 	out     outbox
 	wake    chan struct{} // there may be something to write
+	usual   int           // how many packets arrive at once, about; of the goroutine that reads
 	moved   atomic.Int64  // when something was written, or begun to be; UnixNano
 
 	ctx context.Context // ends with the connection
@@ -134,7 +135,8 @@ func (c *Conn) read() error {
 
 // next waits for a packet and takes those that have arrived with it.
 func (c *Conn) next() (batch, error) {
-	var b batch
+	b := batch{packets: make([]Packet, 0, c.usual)}
+	defer func() { c.usual = (c.usual + len(b.packets) + 1) / 2 }()
 	for {
 		var p wire.Packet
 		if err := c.r.Next(&p); err != nil {

@@ -272,10 +272,10 @@ func (s *server) synced() {
 func (s *server) released(batch []zab.Write) {
 	w := s.w
 	for i := range batch {
-		for _, o := range batch[i].Release {
-			w.checkMessage(s, o.Msg)
-			w.transmit(s, o.Link, o.Msg)
-		}
+		batch[i].Acks(func(link zab.Link, m *zab.Message) {
+			w.checkMessage(s, m)
+			w.transmit(s, link, m)
+		})
 	}
 	seq := batch[len(batch)-1].Seq
 	w.on(s, "stored", func(p *zab.Peer) { p.Stored(seq) })
