@@ -116,7 +116,7 @@ func (s *Server) peerConfig(ctx context.Context, m *machine, active *zab.Members
 	if election.TLS != nil {
 		s.task(func() { election.TLS.Watch(ctx) })
 	}
-	p.Dial = quorum.Dial
+	p.Dial, p.DialElection = quorum.Dial, election.Dial
 	return p, s.listenForMembers(ctx, &p, election, quorum)
 }
 

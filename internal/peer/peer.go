@@ -37,8 +37,8 @@ type Config struct {
 
 	// Election and Quorum accept other members; Run closes them.
 	Election, Quorum net.Listener
-	// Dial opens connections to members.
-	Dial socket.Dialer
+	// Dial opens connections to members; DialElection those for elections, Dial if it is nil.
+	Dial, DialElection socket.Dialer
 	// Authenticator is nil if members believe each other.
 	Authenticator socket.Authenticator
 	// MultiAddress allows several addresses per member.
@@ -67,6 +67,9 @@ type Config struct {
 func (c *Config) defaults() {
 	if c.LastSeen == nil {
 		c.LastSeen = c.Active
+	}
+	if c.DialElection == nil {
+		c.DialElection = c.Dial
 	}
 	if c.Tick == 0 {
 		c.Tick = 2 * time.Second
@@ -142,7 +145,7 @@ func New(ctx context.Context, cfg Config) (*Peer, error) {
 	p.loop = newLoop(p)
 	timeout := time.Duration(cfg.SyncLimit) * cfg.Tick
 	p.mesh = mesh.New(mesh.Config{
-		Self: cfg.ID, Addresses: dir.election[cfg.ID], MultiAddress: cfg.MultiAddress, Dial: cfg.Dial, Timeout: timeout,
+		Self: cfg.ID, Addresses: dir.election[cfg.ID], MultiAddress: cfg.MultiAddress, Dial: cfg.DialElection, Timeout: timeout,
 		Lookup:        func(sid int64) []wire.Address { return p.members.Load().election[sid] },
 		Reach:         func(sid int64, ok bool) { p.inbox.push(func() { p.zab.Reachable(sid, ok) }) },
 		Authenticator: cfg.Authenticator, Logger: cfg.Logger,
