@@ -33,7 +33,7 @@ func Run() (addr string, stop func(), err error) {
 	s, err := server.New(server.Options{
 		Settings: map[string]string{
 			"dataDir": dir, "clientPort": "0", "clientPortAddress": "127.0.0.1", "admin.enableServer": "false", "tickTime": "200",
-			"maxClientCnxns": "0",
+			"maxClientCnxns": "0", "maxSessionTimeout": "60000", // no session ends because a machine is busy
 		},
 		Logger: slog.New(slog.DiscardHandler),
 	})
