@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/internal/audit"
+	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/tree"
 	"github.com/quollhq/quoll/internal/txn"
@@ -304,6 +305,8 @@ func (c *committer) body(b []byte, op proto.Op) []byte {
 		return c.res.Stat.Append(appendPath(b, c.res.Path))
 	case proto.OpSetData, proto.OpSetACL:
 		return c.res.Stat.Append(b)
+	case proto.OpReconfig:
+		return c.res.Stat.Append(jute.AppendBuffer(b, c.tx.Data))
 	case proto.OpMulti:
 		return c.multiBody(b)
 	}
