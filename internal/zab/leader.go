@@ -181,6 +181,11 @@ func (p *Peer) takeInfo(f *follower, m *Message) error {
 		return fmt.Errorf("learner %d speaks version %#x of the protocol, want %#x or later", m.Learner.Sid, m.Learner.ProtocolVersion, ProtocolVersion)
 	}
 	if m.Learner.ConfigVersion > p.view.lastSeen.Version {
+		if p.opts.Reconfig && !p.leader.established {
+			// The votes that made this server leader were old. It learns of the configuration by the next ones.
+			p.look(fmt.Sprintf("learner %d has a later configuration in force", m.Learner.Sid))
+			return nil
+		}
 		return fmt.Errorf("learner %d has a later configuration in force: %x, and here it is %x", m.Learner.Sid, m.Learner.ConfigVersion, p.view.lastSeen.Version)
 	}
 	l := p.leader

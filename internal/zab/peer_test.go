@@ -174,6 +174,22 @@ func TestConfigurationOfNewLeaderWaitsForItsCommit(t *testing.T) {
 	}
 }
 
+func TestLeaderOfOldVotesGivesUp(t *testing.T) {
+	h := newHost(t, Options{ID: 3, Active: members(t, 1, 1, 2, 3)})
+	h.vote(Notification{Sid: 2, Leader: 3, Round: 1})
+	h.now = time.Second
+	h.p.Tick(h.now)
+	h.drain()
+	if s := h.p.Status(); s.State != Leading {
+		t.Fatalf("%+v", s)
+	}
+	h.p.LinkUp(1)
+	h.step(1, &Message{Type: FollowerInfo, Learner: LearnerInfo{Sid: 1, ProtocolVersion: ProtocolVersion, ConfigVersion: 2}})
+	if s := h.p.Status(); s.State != Looking {
+		t.Fatalf("%+v", s)
+	}
+}
+
 func TestDeposedLeaderIsGone(t *testing.T) {
 	now, next := members(t, 1, 1, 2, 3), members(t, EpochStart(1)+1, 1, 2)
 	h := leads(t, Options{Active: now}, now, next)
