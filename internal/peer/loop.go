@@ -26,6 +26,7 @@ type loop struct {
 	early  []earlyLearner
 	dirty  map[*link.Conn]struct{} // to be flushed
 	own    []Batch                 // proposed here, on their way to the disk
+	held   []Batch                 // to be proposed if a hand-over comes to nothing
 	status zab.Status
 	frame  zab.Message        // what is looked at and not kept
 	dial   context.CancelFunc // ends the attempt to reach the leader
@@ -150,16 +151,25 @@ func (l *loop) ack(w *zab.Write) {
 	l.dirty[c] = struct{}{}
 }
 
-// propose puts a batch before the ensemble. If the member leads no more, it is dropped.
+// propose puts a batch before the ensemble. One of an earlier term is dropped: its owner will hear of that. While this
+// leader hands over a batch waits, for it may go on leading, and the numbers behind the batch are given away.
 func (l *loop) propose(b Batch) {
 	entries := b.Entries()
+	next := l.p.zab.NextZxid()
+	switch leads := l.p.zab.Status().Epoch == zab.EpochOf(entries[0].Zxid); {
+	case leads && next == 0 && l.p.zab.HandingOver():
+		l.held = append(l.held, b)
+		return
+	case !leads || next == 0:
+		l.p.log.Info("a proposal was dropped: this member does not lead in its epoch", "zxid", hex(entries[0].Zxid))
+		l.p.waiting.sub(len(b.Records))
+		return
+	}
 	taken := 0
 	for i := range entries {
 		if err := l.p.zab.Propose(entries[i]); err != nil {
-			l.p.log.Info("a proposal was dropped", "zxid", hex(entries[i].Zxid), "reason", err)
-			if l.p.zab.NextZxid() == entries[i].Zxid { // it still leads, and what comes next has a later number
-				l.p.zab.StepDown("a transaction could not be proposed")
-			}
+			l.p.log.Warn("a proposal was refused", "zxid", hex(entries[i].Zxid), "reason", err)
+			l.p.zab.StepDown("a transaction could not be proposed") // and what comes next has a later number
 			break
 		}
 		taken += storage.RecordLen(len(entries[i].Data))
@@ -171,9 +181,22 @@ func (l *loop) propose(b Batch) {
 	}
 }
 
+// proposeHeld goes on with what waited for the end of a hand-over.
+func (l *loop) proposeHeld() {
+	if len(l.held) == 0 || l.p.zab.HandingOver() {
+		return
+	}
+	held := l.held
+	l.held = nil
+	for _, b := range held {
+		l.propose(b)
+	}
+}
+
 // settle does what there is to do.
 func (l *loop) settle() {
 	for {
+		l.proposeHeld()
 		r := l.p.zab.Ready()
 		if r.Empty() {
 			break

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/quollhq/quoll/internal/config"
@@ -278,6 +279,54 @@ func TestHandOver(t *testing.T) {
 		t.Fatal("it still leads")
 	}
 	e.agree()
+}
+
+// Batches that are under way while the lead changes hands are committed or dropped, and nothing else comes of them.
+func TestHandOverUnderLoad(t *testing.T) {
+	e := newEnsemble(t, 3, 0)
+	e.start(1, 2, 3)
+	e.leader()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var load sync.WaitGroup
+	for _, m := range e.members {
+		load.Go(func() { proposeWhileLeading(ctx, m) })
+	}
+	for i := range 10 {
+		if i == 9 { // the last term ends with nothing under way
+			cancel()
+			load.Wait()
+		}
+		leader := e.leader()
+		epoch := leader.Role.Epoch
+		e.Await("some writes", func() bool { return i == 9 || leader.Role.Epoch > epoch || leader.Zxid > leader.Role.NextZxid+20 })
+		if err := leader.Peer.HandOver(context.Background()); err != nil && !errors.Is(err, zab.ErrNotLeading) {
+			t.Fatal(err)
+		}
+		e.Await("another term", func() bool {
+			return e.all(func(m *peertest.Member) bool { return m.Role.Serving() && m.Role.Epoch > epoch })
+		})
+	}
+	leader := e.leader()
+	e.Await("the last write", func() bool { return e.all(func(m *peertest.Member) bool { return m.Zxid == leader.Zxid }) })
+	e.agree()
+}
+
+// proposeWhileLeading proposes one batch after the other in each of a member's terms.
+func proposeWhileLeading(ctx context.Context, m *peertest.Member) {
+	var next, epoch int64
+	for m.Until(ctx, func() bool { return m.Role.Leads() }) {
+		m.Change(func() {
+			if m.Role.Leads() && m.Role.Epoch != epoch {
+				next, epoch = m.Role.NextZxid, m.Role.Epoch
+			}
+		})
+		if err := m.Peer.Propose(ctx, peertest.Creates(next, 3, []byte("data"))); err != nil {
+			return
+		}
+		next += 3
+		m.Until(ctx, func() bool { return !m.Role.Leads() || m.Role.Epoch != epoch || m.Zxid > next-30 })
+	}
 }
 
 // receive waits for a member's first message of a type.

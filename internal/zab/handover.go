@@ -16,6 +16,9 @@ func (p *Peer) HandOver() error {
 	return nil
 }
 
+// HandingOver tells whether this leader is about to step down.
+func (p *Peer) HandingOver() bool { return p.state == Leading && p.leader.handingOver }
+
 // finishHandOver steps down once nothing is under way and somebody has it all.
 func (p *Peer) finishHandOver() {
 	l := p.leader

@@ -3,6 +3,7 @@ package peertest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"sync"
@@ -157,17 +158,26 @@ func (w *Watched) Change(f func()) {
 // Await waits until ok is true, which is called with the lock held.
 func (w *Watched) Await(what string, ok func() bool) {
 	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if !w.Until(ctx, ok) {
+		w.t.Fatalf("waited in vain for %s", what)
+	}
+}
+
+// Until waits until ok is true, as long as ctx lasts, and tells whether it became so.
+func (w *Watched) Until(ctx context.Context, ok func() bool) bool {
 	for {
 		w.mu.Lock()
 		done, changed := ok(), w.changed
 		w.mu.Unlock()
 		if done {
-			return
+			return true
 		}
 		select {
 		case <-changed:
-		case <-time.After(time.Minute):
-			w.t.Fatalf("waited in vain for %s", what)
+		case <-ctx.Done():
+			return false
 		}
 	}
 }
