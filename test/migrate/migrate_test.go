@@ -36,7 +36,7 @@ func TestThereAndBack(t *testing.T) {
 	if testing.Short() {
 		t.Skip("servers are slow")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute+time.Duration(*znodes)*2*time.Millisecond)
 	defer cancel()
 	keys := map[string]string{
 		"extendedTypesEnabled": "true", "maxSessionTimeout": "3600000", "snapCount": "20000",
