@@ -43,6 +43,7 @@ func TestThereAndBack(t *testing.T) {
 		"maxClientCnxns": "0", "jute.maxbuffer": "4194304",
 	}
 	config := harness.Config{Keys: keys, Properties: map[string]string{"jute.maxbuffer": "4194304"}}
+	t.Setenv("ZK_SERVER_HEAP", fmt.Sprint(512+*znodes/500)) // Apache's server needs about 500 bytes for a znode, and room to collect
 	apache := harness.Start(t, harness.Apache, config)
 	fill(ctx, t, apache.Addr())
 	alive := ephemerals(ctx, t, apache.Addr())
