@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -16,6 +17,7 @@ import (
 
 func newServer() *cobra.Command {
 	var check, keys bool
+	var ensemble int
 	var set []string
 	var profile string
 	cmd := &cobra.Command{
@@ -32,6 +34,7 @@ each can also be given as a flag (clientPort as --client-port), as
   quoll server /etc/zookeeper/zoo.cfg
   quoll server --client-port 2182 --data-dir /var/lib/quoll
   quoll server --set server.1=localhost:2888:3888
+  quoll server --ensemble 3
   quoll server --help-config
   quoll server --check zoo.cfg`,
 		Args: cobra.MaximumNArgs(1),
@@ -50,6 +53,13 @@ each can also be given as a flag (clientPort as --client-port), as
 					return fmt.Errorf("--set %s: want NAME=VALUE", kv)
 				}
 				o.Settings[key] = value
+			}
+			if cmd.Flags().Changed("ensemble") {
+				if o.File != "" || check {
+					return errors.New("--ensemble takes settings as flags, no file, and does not go with --check")
+				}
+				tune()
+				return runEnsemble(cmd.Context(), ensemble, o.Settings, cmd.OutOrStdout())
 			}
 			s, err := server.New(o)
 			if err != nil {
@@ -78,6 +88,7 @@ each can also be given as a flag (clientPort as --client-port), as
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and end")
+	cmd.Flags().IntVar(&ensemble, "ensemble", 0, "run so many members of an ensemble in this process, for development")
 	cmd.Flags().StringVar(&profile, "cpuprofile", "", "write a CPU profile of the whole run to this file")
 	cmd.Flags().StringArrayVar(&set, "set", nil, "a setting, as NAME=VALUE; may be repeated")
 	cmd.Flags().BoolVar(&keys, "help-config", false, "list all settings and end")

@@ -219,6 +219,9 @@ func (s *Server) WaitReady() {
 	}
 }
 
+// Become has the next start run another program on the same data, ports and configuration. The server has been ended.
+func (s *Server) Become(subject Subject) { s.subject = subject }
+
 // Kill ends the server as kill -9 does and waits until it is gone.
 func (s *Server) Kill() {
 	s.t.Helper()

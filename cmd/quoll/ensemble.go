@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/quollhq/quoll/server"
+)
+
+// The ports of an ensemble in one process, counted from the first member's client port: with 2181, Apache's usual ones.
+const (
+	quorumPorts   = 2888 - 2181
+	electionPorts = 3888 - 2181
+	mostMembers   = 9
+)
+
+// runEnsemble runs n members in this process until ctx ends or one of them cannot go on. Settings are those of the
+// command line: clientPort and admin.serverPort are the first member's, and dataDir has a directory for each.
+func runEnsemble(ctx context.Context, n int, settings map[string]string, out io.Writer) error {
+	if n < 1 || n > mostMembers {
+		return fmt.Errorf("--ensemble %d: want a number of members from 1 to %d", n, mostMembers)
+	}
+	members, err := ensembleSettings(n, settings)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var ended sync.WaitGroup
+	var ready atomic.Int32
+	errs := make([]error, n)
+	isReady := func() {
+		if ready.Add(1) == int32(n) {
+			fmt.Fprintf(out, "%d members run; clients: %s\n", n, clientAddresses(members))
+		}
+	}
+	for i, m := range members {
+		log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("member", i+1)
+		s, err := server.New(server.Options{Env: os.Environ(), Settings: m, Logger: log, Ready: isReady})
+		if err != nil {
+			cancel()
+			ended.Wait()
+			return err
+		}
+		ended.Go(func() {
+			defer cancel()
+			errs[i] = s.Run(ctx)
+		})
+	}
+	ended.Wait()
+	return errors.Join(errs...)
+}
+
+// ensembleSettings are those of each member. It makes their directories.
+func ensembleSettings(n int, settings map[string]string) ([]map[string]string, error) {
+	base := settings["dataDir"]
+	if base == "" {
+		base = "quoll-data"
+	}
+	client, err := firstPort(settings, "clientPort", 2181)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := firstPort(settings, "admin.serverPort", 8080)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]map[string]string, n)
+	for i := range all {
+		m := maps.Clone(settings)
+		m["dataDir"] = filepath.Join(base, strconv.Itoa(i+1))
+		m["clientPort"], m["admin.serverPort"] = strconv.Itoa(client+i), strconv.Itoa(admin+i)
+		m["standaloneEnabled"] = "false"
+		for key, value := range map[string]string{"initLimit": "10", "syncLimit": "5"} {
+			if m[key] == "" {
+				m[key] = value
+			}
+		}
+		for j := range n {
+			m[fmt.Sprintf("server.%d", j+1)] = fmt.Sprintf("127.0.0.1:%d:%d", client+quorumPorts+j, client+electionPorts+j)
+		}
+		if err := os.MkdirAll(m["dataDir"], 0o755); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(m["dataDir"], "myid"), fmt.Appendln(nil, i+1), 0o644); err != nil {
+			return nil, err
+		}
+		all[i] = m
+	}
+	return all, nil
+}
+
+func firstPort(settings map[string]string, key string, otherwise int) (int, error) {
+	text, ok := settings[key]
+	if !ok {
+		return otherwise, nil
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil || port < 1 || port+electionPorts+mostMembers > 65535 {
+		return 0, fmt.Errorf("%s=%s: with --ensemble, want the first of some ports, from 1 to %d", key, text, 65535-electionPorts-mostMembers)
+	}
+	return port, nil
+}
+
+func clientAddresses(members []map[string]string) string {
+	var list []string
+	for _, m := range members {
+		list = append(list, "127.0.0.1:"+m["clientPort"])
+	}
+	return strings.Join(list, ",")
+}
