@@ -77,6 +77,7 @@ func (s *Server) peerConfig(ctx context.Context, m *machine, active *zab.Members
 		ID: c.MyID, Active: active, Reconfig: e.Reconfig, Store: s.store, Machine: m,
 		MultiAddress: e.Multi.Enabled, Tick: c.TickTime, InitLimit: e.InitLimit, SyncLimit: e.SyncLimit,
 		MinNotification: e.Election.MinNotification, MaxNotification: e.Election.MaxNotification,
+		ConnectLimit: e.ConnectLimit, ConnectRetry: e.Learner.ConnectRetryDelay, ReplayFactor: e.SnapshotSizeFactor,
 		CommitLog: e.CommitLogCount, MaxPacket: s.maxEntry(), Logger: s.log,
 	}
 	if e.Next != nil {

@@ -179,3 +179,29 @@ func TestDynamicFile(t *testing.T) {
 		}
 	}
 }
+
+// What a member of an ensemble does not follow is named, unless it says what happens anyway.
+func TestUnusedInEnsembles(t *testing.T) {
+	_, warnings := mustLoad(t, Sources{File: ensembleFile(t, "1", three+"leaderServes=no\nobserverMasterPort=2191\nsyncEnabled=TRUE\nquorum.cnxn.threads.size=20\ncommitLogCount=7\n")})
+	text := warningTexts(warnings)
+	for _, want := range []string{
+		":8: leaderServes=no is not followed: the leader serves clients, too\n",
+		":9: observerMasterPort=2191 is not followed: observers connect to the leader",
+		":12: commitLogCount is below 500; 500 is used",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "syncEnabled") || strings.Contains(text, "threads") {
+		t.Error(text)
+	}
+	known := newCollector(allKeys()).keys
+	for _, names := range notInEnsemble {
+		for _, name := range names {
+			if k, _ := known.find(name); k == nil || k.NotApplicable != "" {
+				t.Errorf("there is no key %s", name)
+			}
+		}
+	}
+}

@@ -137,7 +137,7 @@ func (l *loop) connect(leader int64) {
 	})
 }
 
-func (l *loop) limit() time.Duration { return time.Duration(l.p.cfg.SyncLimit) * l.p.cfg.Tick }
+func (l *loop) limit() time.Duration { return time.Duration(l.p.cfg.ConnectLimit) * l.p.cfg.Tick }
 
 // dialled takes the outcome of an attempt.
 func (l *loop) dialled(no uint64, leader int64, c *link.Conn, err error) {

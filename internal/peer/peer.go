@@ -47,6 +47,10 @@ type Config struct {
 	// Tick, InitLimit and SyncLimit are tickTime, initLimit and syncLimit; 0 for Apache's defaults.
 	Tick                 time.Duration
 	InitLimit, SyncLimit int
+	// ConnectLimit is how many ticks one attempt to reach the leader may take (connectToLearnerMasterLimit); 0 for InitLimit.
+	// ConnectRetry is the time between two attempts; 0 for 100 ms.
+	ConnectLimit int
+	ConnectRetry time.Duration
 	// MinNotification and MaxNotification bound how often votes are repeated; 0 for 200 ms and a minute.
 	MinNotification, MaxNotification time.Duration
 	// CommitLog is how many transactions are kept for learners that come back; 0 for 500.
@@ -79,6 +83,9 @@ func (c *Config) defaults() {
 	}
 	if c.SyncLimit == 0 {
 		c.SyncLimit = 5
+	}
+	if c.ConnectLimit == 0 {
+		c.ConnectLimit = c.InitLimit
 	}
 	if c.CommitLog == 0 {
 		c.CommitLog = 500
@@ -312,7 +319,7 @@ func (p *Peer) load(ctx context.Context) (zab.Options, error) {
 		ID: c.ID, Active: c.Active, LastSeen: c.LastSeen, Parse: p.parse, Reconfig: c.Reconfig,
 		Last: last, Applied: last, Recent: recent.entries, RecentAfter: recent.before(base),
 		Tick: c.Tick, InitLimit: c.InitLimit, SyncLimit: c.SyncLimit,
-		MinNotification: c.MinNotification, MaxNotification: c.MaxNotification, CommitLog: c.CommitLog,
+		MinNotification: c.MinNotification, MaxNotification: c.MaxNotification, CommitLog: c.CommitLog, ConnectRetry: c.ConnectRetry,
 	}
 	o.Replayable = p.replayable
 	if o.Current, err = epoch(c.Store, storage.CurrentEpoch, loaded.LastZxid); err == nil {

@@ -1,0 +1,45 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// leastCommitLog is how many transactions Apache's leader keeps at least.
+const leastCommitLog = 500
+
+// notInEnsemble are keys that a member of an ensemble reads and does not follow, by what happens in their place.
+var notInEnsemble = map[string][]string{
+	"observers connect to the leader, followers serve none":             {"observerMasterPort", "observerMaster.sizeLimit"},
+	"the quorum of two servers is both":                                 {"oraclePath"},
+	"the leader serves clients, too":                                    {"leaderServes"},
+	"clients are served while there is a quorum only":                   {"readonlymode.enabled"},
+	"observers write logs and snapshots":                                {"syncEnabled", "observer.syncEnabled"},
+	"observers look for a leader at once":                               {"observer.election.DelayMs", "observer.reconnectDelayMs"},
+	"a new leader waits as long as initLimit says":                      {"leader.maxTimeToWaitForEpoch"},
+	"all learners are synchronised at the same time":                    {"leader.maxConcurrentSnapSyncs", "leader.maxConcurrentDiffSyncs"},
+	"learners are sent what they lack, or the state if that is shorter": {"forceSnapshotSync"},
+	"a gap between two transactions is an error":                        {"test.allowDiscontinuousProposals"},
+	"the first transaction has the number 1":                            {"testingonly.initialZxid"},
+	"all addresses of a member are dialled at once":                     {"multiAddress.reachabilityCheckEnabled", "multiAddress.reachabilityCheckTimeoutMs"},
+	"it has no meaning here": {"quorum.cnxn.threads.size", "leader.ackLoggingFrequency", "leader.closeSocketAsync",
+		"learner.closeSocketAsync", "learner.asyncSending", "follower.skipLearnerRequestToNextProcessor",
+		"forward_learner_requests_to_commit_processor_disabled"},
+}
+
+// unused names the keys that are set and not followed, unless they say what happens anyway.
+func (c *collector) unused() {
+	reasons := make([]string, 0, len(notInEnsemble))
+	for why := range notInEnsemble {
+		reasons = append(reasons, why)
+	}
+	slices.Sort(reasons)
+	for _, why := range reasons {
+		for _, name := range notInEnsemble[why] {
+			en, ok := c.entries[name]
+			if k, _ := c.keys.find(name); ok && !strings.EqualFold(en.value, k.Default) {
+				c.warn(en.origin, "%s=%s is not followed: %s", name, en.value, why)
+			}
+		}
+	}
+}
