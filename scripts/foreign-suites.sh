@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Runs test suites of other projects against quoll, or against Apache ZooKeeper to compare: kazoo's own, which it ships,
+# and go-zookeeper/zk's own. Shims in scripts/peers/shim start quoll where the suites would start Java.
+#
+#   scripts/foreign-suites.sh                  both, against quoll
+#   scripts/foreign-suites.sh kazoo apache     one of them, against Apache ZooKeeper
+#
+# Where a test wants three servers it gets an ensemble. The whole takes ten minutes.
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+peers=${QUOLL_CACHE:-$root/.cache}/peers
+suite=${1:-all} subject=${2:-quoll}
+# Each has ports of its own, so that both subjects can run at once.
+case $subject in
+quoll) offset=31000 ;;
+apache) offset=33000 ;;
+*) echo "unknown server: $subject" >&2; exit 2 ;;
+esac
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+status=0
+
+say() { printf '== %s\n' "$*"; }
+
+(cd "$root" && go build -o "$work/quoll" ./cmd/quoll) || exit
+export QUOLL_SHIM=$work/quoll
+
+# Its harness needs keys in Java's format, by libraries that still make them.
+kazoo() {
+  local venv=$peers/kazoo-suite zookeeper=$peers/zookeeper-3.9.4/lib
+  if [[ ! -f $venv/.done ]]; then
+    python3 -m venv --clear "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check \
+      -r "$root/scripts/peers/requirements.txt" -r "$root/scripts/peers/kazoo-suite.txt" && touch "$venv/.done" || return
+  fi
+  local path=$PATH classpath=none
+  if [[ $subject == quoll ]]; then
+    path=$root/scripts/peers/shim:$PATH
+  else
+    classpath=$(printf '%s:' "$zookeeper"/*.jar)
+  fi
+  cd "$work" && PATH=$path ZOOKEEPER_CLASSPATH=$classpath ZOOKEEPER_VERSION=3.9.4 ZOOKEEPER_CLUSTER_SIZE=3 \
+    ZOOKEEPER_PORT_OFFSET=$offset "$venv/bin/python" -m pytest -q -p no:cacheprovider --timeout 120 \
+    --pyargs kazoo.tests >"$work/kazoo.log" 2>&1
+  local failed=$?
+  grep -E '^(FAILED|ERROR)|passed|failed' "$work/kazoo.log"
+  return $failed
+}
+
+# Its tests wait for a server by srvr, whose date of build it cannot read since ZooKeeper 3.6; ruok does as well.
+gozk() {
+  local src dir=$work/zk bin=$root/scripts/peers/shim
+  src=$(cd "$root/test/clients/go" && GOWORK=off go list -m -f '{{.Dir}}' github.com/go-zookeeper/zk) || return
+  cp -r "$src" "$dir" && chmod -R u+w "$dir" && cd "$dir" || return
+  sed -i 's/_, ok := FLWSrvr(serverAddrs, time.Second)/ok := healthy(serverAddrs)/' server_help_test.go
+  cat >healthy_test.go <<'GO'
+package zk
+
+import "time"
+
+func healthy(servers []string) bool {
+	for _, ok := range FLWRuok(servers, time.Second) {
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+GO
+  [[ $subject == apache ]] && bin=$peers/zookeeper-3.9.4/bin
+  JVMFLAGS='-Dzookeeper.4lw.commands.whitelist=*' ZOOKEEPER_BIN_PATH=$bin GOWORK=off go test -count 1 -timeout 10m -v \
+    . >"$work/gozk.log" 2>&1
+  local failed=$?
+  grep -E '^--- FAIL' "$work/gozk.log"
+  printf '%d passed, %d failed\n' "$(grep -c '^--- PASS' "$work/gozk.log")" "$(grep -c '^--- FAIL' "$work/gozk.log")"
+  return $failed
+}
+
+if [[ $suite == all || $suite == kazoo ]]; then
+  say "kazoo's suite on $subject"
+  (kazoo) || status=1
+fi
+if [[ $suite == all || $suite == go ]]; then
+  say "go-zookeeper's tests on $subject"
+  (gozk) || status=1
+fi
+exit $status
