@@ -300,7 +300,7 @@ func overTCP(t testing.TB) (leader, learner *end) {
 		Dial: func(ctx context.Context, a wire.Address) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
 		},
-		Timeout: time.Minute, MaxPacket: 1 << 20, Logger: slog.New(slog.DiscardHandler),
+		Timeout: 10 * time.Minute, MaxPacket: 1 << 20, Logger: slog.New(slog.DiscardHandler),
 	}
 	ends := make([]*end, 2)
 	for i := range ends {
