@@ -115,7 +115,7 @@ func (o *Options) addFlags(cmd *cobra.Command) {
 	f.StringArrayVar(&o.Auth, "auth", o.Auth, "identity `scheme:data` of every session; may be repeated")
 	f.StringVar(&o.Driver, "driver", o.Driver, "how sockets are moved: epoll or conn (default: epoll where it works)")
 	f.IntVar(&o.Lanes, "lanes", o.Lanes, "threads that make the load (default: half the processors)")
-	f.IntVar(&o.ServerPID, "server-pid", o.ServerPID, "process whose CPU and memory are read (default: who listens on the server's port here)")
+	f.IntSliceVar(&o.ServerPIDs, "server-pid", o.ServerPIDs, "processes whose CPU and memory are read (default: who listens on the servers' ports here)")
 	f.BoolVar(&o.Histograms, "histograms", o.Histograms, "with -o json: add whole histograms, in HdrHistogram's own encoding")
 }
 

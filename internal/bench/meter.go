@@ -3,6 +3,7 @@ package bench
 import (
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -12,7 +13,7 @@ import (
 // It has a goroutine of its own, because the measured part begins after the
 // warm-up and ends before the last replies.
 type meter struct {
-	pid    int
+	pids   []int
 	before Memory
 	from   sample
 	to     sample
@@ -30,8 +31,9 @@ type sample struct {
 
 func (m *meter) sample() sample {
 	s := sample{at: time.Now()}
-	if m.pid > 0 {
-		s.server, _ = procCPU(m.pid)
+	for _, pid := range m.pids {
+		used, _ := procCPU(pid)
+		s.server += used
 	}
 	s.client, _ = procCPU(os.Getpid())
 	return s
@@ -40,7 +42,7 @@ func (m *meter) sample() sample {
 // meterServer starts to meter the measured part of a load, whose clock must
 // have been started.
 func (e *experiment) meterServer(l *load) *meter {
-	m := &meter{pid: e.pid, before: e.memory(), quit: make(chan struct{}), gone: make(chan struct{})}
+	m := &meter{pids: e.pids, before: e.memory(), quit: make(chan struct{}), gone: make(chan struct{})}
 	m.from = m.sample()
 	go func() {
 		defer close(m.gone)
@@ -83,32 +85,42 @@ func (m *meter) fill(r *Result) {
 	}
 	client := m.to.client - m.from.client
 	r.Client = Client{CPUSeconds: client.Seconds(), CPUPerOp: perOp(client)}
-	if m.pid == 0 {
+	if len(m.pids) == 0 {
 		return
 	}
 	server := m.to.server - m.from.server
-	r.Server = &Server{PID: m.pid, CPUSeconds: server.Seconds(), CPUPerOp: perOp(server), Before: m.before}
-	r.Server.After, _ = procMemory(m.pid)
+	r.Server = &Server{PIDs: m.pids, CPUSeconds: server.Seconds(), CPUPerOp: perOp(server), Before: m.before}
+	r.Server.After = memoryOf(m.pids)
 }
 
-// memory is what the server holds, if it can be read.
-func (e *experiment) memory() Memory {
-	if e.pid == 0 {
-		return Memory{}
+// memory is what the servers hold, as far as it can be read.
+func (e *experiment) memory() Memory { return memoryOf(e.pids) }
+
+func memoryOf(pids []int) (all Memory) {
+	for _, pid := range pids {
+		m, _ := procMemory(pid)
+		all.RSS, all.PSS, all.Peak = all.RSS+m.RSS, all.PSS+m.PSS, all.Peak+m.Peak
 	}
-	m, err := procMemory(e.pid)
-	if err != nil {
-		return Memory{}
-	}
-	return m
+	return all
 }
 
-// serverPID is the server's process if it is on this machine, else 0.
-func (e *experiment) serverPID() int {
-	if e.ServerPID > 0 {
-		return e.ServerPID
+// serverPIDs are the servers' processes that are on this machine.
+func (e *experiment) serverPIDs() []int {
+	if len(e.ServerPIDs) > 0 {
+		return e.ServerPIDs
 	}
-	host, port, err := net.SplitHostPort(e.Servers[0])
+	var pids []int
+	for _, server := range e.Servers {
+		if pid := localPID(server); pid > 0 && !slices.Contains(pids, pid) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// localPID is the process of a server if it is on this machine, else 0.
+func localPID(server string) int {
+	host, port, err := net.SplitHostPort(server)
 	if err != nil {
 		return 0
 	}

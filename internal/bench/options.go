@@ -65,9 +65,9 @@ type Options struct {
 	Driver string
 	// Lanes is the number of threads that make the load; 0 chooses.
 	Lanes int
-	// ServerPID is the process whose CPU and memory are read; 0 looks for
-	// the one that listens on the first server's port on this machine.
-	ServerPID int
+	// ServerPIDs are the processes whose CPU and memory are read, together; none
+	// looks for those that listen on the servers' ports on this machine.
+	ServerPIDs []int
 	// Histograms adds whole histograms to results.
 	Histograms bool
 	// Hold is how long idle sessions are held.

@@ -80,9 +80,9 @@ type Memory struct {
 	Peak int64 `json:"peak_rss,omitempty"`
 }
 
-// Server is what the server's process used.
+// Server is what the servers' processes used, together.
 type Server struct {
-	PID int `json:"pid"`
+	PIDs []int `json:"pids"`
 	// CPUSeconds is user and system time during the measured part.
 	CPUSeconds float64 `json:"cpu_seconds"`
 	CPUPerOp   float64 `json:"cpu_us_per_op"`

@@ -54,7 +54,7 @@ type experiment struct {
 	shape    shape
 	filled   int64 // znodes that exist, numbered from 0
 	created  int64 // znodes that may exist, numbered from 0
-	pid      int
+	pids     []int
 	lanes    int
 }
 
@@ -73,7 +73,7 @@ func (e *experiment) begin(ctx context.Context) error {
 	if e.lanes = e.Lanes; e.lanes == 0 {
 		e.lanes = defaultLanes()
 	}
-	e.pid = e.serverPID()
+	e.pids = e.serverPIDs()
 	return e.withSession(ctx, e.makeParents)
 }
 

@@ -13,7 +13,7 @@ func TestTableTellsWhatMatters(t *testing.T) {
 		Load:    Load{Servers: []string{"a:1"}, Connections: 50, Depth: 20, ValueSize: 100, Keys: 10000},
 		Latency: map[string]Latency{"set": {Count: 1234567, Mean: 10, P50: 11, P99: 99, Max: 1000}},
 		Errors:  map[string]int64{"session lost": 1},
-		Server:  &Server{PID: 7, CPUPerOp: 1.25, Before: Memory{RSS: 10 << 20}, After: Memory{RSS: 3 << 30}},
+		Server:  &Server{PIDs: []int{7}, CPUPerOp: 1.25, Before: Memory{RSS: 10 << 20}, After: Memory{RSS: 3 << 30}},
 		Stalls:  Stalls{LongestGap: 12.5, Empty100ms: 3},
 		Phases:  []Phase{{Name: "fill", Count: 10, Seconds: 0.5, ServerBytes: 2000, BytesEach: 200}},
 	}

@@ -21,7 +21,7 @@ const loadWait = 10 * time.Minute
 func (c *comparison) bench(ctx context.Context, p *process, args ...string) (*bench.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, loadWait)
 	defer cancel()
-	args = append([]string{"bench", "-o", "json", "--server", p.addr, "--server-pid", strconv.Itoa(p.pid())}, args...)
+	args = append([]string{"bench", "-o", "json", "--server", p.servers(), "--server-pid", p.pids()}, args...)
 	cmd := exec.CommandContext(ctx, c.binary, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -72,10 +73,23 @@ type process struct {
 	cmd     *exec.Cmd
 	log     *os.File
 	exited  chan struct{}
+	others  []*process // the other members of its ensemble
 }
 
 // start runs a server on dir, which holds nothing or what an earlier one left, and waits until it serves.
 func (c *comparison) start(ctx context.Context, s subject, dir string, keys map[string]string) (*process, error) {
+	p, err := c.launch(s, dir, keys)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.waitReady(ctx); err != nil {
+		return nil, errors.Join(err, p.stop())
+	}
+	return p, nil
+}
+
+// launch is start without waiting.
+func (c *comparison) launch(s subject, dir string, keys map[string]string) (*process, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o755); err != nil {
 		return nil, err
 	}
@@ -102,9 +116,6 @@ func (c *comparison) start(ctx context.Context, s subject, dir string, keys map[
 		defer close(p.exited)
 		_ = p.cmd.Wait() // how it ended is in its log
 	}()
-	if err := p.waitReady(ctx); err != nil {
-		return nil, errors.Join(err, p.stop())
-	}
 	return p, nil
 }
 
@@ -164,6 +175,24 @@ func freeAddr() (string, error) {
 func (p *process) logPath() string { return filepath.Join(p.dir, "server.log") }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// servers are the addresses of the process and of the other members of its ensemble, separated by commas.
+func (p *process) servers() string {
+	all := p.addr
+	for _, o := range p.others {
+		all += "," + o.addr
+	}
+	return all
+}
+
+// pids are their processes.
+func (p *process) pids() string {
+	all := strconv.Itoa(p.pid())
+	for _, o := range p.others {
+		all += "," + strconv.Itoa(o.pid())
+	}
+	return all
+}
 
 // waitReady opens sessions until one is granted. A server that is not ready may refuse, hang up or leave a connection
 // without an answer, so one that waits does not keep others from being tried.

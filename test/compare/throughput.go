@@ -69,6 +69,12 @@ func (c *comparison) round(ctx context.Context, s subject, round int, all []samp
 		return err
 	}
 	defer func() { err = errors.Join(err, c.finish(p)) }()
+	return c.runAll(ctx, p, workloads, round, all)
+}
+
+// runAll runs workloads on a server that is there.
+func (c *comparison) runAll(ctx context.Context, p *process, workloads []workload, round int, all []samples) error {
+	s := p.subject
 	_, isLeast := s.(least)
 	for i, w := range workloads {
 		if isLeast && !w.least {
@@ -78,7 +84,7 @@ func (c *comparison) round(ctx context.Context, s subject, round int, all []samp
 		if err != nil {
 			return err
 		}
-		c.say("round %d %-7s %-22s %9.0f/s  server %6.2f us  load %5.2f us  p99 %8.0f us  p99.9 %8.0f us", round+1, s.name(),
+		c.say("round %d %-7s %-30s %9.0f/s  server %6.2f us  load %5.2f us  p99 %8.0f us  p99.9 %8.0f us", round+1, s.name(),
 			w.name, res.OpsPerSec, cpuOf(res), res.Client.CPUPerOp, latencyOf(res).P99, latencyOf(res).P999)
 		all[i][s.name()] = append(all[i][s.name()], res)
 	}
