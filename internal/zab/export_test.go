@@ -26,6 +26,6 @@ var Bugs = []Bug{
 	{"ZOOKEEPER-3642", "a snapshot counts as the end of the log, and is on no disk until NEWLEADER", 0, func(p *Peer) { p.faults.snapshotKeptInMemory = true }},
 	{"ZOOKEEPER-2355", "a proposal counts as the end of the log, and is not logged if the connection breaks", 0, func(p *Peer) { p.faults.countUnlogged = true }},
 	{"", "a proposal is acknowledged before it is durable", 0, func(p *Peer) { p.faults.ackBeforeSync = true }},
-	{"", "a leader counts acknowledgements of what it has told the learner to cut", 5000, func(p *Peer) { p.faults.acksOutliveTruncation = true }},
+	{"", "a leader counts acknowledgements of what it has told the learner to cut", 1000, func(p *Peer) { p.faults.acksOutliveTruncation = true }},
 	{"", "an epoch is promised before the promise is durable", 0, func(p *Peer) { p.faults.epochNotStored = true }},
 }

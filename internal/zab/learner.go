@@ -14,8 +14,9 @@ type learner struct {
 	// deadline is when the leader is given up unless it says something.
 	deadline time.Duration
 
-	synced bool // NEWLEADER came: what follows is of the broadcast
-	mode   Type // DIFF, TRUNC or SNAP, 0 before
+	epoch  int64 // the leader's
+	synced bool  // NEWLEADER came: what follows is of the broadcast
+	mode   Type  // DIFF, TRUNC or SNAP, 0 before
 	// base is how far the log agrees with the leader's by the first message of the
 	// synchronization; state is the zxid of the snapshot, if there was one.
 	base, state int64
@@ -138,11 +139,16 @@ func (p *Peer) refuse(m *Message, what string) error {
 }
 
 // acceptEpoch promises never to follow an earlier epoch. The promise is on the
-// disk before it is given.
+// disk before it is given. An observer promises nothing: nobody counts it, and a
+// promise to a leader of whom nothing came would keep it from the one that leads.
 func (p *Peer) acceptEpoch(m *Message) error {
 	epoch := EpochOf(m.Zxid)
 	if p.phase != Discovery || p.learner.mode != 0 {
 		return p.refuse(m, "a second time")
+	}
+	p.learner.epoch = epoch
+	if p.state == Observing {
+		return p.observeEpoch(m)
 	}
 	if epoch < p.accepted {
 		return fmt.Errorf("the leader's epoch %d is below %d, which was accepted before", epoch, p.accepted)
@@ -170,6 +176,16 @@ func (p *Peer) acceptEpoch(m *Message) error {
 	return nil
 }
 
+// observeEpoch is acceptEpoch of an observer.
+func (p *Peer) observeEpoch(m *Message) error {
+	if p.learner.epoch < p.current {
+		return p.refuse(m, fmt.Sprintf("and epoch %d was followed before", p.current))
+	}
+	p.phase = Synchronization
+	p.releaseAfterWrites(p.learner.link, &Message{Type: AckEpoch, Zxid: p.log.last, Epoch: p.current})
+	return nil
+}
+
 // beginSync takes the message that says how the logs are brought in line.
 func (p *Peer) beginSync(m *Message) error {
 	l := &p.learner
@@ -177,6 +193,10 @@ func (p *Peer) beginSync(m *Message) error {
 		return p.refuse(m, "out of turn")
 	}
 	l.mode = m.Type
+	if p.accepted < l.epoch { // of an observer: by now a quorum has promised
+		p.accepted = l.epoch
+		p.write(Write{Kind: WriteAccepted, Epoch: l.epoch})
+	}
 	switch m.Type {
 	case Diff:
 		// What lies behind the leader's last commit is not committed for being here.
@@ -218,8 +238,8 @@ func (p *Peer) takeProposal(e Entry) error {
 	if !follows(p.log.last, e.Zxid) {
 		return fmt.Errorf("transaction %s came after %s: one is missing", zxidText(e.Zxid), zxidText(p.log.last))
 	}
-	if EpochOf(e.Zxid) > p.accepted {
-		return fmt.Errorf("transaction %s is of a later epoch than the leader's, %d", zxidText(e.Zxid), p.accepted)
+	if EpochOf(e.Zxid) > l.epoch {
+		return fmt.Errorf("transaction %s is of a later epoch than the leader's, %d", zxidText(e.Zxid), l.epoch)
 	}
 	if err := p.notice(e); err != nil {
 		return err
@@ -355,8 +375,8 @@ func (p *Peer) applyCommitted() {
 func (p *Peer) takeNewLeader(m *Message) error {
 	l := &p.learner
 	epoch := EpochOf(m.Zxid)
-	if l.mode == 0 || l.synced || epoch != p.accepted || counterOf(m.Zxid) != 0 {
-		return p.refuse(m, fmt.Sprintf("out of turn; the epoch accepted is %d", p.accepted))
+	if l.mode == 0 || l.synced || epoch != l.epoch || counterOf(m.Zxid) != 0 {
+		return p.refuse(m, fmt.Sprintf("out of turn; the leader's epoch is %d", l.epoch))
 	}
 	if err := p.takeLeadersConfig(m.Data); err != nil {
 		return err

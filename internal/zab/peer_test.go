@@ -190,6 +190,32 @@ func TestLeaderOfOldVotesGivesUp(t *testing.T) {
 	}
 }
 
+// An observer that heard of a leader of whom nothing came follows the one that leads.
+func TestObserverPromisesNothing(t *testing.T) {
+	h := newHost(t, Options{ID: 4, Active: members(t, 1, 1, 2, 3, -4), Accepted: 2, Current: 2})
+	follow := func(leader, other int64, link Link) {
+		t.Helper()
+		h.vote(Notification{Sid: other, State: Following, Leader: leader, Round: 9, PeerEpoch: 2})
+		h.vote(Notification{Sid: leader, State: Leading, Leader: leader, Round: 9, PeerEpoch: 2})
+		h.p.LinkUp(link)
+		h.drain()
+	}
+	follow(3, 1, 7)
+	h.step(7, &Message{Type: LeaderInfo, Zxid: EpochStart(9)})
+	if h.sent(7, AckEpoch) != 1 {
+		t.Fatal("it says nothing")
+	}
+	h.p.LinkDown(7)
+	follow(2, 1, 8)
+	h.step(8, &Message{Type: LeaderInfo, Zxid: EpochStart(3)})
+	h.step(8, &Message{Type: Diff})
+	h.step(8, &Message{Type: NewLeader, Zxid: EpochStart(3)})
+	h.step(8, &Message{Type: UpToDate, Zxid: -1})
+	if s := h.p.Status(); s.State != Observing || !s.Serving() || s.Epoch != 3 || h.p.accepted != 3 {
+		t.Fatalf("%+v, and epoch %d is accepted", s, h.p.accepted)
+	}
+}
+
 func TestDeposedLeaderIsGone(t *testing.T) {
 	now, next := members(t, 1, 1, 2, 3), members(t, EpochStart(1)+1, 1, 2)
 	h := leads(t, Options{Active: now}, now, next)
