@@ -25,16 +25,16 @@ func TestApacheLeads(t *testing.T) {
 			m := enter(t, s, 1, map[string]string{"zookeeper.forceSnapshotSync": "true"})
 			m.ensemble.Server(2).Launch()
 			first := m.follow(0)
-			first.create(0, 1000)
+			first.create(0, 300)
 			first.conn.Close() // the leader has no quorum any more, and there is another election
 			for a := m.next(); a.err == nil; a = m.next() {
 			}
 			first.tree.Close()
 			second := m.follow(1)
-			if n := second.tree.NodeCount(); n < 1000 {
+			if n := second.tree.NodeCount(); n < 300 {
 				t.Errorf("a state of %d znodes", n)
 			}
-			second.create(1000, 1100)
+			second.create(300, 330)
 			second.tree.Close()
 		})
 	}
