@@ -71,7 +71,7 @@ GO
   JVMFLAGS='-Dzookeeper.4lw.commands.whitelist=*' ZOOKEEPER_BIN_PATH=$bin GOWORK=off go test -count 1 -timeout 10m -v \
     . >"$work/gozk.log" 2>&1
   local failed=$?
-  grep -E '^--- FAIL' "$work/gozk.log"
+  grep -E "^--- FAIL|_test.go:.*(unable|error|failed)" "$work/gozk.log"
   printf '%d passed, %d failed\n' "$(grep -c '^--- PASS' "$work/gozk.log")" "$(grep -c '^--- FAIL' "$work/gozk.log")"
   return $failed
 }

@@ -21,7 +21,7 @@ func TestAgainstApache(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := harness.Start(t, harness.Apache, harness.Config{Properties: map[string]string{"zookeeper.extendedTypesEnabled": "true"}})
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-count", "1", "-p", "1", "./recipe/...", "./internal/functions")
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count", "1", "-p", "2", "./recipe/...", "./internal/functions")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "QUOLL_TEST_SERVER="+server.Addr())
 	if out, err := cmd.CombinedOutput(); err != nil {
