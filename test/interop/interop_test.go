@@ -62,7 +62,7 @@ type match struct {
 // TestMatrix has every recipe played both ways by quoll and by each of the other libraries.
 func TestMatrix(t *testing.T) {
 	harness.Each(t, func(t *testing.T, subject harness.Subject) {
-		server := harness.Start(t, subject, harness.Config{Properties: map[string]string{"zookeeper.extendedTypesEnabled": "true"}})
+		server := harness.Start(t, subject, harness.Config{Properties: map[string]string{"zookeeper.extendedTypesEnabled": "true", "zookeeper.forceSync": "no"}})
 		for _, other := range []struct {
 			name    string
 			recipes []recipe

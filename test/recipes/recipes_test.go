@@ -20,7 +20,7 @@ func TestAgainstApache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := harness.Start(t, harness.Apache, harness.Config{Properties: map[string]string{"zookeeper.extendedTypesEnabled": "true"}})
+	server := harness.Start(t, harness.Apache, harness.Config{Properties: map[string]string{"zookeeper.extendedTypesEnabled": "true", "zookeeper.forceSync": "no"}})
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count", "1", "-p", "2", "./recipe/...", "./internal/functions")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "QUOLL_TEST_SERVER="+server.Addr())
