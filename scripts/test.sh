@@ -42,12 +42,13 @@ grpcresolver() {
 
 vet() { go vet ./... && (cd test/clients/go && go vet ./...) && grpcresolver go vet; }
 
-# The tool has its own module; built once, it also checks the Go client's judge, which is a module of its own, too.
+# The tool has its own module; built once, it also checks the Go client's judge, which is a module of its own, too. The
+# gRPC resolver is left to vet: looking through gRPC would take longer than all else together.
 staticcheck() {
   local dir status
   dir=$(mktemp -d) || return
   (cd scripts/tools && go build -o "$dir/staticcheck" honnef.co/go/tools/cmd/staticcheck) &&
-    "$dir/staticcheck" ./... && (cd test/clients/go && "$dir/staticcheck" ./...) && grpcresolver "$dir/staticcheck"
+    "$dir/staticcheck" ./... && (cd test/clients/go && "$dir/staticcheck" ./...)
   status=$?
   rm -rf "$dir"
   return $status
