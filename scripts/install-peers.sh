@@ -101,6 +101,17 @@ curator() {
   fi
 }
 
+spring() {
+  fresh spring "$here/spring/pom.xml" && [[ -d $peers/spring/lib ]] && return
+  say "Spring Cloud Zookeeper"
+  mkdir -p "$peers/spring"
+  if jars "$here/spring/pom.xml" "$peers/spring/lib"; then
+    stamp spring "$here/spring/pom.xml"
+  else
+    missing "Spring Cloud Zookeeper (Maven failed, see $peers/mvn.log)"
+  fi
+}
+
 kazoo() {
   fresh kazoo "$here/requirements.txt" && [[ -x $peers/venv/bin/python ]] && return
   say "kazoo"
@@ -148,6 +159,7 @@ main() {
   else
     zookeeper "$default_version"
     curator
+    spring
     kazoo
     node_client
     go_client
