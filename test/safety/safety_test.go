@@ -45,7 +45,7 @@ const jobs = 60
 
 func TestSafety(t *testing.T) {
 	harness.Each(t, func(t *testing.T, subject harness.Subject) {
-		s := newScene(t, harness.Start(t, subject, harness.Config{}))
+		s := newScene(t, harness.Start(t, subject, harness.Config{Properties: map[string]string{"zookeeper.forceSync": "no"}}))
 		for range *workers {
 			s.start()
 		}
