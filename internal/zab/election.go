@@ -204,6 +204,15 @@ func (p *Peer) countLooking(sid int64, b ballot) {
 	case b.round < e.round:
 		p.tell(sid)
 		return
+	case b.leader == p.opts.ID && b.vote != p.ownVote():
+		// Somebody believes what this server said before its log was cut. In a new
+		// round everybody forgets it.
+		e.round = b.round + 1
+		clear(e.heard)
+		e.mine = p.ownVote()
+		p.announce()
+		p.tally()
+		return
 	case b.round > e.round:
 		e.round = b.round
 		clear(e.heard)

@@ -174,6 +174,15 @@ func TestConfigurationOfNewLeaderWaitsForItsCommit(t *testing.T) {
 	}
 }
 
+// Others may believe what a server said before its log was cut.
+func TestVoteForWhatIsCut(t *testing.T) {
+	h := newHost(t, Options{ID: 3, Active: members(t, 1, 1, 2, 3), Last: 5, Applied: 5})
+	h.vote(Notification{Sid: 2, Leader: 3, Zxid: 7, Round: 1})
+	if s := h.p.Status(); s.State != Looking || h.p.election.mine.zxid != 5 || h.p.election.round != 2 {
+		t.Fatalf("%+v, votes %+v", s, h.p.election)
+	}
+}
+
 func TestLeaderOfOldVotesGivesUp(t *testing.T) {
 	h := newHost(t, Options{ID: 3, Active: members(t, 1, 1, 2, 3)})
 	h.vote(Notification{Sid: 2, Leader: 3, Round: 1})
