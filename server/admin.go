@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -112,8 +113,14 @@ func javaMinute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MS
 // host is the server as the admin room sees it.
 type host struct{ s *Server }
 
+// errNotInForce is for a member whose state may hold what was never committed.
+var errNotInForce = errors.New("this member of the ensemble has no leader: its state is not in force")
+
 // Snapshot is admin.Host's.
 func (h host) Snapshot(ctx context.Context) (admin.Snapshot, error) {
+	if !h.s.engine.Serving() {
+		return admin.Snapshot{}, errNotInForce
+	}
 	info, err := h.s.snapshots.Take(ctx, h.s.engine.Freeze)
 	return snapshotOf(&info), err
 }

@@ -104,7 +104,9 @@ func (m *machine) Apply(entries []zab.Entry) {
 	if m.failed {
 		return
 	}
-	m.failed = !m.s.engine.Commit(len(entries), func(i int) []byte { return entries[i].Data })
+	if m.failed = !m.s.engine.Commit(len(entries), func(i int) []byte { return entries[i].Data }); m.failed {
+		m.s.member.ends <- m.s.engine.Err()
+	}
 }
 
 func (m *machine) Freeze() peer.Frozen {
@@ -116,7 +118,6 @@ func (m *machine) Serve(r peer.Role) {
 	was := m.role
 	m.role = r
 	m.over()
-	m.term, m.over = context.WithCancel(context.Background())
 	m.mu.Unlock()
 	e := m.s.engine
 	if was.Serving() || !r.Serving() {
@@ -126,6 +127,9 @@ func (m *machine) Serve(r peer.Role) {
 	if !r.Serving() {
 		return
 	}
+	m.mu.Lock()
+	m.term, m.over = context.WithCancel(context.Background()) // not before Rest: it waits for proposals of the last
+	m.mu.Unlock()
 	if r.Leads() {
 		e.Lead(r.NextZxid)
 	} else {

@@ -42,8 +42,8 @@ func (s *Server) joinEnsemble(ctx context.Context) error {
 		return err
 	}
 	m := newMachine(s, active)
-	s.member = &member{machine: m, done: make(chan struct{}), ends: make(chan error, 1)}
-	close(s.member.done) // until it runs
+	s.member = &member{machine: m, done: make(chan struct{}), ends: make(chan error, 2)} // of the state machine's, and of the peer's
+	close(s.member.done)                                                                 // until it runs
 	s.assemble(ctx, &state{tree: tree.New(s.treeOptions()), sessions: make(map[int64]int32)}, m)
 	cfg, err := s.peerConfig(ctx, m, active)
 	if err != nil {

@@ -153,10 +153,8 @@ func (s *Server) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		s.log.Info("stopping", "reason", context.Cause(ctx))
-	case err = <-s.engine.Failed():
-		s.log.Error("stopping: the transaction log cannot be written; what was acknowledged is safe", "error", err)
-	case err = <-s.memberEnds():
-		s.log.Error("stopping: this member of the ensemble cannot go on; what was acknowledged is safe", "error", err)
+	case err = <-s.Failed():
+		s.log.Error("stopping: "+s.failure()+"; what was acknowledged is safe", "error", err)
 	}
 	s.Close()
 	return err
@@ -181,13 +179,24 @@ func (s *Server) Start(ctx context.Context) error {
 }
 
 // Failed yields why a server that was started can go on no longer: its log
-// could not be written. Close is due then. It is nil before Start; Run looks at
-// it by itself.
+// could not be written, or the member of an ensemble has ended. Close is due
+// then. It is nil before Start; Run looks at it by itself.
 func (s *Server) Failed() <-chan error {
-	if s.engine == nil {
+	switch {
+	case s.engine == nil:
 		return nil
+	case s.member != nil:
+		return s.member.ends
 	}
 	return s.engine.Failed()
+}
+
+// failure says what Failed is about.
+func (s *Server) failure() string {
+	if s.member != nil {
+		return "this member of the ensemble cannot go on"
+	}
+	return "the transaction log cannot be written"
 }
 
 func (s *Server) start(ctx context.Context) error {
@@ -241,15 +250,6 @@ func (s *Server) znodes() int {
 	s.engine.Tree.RLock(0)
 	defer s.engine.Tree.RUnlock(0)
 	return s.engine.Tree.NodeCount()
-}
-
-// memberEnds tells why the member of an ensemble has ended; nil for a server
-// that is alone.
-func (s *Server) memberEnds() <-chan error {
-	if s.member == nil {
-		return nil
-	}
-	return s.member.ends
 }
 
 // load opens the disk and rebuilds the state.
@@ -410,13 +410,16 @@ func (s *Server) close() {
 		sock.Close()
 	}
 	if s.member != nil {
+		if s.snapshots != nil {
+			s.snapshots.close() // the peer closes the store
+		}
 		s.member.leave()
 	}
 	if s.engine != nil && s.ran.Load() {
 		s.engine.Close()
 	}
 	s.tasks.Wait()
-	if s.snapshots != nil {
+	if s.member == nil && s.snapshots != nil {
 		s.snapshots.close()
 	}
 	if s.store != nil && (s.member == nil || s.member.peer == nil) { // a peer closes it itself

@@ -58,6 +58,7 @@ type conn struct {
 	// stopped sending, or nobody would tell.
 	ending    atomic.Bool
 	encrypted atomic.Bool
+	asked     atomic.Bool // for a session
 	word      atomic.Bool // a four-letter word came in instead of a handshake
 
 	send sender

@@ -95,7 +95,7 @@ func (c *conn) write(r request.Request, now time.Time) error {
 	err := c.finish()
 	// Should this connection have ended before the answer: whoever waits for that
 	// to renew the session shall know.
-	c.l.Sessions.SetClosing(c.Session.ID())
+	c.l.Engine.Closing(&c.Client)
 	return err
 }
 
@@ -281,7 +281,7 @@ func (c *conn) sync(r *request.Request, now time.Time) error {
 	if err := c.l.Engine.Sync(&c.Client, r.Xid, path); err != nil {
 		return errEnd
 	}
-	return nil
+	return c.settle() // later writes may be agreed upon earlier, or be refused here
 }
 
 func (c *conn) auth(r *request.Request, now time.Time) error {

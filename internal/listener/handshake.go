@@ -1,7 +1,6 @@
 package listener
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -49,7 +48,8 @@ func (c *conn) handshake() error {
 	c.l.Requests.Add(1)
 	c.Stats.Received.Add(1)
 	c.l.Engine.Metrics.Received.Add(1)
-	if !c.l.Engine.Serving() {
+	c.asked.Store(true)
+	if !c.l.Engine.Enter(&c.Client) {
 		return errNotServing
 	}
 	if !c.l.Gate.Handshake(r.SessionID != 0) {
@@ -120,12 +120,10 @@ func (c *conn) renewSession(r *proto.ConnectRequest) error {
 	if !session.CheckPassword(r.SessionID, r.Passwd) {
 		return c.expired(r)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(c.timeout)*time.Millisecond)
-	defer cancel()
-	s, err := c.l.Engine.Renew(ctx, r.SessionID, c.timeout, c.l.Clock())
+	s, err := c.l.Engine.Renew(c.gone, r.SessionID, c.timeout, c.l.Clock())
 	switch {
 	case err != nil:
-		return fmt.Errorf("session 0x%x: asking whether it lives: %w", uint64(r.SessionID), err)
+		return errNotServing
 	case s == nil:
 		return c.expired(r)
 	}

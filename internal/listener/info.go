@@ -58,11 +58,11 @@ func (l *Listener) Shed(secure bool, reason string, pick func() bool) int {
 	return closed
 }
 
-// CloseAll ends all connections that have a session; their clients come back
-// and see whether it still exists.
+// CloseAll ends all connections that have a session, or have asked for one;
+// their clients come back and see whether it still exists.
 func (l *Listener) CloseAll(reason string) {
 	for _, c := range l.list() {
-		if c.View().Session != 0 {
+		if c.asked.Load() {
 			c.Close(reason)
 		}
 	}

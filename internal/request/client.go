@@ -31,8 +31,9 @@ type Client struct {
 	Slot    uint32         // spreads readers over the tree's locks
 
 	ids   atomic.Pointer[[]auth.ID]
-	dirty bool  // the writer's: is on its list to be flushed
-	told  int64 // Engine.mu's: the session's deadline when the leader was told last
+	dirty bool   // the writer's: is on its list to be flushed
+	role  uint64 // the number of the member's role in which it came, see Enter
+	told  int64  // Engine.mu's: how much had been received when the leader was told last
 
 	Outbox
 	Stats ClientStats

@@ -249,11 +249,16 @@ func (c *committer) answer(it *item) {
 		cl.established = true
 		return
 	}
-	cl.begin()
 	code := it.code
 	if code == proto.OK && it.op != proto.OpMulti {
 		code = c.res.Code
 	}
+	if code == proto.SessionMoved || it.op == proto.OpMulti && c.moved() {
+		cl.last = true
+		c.touch(cl)
+		return
+	}
+	cl.begin()
 	cl.header(it.xid, zxid, code)
 	if code == proto.OK {
 		cl.buf = c.body(cl.buf, it.op)
@@ -267,6 +272,18 @@ func (c *committer) answer(it *item) {
 		cl.last = true
 	}
 	c.touch(cl)
+}
+
+// moved tells whether a multi was refused because the session has moved. That is
+// not for the client to be told, who may have come back here meanwhile by another
+// way: its connection ends, and the next one is asked about anew.
+func (c *committer) moved() bool {
+	for i := range c.res.Multi {
+		if c.res.Multi[i].Code == proto.SessionMoved {
+			return true
+		}
+	}
+	return false
 }
 
 // run is a row of replies to requests of one kind that took equally long: the

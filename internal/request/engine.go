@@ -142,6 +142,7 @@ type Engine struct {
 
 	mu      sync.Mutex
 	clients map[watch.ID]*Client
+	left    map[int64]int32 // sessions of clients that have left before the leader was told of them, with their time-outs
 }
 
 // New makes an Engine over a loaded tree.
@@ -152,6 +153,7 @@ func New(o Options) *Engine {
 		acls:    o.Auth.NewCache(),
 		fails:   make(chan error, 1),
 		clients: make(map[watch.ID]*Client),
+		left:    make(map[int64]int32),
 	}
 	if e.Live == nil {
 		e.Live = make(map[int64]int32)
@@ -214,6 +216,9 @@ func (e *Engine) Detach(c *Client) {
 	e.Tree.Unlock()
 	e.mu.Lock()
 	delete(e.clients, c.Watcher)
+	if e.pipe.role.Load() == following {
+		e.touch(c, func(id int64, timeout int32) { e.left[id] = timeout })
+	}
 	e.mu.Unlock()
 	e.Watches.Detach(c.Watcher)
 }

@@ -2,13 +2,13 @@ package request
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/quollhq/quoll/internal/audit"
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
@@ -62,6 +62,7 @@ const (
 type flight struct {
 	mu     sync.Mutex
 	role   role               // as pipeline.role
+	number uint64             // of the role: one more with each change
 	led    fifo[item]         // proposed by this leader, by zxid
 	local  map[int64]*waiters // of this learner's clients, by session
 	syncs  fifo[syncing]
@@ -109,13 +110,14 @@ func (f *fifo[T]) pop() T {
 	return t
 }
 
-// become changes the role and forgets what waits.
-func (p *pipeline) become(r role) {
+// become changes the role and forgets what waits. It gives the role's number.
+func (p *pipeline) become(r role) uint64 {
 	f := &p.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p.role.Store(r)
 	f.role = r
+	f.number++
 	f.led, f.syncs = fifo[item]{}, fifo[syncing]{}
 	f.local = make(map[int64]*waiters)
 	for _, waiting := range f.renews {
@@ -124,6 +126,7 @@ func (p *pipeline) become(r role) {
 		}
 	}
 	f.renews = make(map[int64][]chan bool)
+	return f.number
 }
 
 // Lead lets the engine propose what clients and learners ask for, from the
@@ -135,8 +138,7 @@ func (e *Engine) Lead(next int64) {
 	p.prep.overlay = newOverlay()
 	p.prep.zxid, p.prep.digest = next-1, e.Tree.Digest()
 	e.Sessions.Renew(e.Clock())
-	p.become(leading)
-	p.queue.accept()
+	p.queue.accept(p.become(leading))
 }
 
 // Follow lets the engine forward what clients ask for.
@@ -154,10 +156,35 @@ func (e *Engine) Rest() {
 	p.term.Lock()
 	defer p.term.Unlock()
 	p.inFlight.Store(0)
+	e.mu.Lock()
+	clear(e.left)
+	e.mu.Unlock()
 }
 
 // Serving tells whether clients are served.
 func (e *Engine) Serving() bool { return e.pipe.role.Load() != resting }
+
+// Enter lets a client in, in the present role; it is false if nobody is served.
+// Once the role has changed, the client's writes are refused: those it sent
+// before may be lost, and the order among them must not be.
+func (e *Engine) Enter(c *Client) bool {
+	f := &e.pipe.flight
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.role = f.number
+	return f.role != resting
+}
+
+// Closing marks the session of a client that has asked for its end, unless
+// another member decides about it by now.
+func (e *Engine) Closing(c *Client) {
+	f := &e.pipe.flight
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c.role == f.number && (f.role == alone || f.role == leading) {
+		e.Sessions.SetClosing(c.Session.ID())
+	}
+}
 
 // Leads tells whether this server decides: alone, or as the leader.
 func (e *Engine) Leads() bool {
@@ -186,8 +213,8 @@ func (p *pipeline) propose() {
 		records := b.buf
 		p.e.Metrics.Batches.Add(int64(len(b.items)))
 		p.e.Metrics.Proposals.Add(int64(b.records))
-		b.buf = make([]byte, 0, min(cap(b.buf), batchMost)) // of about the size of the last
 		p.recycle(b)
+		b.buf = make([]byte, 0, roomFor(len(records)))
 		if err := p.e.Ensemble.Propose(records); err != nil {
 			break
 		}
@@ -195,11 +222,19 @@ func (p *pipeline) propose() {
 	p.drop()
 }
 
-// drop forgets what was taken from the queue: this member does not lead.
+// roomFor is the room for a batch after one of n bytes: about as much, and what
+// the log writes behind it. The ensemble keeps the memory for some time.
+func roomFor(n int) int {
+	const least = 2 << 10
+	return least + min(n+n/4, 1<<20)
+}
+
+// drop forgets what was submitted: this member does not lead.
 func (p *pipeline) drop() {
-	for ; p.next < len(p.taken); p.next++ {
-		p.batch.taken += len(p.taken[p.next].buf)
+	for p.next < len(p.taken) || p.take(false) {
+		p.batch.taken += p.taken[p.next].size
 		p.taken[p.next] = nil
+		p.next++
 	}
 	p.recycle(p.batch)
 }
@@ -208,7 +243,7 @@ func (p *pipeline) drop() {
 // the answer.
 func (e *Engine) Remote(owner session.Owner, f *Forwarded) {
 	p := &e.pipe
-	_ = p.submit(&submission{when: e.Now(), own: func(when time.Time) {
+	p.queue.push(&submission{size: len(f.Body), when: e.Now(), own: func(when time.Time) {
 		pr := &p.prep
 		pr.asker, pr.owner, pr.session, pr.ids = e.Sessions.Get(f.Session), owner, f.Session, f.IDs
 		it := item{xid: f.Xid, op: f.Op, when: when.Sub(e.began)}
@@ -217,7 +252,7 @@ func (e *Engine) Remote(owner session.Owner, f *Forwarded) {
 			return
 		}
 		p.enter(&it, &Request{Xid: f.Xid, Op: f.Op, Body: f.Body})
-	}}, 1)
+	}})
 }
 
 // createRemote opens a session at a learner.
@@ -260,8 +295,8 @@ func (e *Engine) own(owner session.Owner, id int64, timeout int32, now int64) *s
 
 // Renew is the session that a client brings along, nil if it has ended; a learner
 // asks its leader. now is the sessions' clock, in milliseconds. The error is
-// ErrNotServing, or the context's.
-func (e *Engine) Renew(ctx context.Context, id int64, timeout int32, now int64) (*session.Session, error) {
+// ErrNotServing, also once gone is closed.
+func (e *Engine) Renew(gone <-chan struct{}, id int64, timeout int32, now int64) (*session.Session, error) {
 	f := &e.pipe.flight
 	if e.Leads() {
 		return e.own(LocalOwner, id, timeout, now), nil
@@ -285,8 +320,8 @@ func (e *Engine) Renew(ctx context.Context, id int64, timeout int32, now int64) 
 		}
 		s, _ := e.Sessions.Track(id, timeout, now)
 		return s, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	case <-gone:
+		return nil, ErrNotServing
 	}
 }
 
@@ -312,7 +347,7 @@ func (e *Engine) Sync(c *Client, xid int32, path []byte) error {
 	f := &e.pipe.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.role != leading && f.role != following {
+	if c.role != f.number || f.role != leading && f.role != following {
 		return ErrNotServing
 	}
 	c.add(1)
@@ -379,7 +414,7 @@ func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
 	f := &p.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.role != following {
+	if c.role != f.number || f.role != following {
 		return ErrNotServing
 	}
 	c.add(len(reqs))
@@ -393,6 +428,11 @@ func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
 	for i := range reqs {
 		r := &reqs[i]
 		it := item{client: c, session: c.Session, xid: r.Xid, op: r.Op, when: now.Sub(p.e.began)}
+		if p.e.Audit.Enabled() {
+			if described, ok := audit.Describe(r.Op, bytes.Clone(r.Body)); ok {
+				it.audit = &described
+			}
+		}
 		if it.code = decodable(r); it.code != proto.OK && w.len() == 0 {
 			p.answerHere(&it)
 			continue
@@ -518,13 +558,13 @@ func (c *committer) agreed(data []byte) error {
 		it.code, it.op = c.tx.Err, opOf(it.op)
 	}
 	c.sessionEvent(&it)
+	if c.e.Audit.Enabled() {
+		c.audit(&it)
+	}
 	if !ours {
 		return nil
 	}
 	c.p.inFlight.Add(-1)
-	if c.e.Audit.Enabled() {
-		c.audit(&it)
-	}
 	if it.client == nil {
 		return nil
 	}
@@ -617,14 +657,29 @@ func (e *Engine) ShowConfig(text []byte, version int64) {
 func (e *Engine) Touched(f func(id int64, timeout int32)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for id, timeout := range e.left {
+		f(id, timeout)
+	}
+	clear(e.left)
 	for _, c := range e.clients {
-		if c.Session == nil {
-			continue
-		}
-		if d := c.Session.Deadline(); d != c.told {
-			c.told = d
-			f(c.Session.ID(), c.Session.Timeout())
-		}
+		e.touch(c, f)
+	}
+}
+
+// touch calls f if the client was heard of since the last call. The lock is held.
+// What was received tells: the session's deadline moves by whole ticks only, and
+// without the client's doing, too.
+func (e *Engine) touch(c *Client, f func(id int64, timeout int32)) {
+	n := c.Stats.Received.Load()
+	if n == c.told {
+		return
+	}
+	c.mu.Lock()
+	id, timeout := c.Stats.session, c.Stats.timeout
+	c.mu.Unlock()
+	if id != 0 {
+		c.told = n
+		f(id, timeout)
 	}
 }
 

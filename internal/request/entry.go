@@ -185,7 +185,7 @@ func (e *Engine) internal(c *Client, op proto.Op, s *session.Session, prepare fu
 		c.add(1)
 	}
 	p := &e.pipe
-	return p.submit(&submission{when: e.Now(), own: func(when time.Time) {
+	return p.queue.put(&submission{client: c, when: e.Now(), own: func(when time.Time) {
 		pr := &p.prep
 		pr.asker, pr.owner, pr.session, pr.ids = nil, 0, 0, nil
 		if s != nil {
@@ -199,5 +199,5 @@ func (e *Engine) internal(c *Client, op proto.Op, s *session.Session, prepare fu
 		}
 		p.log(&it, pr.body.Type, &pr.body)
 		p.batch.items = append(p.batch.items, it)
-	}}, 1)
+	}})
 }

@@ -55,7 +55,7 @@ type pipeline struct {
 
 func (p *pipeline) init(e *Engine) {
 	p.e = e
-	p.queue.init(e.MaxInFlight)
+	p.queue.init(e.MaxInFlight, &p.inFlight)
 	if e.Ensemble != nil {
 		p.become(resting)
 		p.queue.refusing = true
@@ -99,6 +99,9 @@ func (p *pipeline) run() {
 
 // await waits until there is something to do. It is false at the end.
 func (p *pipeline) await() bool {
+	if p.e.Ensemble != nil {
+		return p.queue.await() // what is taken belongs to a role: propose takes it
+	}
 	if p.next < len(p.taken) || !p.batch.empty() {
 		return true
 	}
@@ -145,7 +148,7 @@ func (p *pipeline) prepare(s *submission) bool {
 	if s.done < len(s.reqs) {
 		return false
 	}
-	p.batch.taken += len(s.buf)
+	p.batch.taken += s.size
 	s.recycle()
 	return true
 }

@@ -3,6 +3,7 @@ package request
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,7 @@ type submission struct {
 	client *Client
 	reqs   []Request
 	buf    []byte // the bodies
+	size   int    // bytes, counted as in flight until it is prepared
 	done   int    // how many of reqs were prepared
 	when   time.Time
 	own    func(when time.Time) // instead of requests
@@ -27,7 +29,6 @@ var submissions = sync.Pool{New: func() any { return new(submission) }}
 // into the memory of its.
 func copyOf(c *Client, reqs []Request, when time.Time) *submission {
 	s := submissions.Get().(*submission)
-	s.client, s.when, s.own, s.done = c, when, nil, 0
 	n := 0
 	for i := range reqs {
 		n += len(reqs[i].Body)
@@ -35,6 +36,7 @@ func copyOf(c *Client, reqs []Request, when time.Time) *submission {
 	if cap(s.buf) < n {
 		s.buf = make([]byte, 0, max(n, 4<<10))
 	}
+	s.client, s.when, s.own, s.done, s.size = c, when, nil, 0, n
 	s.buf, s.reqs = s.buf[:0], s.reqs[:0]
 	for i := range reqs {
 		from := len(s.buf)
@@ -68,14 +70,16 @@ type queue struct {
 	waitRoom int  // clients that wait
 	closing  bool
 	failed   bool
-	err      error // why it failed
-	refusing bool  // as a member that does not lead
-	paused   bool  // nothing is let in: the state is being replaced
+	err      error  // why it failed
+	refusing bool   // as a member that does not lead
+	role     uint64 // the number of the role in which writes are let in
+	inFlight *atomic.Int64
+	paused   bool // nothing is let in: the state is being replaced
 }
 
-func (q *queue) init(limit int) {
+func (q *queue) init(limit int, inFlight *atomic.Int64) {
 	q.work.L, q.room.L = &q.mu, &q.mu
-	q.limit = limit
+	q.limit, q.inFlight = limit, inFlight
 }
 
 // Submit takes writes of one client, in order. Their replies go to its outbox.
@@ -85,17 +89,7 @@ func (e *Engine) Submit(c *Client, reqs []Request) error {
 		return e.pipe.forward(c, reqs, e.Now())
 	}
 	c.add(len(reqs))
-	return e.pipe.submit(copyOf(c, reqs, e.Now()), len(reqs))
-}
-
-// submit puts n writes into the queue.
-func (p *pipeline) submit(s *submission, n int) error {
-	p.inFlight.Add(int64(n))
-	if err := p.queue.put(s); err != nil {
-		p.inFlight.Add(-int64(n))
-		return err
-	}
-	return nil
+	return e.pipe.queue.put(copyOf(c, reqs, e.Now()))
 }
 
 // put waits until there is room in flight, and enters s.
@@ -110,11 +104,28 @@ func (q *queue) put(s *submission) error {
 	switch {
 	case q.closing || q.failed:
 		return ErrClosed
-	case q.refusing:
+	case q.refusing || s.client != nil && s.client.role != q.role:
 		return ErrNotServing
 	}
-	q.enter(s)
+	q.submit(s)
 	return nil
+}
+
+// push enters s, however much is in flight: who calls it must not wait. It is
+// dropped if nothing is let in.
+func (q *queue) push(s *submission) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closing && !q.failed && !q.refusing {
+		q.submit(s)
+	}
+}
+
+// submit enters s and counts its writes as in flight. The lock is held: so none
+// is counted after refuse.
+func (q *queue) submit(s *submission) {
+	q.inFlight.Add(int64(max(len(s.reqs), 1)))
+	q.enter(s)
 }
 
 // refuse lets nothing in until accept, and drops what is there.
@@ -123,17 +134,17 @@ func (q *queue) refuse() {
 	defer q.mu.Unlock()
 	q.refusing = true
 	for _, s := range q.list {
-		q.bytes -= len(s.buf)
+		q.bytes -= s.size
 	}
 	clear(q.list)
 	q.list, q.count = q.list[:0], 0
 	q.room.Broadcast()
 }
 
-// accept lets writes in again.
-func (q *queue) accept() {
+// accept lets writes in again, of clients that came in the role of this number.
+func (q *queue) accept(role uint64) {
 	q.mu.Lock()
-	q.refusing = false
+	q.refusing, q.role = false, role
 	q.mu.Unlock()
 }
 
@@ -155,7 +166,7 @@ func (q *queue) last(s *submission) error {
 // enter wakes the writer for s. The lock is held.
 func (q *queue) enter(s *submission) {
 	q.list = append(q.list, s)
-	q.bytes += len(s.buf)
+	q.bytes += s.size
 	q.count += max(len(s.reqs), 1)
 	q.wake()
 }
@@ -166,6 +177,21 @@ func (q *queue) wake() {
 		q.waiting = false
 		q.work.Signal()
 	}
+}
+
+// await waits until there is something to take. It is false if the queue is
+// closed, and empty.
+func (q *queue) await() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.list) == 0 {
+		if q.closing {
+			return false
+		}
+		q.waiting = true
+		q.work.Wait()
+	}
+	return true
 }
 
 // take takes all submissions in exchange for an empty list, and waits for some

@@ -57,7 +57,12 @@ func (e *Engine) Read(c *Client, reqs []Request, when time.Time) (answered int) 
 		r := reader{e: e, c: c, t: e.Tree, zxid: e.Tree.Zxid()}
 		start := len(c.buf)
 		if !c.closed {
-			r.refusal = c.Session.Check(LocalOwner)
+			if r.refusal = c.Session.Check(LocalOwner); r.refusal == proto.SessionMoved {
+				c.last = true // the connection ends, see committer.moved
+				c.mu.Unlock()
+				e.Tree.RUnlock(c.Slot)
+				return len(reqs)
+			}
 			n = r.run(rest[:n], start)
 		}
 		bytes := len(c.buf) - start

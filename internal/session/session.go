@@ -21,7 +21,7 @@ type Session struct {
 	deadline atomic.Int64  // ms; the bucket in which it expires unless it is touched
 
 	// queued is the bucket in which the session lies: at most deadline, once
-	// the Touch that moved deadline has returned. It changes under Tracker.mu.
+	// the Touch that moved deadline has returned, but where Keep has moved it. It changes under Tracker.mu.
 	queued     atomic.Int64
 	prev, next *Session // in that bucket's ring, guarded by Tracker.mu
 	committed  bool     // the createSession transaction was applied; guarded by Tracker.mu

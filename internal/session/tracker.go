@@ -127,10 +127,14 @@ func (t *Tracker) Remove(id int64) bool {
 	if s == nil {
 		return false
 	}
-	s.closing.Store(true)
-	delete(t.sessions, id)
-	t.unlink(s)
+	t.forget(s)
 	return true
+}
+
+func (t *Tracker) forget(s *Session) {
+	s.closing.Store(true)
+	delete(t.sessions, s.id)
+	t.unlink(s)
 }
 
 // Due gives the sessions that have expired by now, in the order of the
@@ -181,8 +185,9 @@ func (t *Tracker) poll(now int64) (expired []*Session, more bool) {
 	return expired, true
 }
 
-// Keep is Due on a server that does not decide: what would expire lives on for
-// its time-out.
+// Keep is Due on a server that does not decide: what would expire is looked at
+// again after its time-out. Sessions that never became part of the replicated
+// state are forgotten.
 func (t *Tracker) Keep(now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -199,17 +204,23 @@ func (t *Tracker) Keep(now int64) {
 		}
 		for b.n > 0 {
 			s := b.head.next
-			if s.deadline.Load() <= at {
-				s.deadline.Store(t.roundUp(now + int64(s.timeout.Load())))
+			switch {
+			case s.deadline.Load() > at:
+				t.requeue(s)
+			case s.committed:
+				t.unlink(s)
+				t.link(s, t.roundUp(now+int64(s.timeout.Load())))
+			default:
+				t.forget(s)
 			}
-			t.requeue(s)
 		}
 		delete(t.buckets, at)
 	}
 }
 
-// Renew begins anew with all sessions, as a new leader does: each is heard of
-// now, is not closing, and is nobody's.
+// Renew begins anew with all sessions of the replicated state, as a new leader
+// does: each is heard of now, is not closing, and is nobody's. Others are
+// forgotten.
 func (t *Tracker) Renew(now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -217,6 +228,10 @@ func (t *Tracker) Renew(now int64) {
 	t.due = t.roundUp(now)
 	for _, s := range t.sessions {
 		s.prev, s.next = nil, nil
+		if !s.committed {
+			t.forget(s)
+			continue
+		}
 		s.closing.Store(false)
 		s.owner.Store(0)
 		t.reset(s, t.roundUp(now+int64(s.timeout.Load())))

@@ -1,0 +1,464 @@
+package request
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/quollhq/quoll/internal/jute"
+	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/txn"
+)
+
+// members is an ensemble that a test plays.
+type members struct {
+	mu        sync.Mutex
+	proposals [][]byte // transactions, without frames
+	rooms     []int    // capacities of the batches
+	forwarded []Forwarded
+	more      chan struct{}
+	gate      chan error    // if set, each Propose takes one
+	proposing chan struct{} // if set, each Propose puts one in before
+}
+
+var errOver = errors.New("the term is over")
+
+func (m *members) Propose(records []byte) error {
+	if m.proposing != nil {
+		m.proposing <- struct{}{}
+	}
+	if m.gate != nil {
+		if err := <-m.gate; err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rooms = append(m.rooms, cap(records))
+	for at := 0; at < len(records); {
+		entry := storage.Entry(records, at)
+		m.proposals = append(m.proposals, entry)
+		at += storage.RecordLen(len(entry))
+	}
+	select {
+	case m.more <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (m *members) Forward(r *Forwarded) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forwarded = append(m.forwarded, *r)
+}
+
+func (m *members) Confirm(uint64)          {}
+func (m *members) Revalidate(int64, int32) {}
+func (m *members) Roll()                   {}
+
+// take waits for n proposals, and takes them.
+func (m *members) take(t *testing.T, n int) [][]byte {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		m.mu.Lock()
+		if len(m.proposals) >= n {
+			defer m.mu.Unlock()
+			list := m.proposals[:n]
+			m.proposals = m.proposals[n:]
+			return list
+		}
+		m.mu.Unlock()
+		select {
+		case <-m.more:
+		case <-deadline:
+			t.Fatalf("waited in vain for %d proposals", n)
+		}
+	}
+}
+
+// seat is a member of an ensemble.
+type seat struct {
+	*world
+	others *members
+}
+
+func newSeat(t *testing.T, edit func(*Options)) *seat {
+	s := &seat{others: &members{more: make(chan struct{}, 1)}}
+	s.world = newWorld(t, func(o *Options) {
+		o.Ensemble, o.Clock = s.others, func() int64 { return 0 }
+		if edit != nil {
+			edit(o)
+		}
+	})
+	return s
+}
+
+// enter lets a client in whose session the ensemble has.
+func (s *seat) enter(id int64) (*Client, *memConn) {
+	s.t.Helper()
+	c := &Client{}
+	m := &memConn{c: c, more: make(chan struct{}, 1)}
+	c.Conn = m
+	if !s.Enter(c) {
+		s.t.Fatal("nobody is served")
+	}
+	c.Session = s.Sessions.Commit(id, 30000, 0)
+	s.Attach(c)
+	return c, m
+}
+
+// commit has the ensemble agree upon transactions.
+func (s *seat) commit(list ...[]byte) {
+	s.t.Helper()
+	if !s.Commit(len(list), func(i int) []byte { return list[i] }) {
+		s.t.Fatal(s.Err())
+	}
+}
+
+// refusal is a transaction that only says why.
+func refusal(session int64, cxid int32, zxid int64, code proto.Code) []byte {
+	h := txn.Header{ClientID: session, Cxid: cxid, Zxid: zxid, Type: proto.OpError}
+	b := h.Append(nil)
+	return (&txn.Body{Type: proto.OpError, Err: code}).Append(b)
+}
+
+func create(xid int32, path string) Request {
+	return Request{Xid: xid, Op: proto.OpCreate, Body: createBody(path, "", 0)}
+}
+
+func TestLeaderProposes(t *testing.T) {
+	s := newSeat(t, nil)
+	if s.Enter(&Client{}) {
+		t.Error("a member that rests lets clients in")
+	}
+	s.Lead(1<<32 + 1)
+	c, m := s.enter(7)
+	s.submit(c, create(1, "/a"), create(2, "/a"), Request{Xid: 3, Op: proto.OpCreate, Body: []byte{0, 0}})
+	s.commit(s.others.take(t, 3)...)
+	for i, want := range []proto.Code{0, proto.NodeExists, proto.MarshallingError} {
+		if h, _ := m.next(t); h.Err != want || h.Xid != int32(i+1) || h.Zxid != 1<<32+int64(i+1) {
+			t.Errorf("reply %d: %+v, want code %d", i, h, want)
+		}
+	}
+	if n := s.InFlight(); n != 0 {
+		t.Errorf("%d writes in flight", n)
+	}
+}
+
+// TestEarlierRole has a client go on whose connection is about to end, because
+// the member's role has changed: what it sent last may not be done without what
+// it sent before.
+func TestEarlierRole(t *testing.T) {
+	s := newSeat(t, nil)
+	roles := map[string]func(){"lead": func() { s.Lead(1<<32 + 1) }, "follow": s.Follow}
+	for before, first := range roles {
+		for after, second := range roles {
+			first()
+			c, _ := s.enter(7)
+			s.Rest()
+			second()
+			if err := s.Submit(c, []Request{create(1, "/a")}); !errors.Is(err, ErrNotServing) {
+				t.Errorf("%s, then %s: a write: %v", before, after, err)
+			}
+			if err := s.CreateSession(c); !errors.Is(err, ErrNotServing) {
+				t.Errorf("%s, then %s: a session: %v", before, after, err)
+			}
+			if err := s.Sync(c, 1, nil); !errors.Is(err, ErrNotServing) {
+				t.Errorf("%s, then %s: a sync: %v", before, after, err)
+			}
+			s.Closing(c)
+			if c.Session.Closing() {
+				t.Errorf("%s, then %s: a session never ends", before, after)
+			}
+			if n := s.InFlight(); n != 0 {
+				t.Errorf("%s, then %s: %d writes in flight", before, after, n)
+			}
+			s.Rest()
+		}
+	}
+}
+
+// TestLostTerm ends a leader's term while a proposal waits and more is queued.
+func TestLostTerm(t *testing.T) {
+	s := newSeat(t, nil)
+	s.others.gate, s.others.proposing = make(chan error), make(chan struct{}, 100)
+	s.Lead(1<<32 + 1)
+	c, _ := s.enter(7)
+	s.submit(c, create(1, "/a"))
+	<-s.others.proposing
+	for i := range 10 {
+		s.submit(c, create(int32(i+2), fmt.Sprint("/a", i)))
+	}
+	rested := make(chan struct{})
+	go func() { s.Rest(); close(rested) }()
+	for open := true; open; {
+		select {
+		case s.others.gate <- errOver:
+		case <-rested:
+			open = false
+		}
+	}
+	if n := s.InFlight(); n != 0 {
+		t.Errorf("%d writes in flight", n)
+	}
+	s.others.gate, s.others.proposing = nil, nil
+	s.Lead(2<<32 + 1)
+	c, m := s.enter(7)
+	s.submit(c, create(1, "/b"))
+	list := s.others.take(t, 1)
+	if got := storage.Zxid(list[0]); got != 2<<32+1 {
+		t.Errorf("the first proposal is 0x%x", got)
+	}
+	s.commit(list...)
+	if h, d := m.next(t); h.Err != 0 || d.String() != "/b" {
+		t.Errorf("reply %+v", h)
+	}
+}
+
+// TestRolesChangeUnderClients has clients write and ask while a member leads,
+// follows and rests in turn.
+func TestRolesChangeUnderClients(t *testing.T) {
+	s := newSeat(t, nil)
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	for i := range 8 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for n := int32(0); ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				c := &Client{}
+				c.Conn = &memConn{c: c, more: make(chan struct{}, 1)}
+				if !s.Enter(c) {
+					time.Sleep(time.Millisecond)
+					continue
+				}
+				c.Session = s.Sessions.Commit(int64(i+1), 30000, 0)
+				s.Attach(c)
+				for range 3 {
+					if s.Submit(c, []Request{create(n, fmt.Sprintf("/%d-%d", i, n)), {Xid: n + 1, Op: proto.OpSetData}}) != nil || s.Sync(c, n+2, nil) != nil {
+						break
+					}
+				}
+				s.Closing(&Client{Session: c.Session})
+				s.Detach(c)
+				time.Sleep(time.Millisecond)
+			}
+		}()
+	}
+	zxid := int64(0)
+	for epoch := int64(1); epoch <= 20; epoch++ {
+		s.Lead(epoch<<32 + 1)
+		for range 5 {
+			for _, p := range s.others.take(t, 1) {
+				if z := storage.Zxid(p); z>>32 == epoch {
+					zxid = z
+					s.commit(p)
+				}
+			}
+			s.Confirmed(1 << 60)
+		}
+		s.Rest()
+		s.Follow()
+		s.Touched(func(int64, int32) {})
+		s.commit(refusal(1, 0, zxid+1, proto.NoNode))
+		s.Synced()
+		s.Rest()
+	}
+	close(stop)
+	wg.Wait()
+	if n := s.InFlight(); n != 0 {
+		t.Errorf("%d writes in flight", n)
+	}
+}
+
+// TestFollowerKeepsOrder mixes writes that are refused here with others.
+func TestFollowerKeepsOrder(t *testing.T) {
+	s := newSeat(t, nil)
+	s.Follow()
+	c, m := s.enter(7)
+	torn := func(xid int32) Request { return Request{Xid: xid, Op: proto.OpSetData, Body: []byte{0, 0, 0}} }
+	s.submit(c, torn(1), create(2, "/a"), torn(3), torn(4), create(5, "/b"), torn(6))
+	if n := len(s.others.forwarded); n != 2 {
+		t.Fatalf("%d requests were forwarded", n)
+	}
+	if h, _ := m.next(t); h.Xid != 1 || h.Err != proto.MarshallingError {
+		t.Errorf("first reply %+v", h)
+	}
+	s.commit(refusal(8, 2, 1, proto.NoAuth), refusal(7, 2, 2, proto.NoAuth), refusal(7, 5, 3, proto.NoNode))
+	for i, want := range []proto.Code{proto.NoAuth, proto.MarshallingError, proto.MarshallingError, proto.NoNode, proto.MarshallingError} {
+		if h, _ := m.next(t); h.Xid != int32(i+2) || h.Err != want {
+			t.Errorf("reply %+v, want %d of %d", h, want, i+2)
+		}
+	}
+	if s.InFlight() != 0 || c.Pending() != 0 || len(s.pipe.flight.local) != 0 {
+		t.Errorf("%d in flight, %d of the client's, %d sessions", s.InFlight(), c.Pending(), len(s.pipe.flight.local))
+	}
+}
+
+// TestMovedSession ends the connection, as Apache's servers do: the client may be
+// here again by a later one.
+func TestMovedSession(t *testing.T) {
+	s := newSeat(t, nil)
+	s.Follow()
+	c, _ := s.enter(7)
+	s.submit(c, create(1, "/a"))
+	s.commit(refusal(7, 1, 1, proto.SessionMoved))
+	if frames, last := c.Take(); len(frames) != 0 || !last || c.Pending() != 0 {
+		t.Errorf("a write: frames %x, last %v", frames, last)
+	}
+	s.Rest()
+	s.Lead(1<<32 + 1)
+	c, _ = s.enter(7)
+	if !s.Own(9, 7, 30000) {
+		t.Fatal("the session has ended")
+	}
+	s.Read(c, []Request{{Xid: 1, Op: proto.OpExists, Body: readBody("/", false)}}, time.Now())
+	if frames, last := c.Take(); len(frames) != 0 || !last {
+		t.Errorf("a read: frames %x, last %v", frames, last)
+	}
+}
+
+// TestTouched tells the leader of those who were heard of, and of nobody else:
+// else a session whose client is cut off would never end.
+func TestTouched(t *testing.T) {
+	s := newSeat(t, nil)
+	s.Follow()
+	c, _ := s.enter(7)
+	c.Opened(5000, 0)
+	touched := func() (list []string) {
+		s.Touched(func(id int64, timeout int32) { list = append(list, fmt.Sprint(id, " ", timeout)) })
+		return list
+	}
+	c.Stats.Received.Add(1)
+	if got := touched(); len(got) != 1 || got[0] != "7 5000" {
+		t.Errorf("after a request: %v", got)
+	}
+	c.Stats.Received.Add(1) // within the same tick
+	if got := touched(); len(got) != 1 {
+		t.Errorf("after another: %v", got)
+	}
+	s.Sessions.Keep(1_000_000)
+	if got := touched(); len(got) != 0 {
+		t.Errorf("after none: %v", got)
+	}
+	c.Stats.Received.Add(1)
+	s.Detach(c)
+	if got := touched(); len(got) != 1 || got[0] != "7 5000" {
+		t.Errorf("after the client has left: %v", got)
+	}
+	if got := touched(); len(got) != 0 {
+		t.Errorf("and again: %v", got)
+	}
+}
+
+// TestRemoteDoesNotWait takes requests of learners while the leader's own clients
+// have to wait: who brings them applies what makes room.
+func TestRemoteDoesNotWait(t *testing.T) {
+	s := newSeat(t, func(o *Options) { o.MaxInFlight = 100 })
+	s.others.gate = make(chan error)
+	s.Lead(1<<32 + 1)
+	s.Sessions.Commit(8, 30000, 0)
+	c, _ := s.enter(7)
+	for i := range 2 {
+		s.submit(c, Request{Xid: int32(i + 1), Op: proto.OpCreate, Body: createBody(fmt.Sprint("/b", i), string(make([]byte, 200)), 0)})
+	}
+	for i := range 10 {
+		s.Remote(9, &Forwarded{Session: 8, Xid: int32(i + 1), Op: proto.OpCreate, Body: createBody(fmt.Sprint("/a", i), "", 0)})
+	}
+	close(s.others.gate)
+	s.commit(s.others.take(t, 12)...)
+	if n := s.InFlight(); n != 0 {
+		t.Errorf("%d writes in flight", n)
+	}
+}
+
+// TestRenewEnds has a client leave, and the leader, while it is asked.
+func TestRenewEnds(t *testing.T) {
+	s := newSeat(t, nil)
+	s.Follow()
+	gone := make(chan struct{})
+	close(gone)
+	if _, err := s.Renew(gone, 7, 30000, 0); !errors.Is(err, ErrNotServing) {
+		t.Errorf("the client has left: %v", err)
+	}
+	asked := make(chan error)
+	go func() {
+		_, err := s.Renew(make(chan struct{}), 8, 30000, 0)
+		asked <- err
+	}()
+	for s.Serving() {
+		s.pipe.flight.mu.Lock()
+		n := len(s.pipe.flight.renews[8])
+		s.pipe.flight.mu.Unlock()
+		if n > 0 {
+			s.Rest()
+		}
+	}
+	if err := <-asked; !errors.Is(err, ErrNotServing) {
+		t.Errorf("the leader has gone: %v", err)
+	}
+}
+
+// TestBatchesTakeWhatTheyNeed proposes a large transaction and small ones after
+// it. The ensemble keeps hundreds of batches.
+func TestBatchesTakeWhatTheyNeed(t *testing.T) {
+	s := newSeat(t, nil)
+	s.Lead(1<<32 + 1)
+	c, _ := s.enter(7)
+	for i := range 4 {
+		data := ""
+		if i == 0 {
+			data = string(make([]byte, 900<<10))
+		}
+		s.submit(c, Request{Xid: int32(i + 1), Op: proto.OpCreate, Body: createBody(fmt.Sprint("/a", i), data, 0)})
+		s.commit(s.others.take(t, 1)...)
+	}
+	if last := s.others.rooms[3]; last > 64<<10 {
+		t.Errorf("a transaction of some bytes takes %d", last)
+	}
+}
+
+// TestNotForwarded are writes that leaders may not survive.
+func TestNotForwarded(t *testing.T) {
+	whole := createBody("/a", "data", 0)
+	acls := jute.AppendInt(jute.AppendBuffer(jute.AppendString(nil, "/a"), nil), -1)
+	for name, r := range map[string]Request{
+		"create":                    {Op: proto.OpCreate, Body: whole[:len(whole)-1]},
+		"create of null":            {Op: proto.OpCreate, Body: append([]byte{255, 255, 255, 255}, whole[6:]...)},
+		"create of nothing":         {Op: proto.OpCreate},
+		"create2":                   {Op: proto.OpCreate2, Body: whole[:9]},
+		"create with TTL":           {Op: proto.OpCreateTTL, Body: whole},
+		"set":                       {Op: proto.OpSetData, Body: setBody("/a", "x", 1)[:10]},
+		"set with a length":         {Op: proto.OpSetData, Body: []byte{0x7f, 255, 255, 255, '/'}},
+		"delete":                    {Op: proto.OpDelete, Body: deleteBody("/a", 1)[:7]},
+		"set ACL":                   {Op: proto.OpSetACL, Body: []byte{0, 0, 0, 1, '/', 0x7f, 0, 0, 0}},
+		"reconfiguration":           {Op: proto.OpReconfig, Body: []byte{0, 0, 0, 0}},
+		"multi of nothing":          {Op: proto.OpMulti},
+		"multi with reads":          {Op: proto.OpMulti, Body: multiBody(Request{Op: proto.OpGetData, Body: readBody("/a", false)})},
+		"multi with half":           {Op: proto.OpMulti, Body: multiBody(create(0, "/a"))[:20]},
+		"multi with an ACL of null": {Op: proto.OpMulti, Body: multiBody(Request{Op: proto.OpCreate, Body: jute.AppendInt(acls, 0)})},
+	} {
+		if got := decodable(&r); got != proto.MarshallingError {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	for name, r := range map[string]Request{
+		"create": create(1, "/a"),
+		"close":  {Op: proto.OpCloseSession},
+		"multi":  {Op: proto.OpMulti, Body: multiBody(create(0, "/a"), Request{Op: proto.OpDelete, Body: deleteBody("/a", 0)})},
+	} {
+		if got := decodable(&r); got != proto.OK {
+			t.Errorf("%s is refused: %v", name, got)
+		}
+	}
+}
