@@ -255,14 +255,15 @@ func (l *loop) send(id zab.Link, m *zab.Message) {
 	l.dirty[c] = struct{}{}
 }
 
-// sendState streams the state as of all that the machine was given so far.
+// sendState streams the state that tellMachine has ordered.
 func (l *loop) sendState(id zab.Link) {
-	c := l.conns[id]
+	c, f := l.conns[id], l.states[id]
+	delete(l.states, id)
 	if c == nil {
+		close(f.gone)
+		f.drop()
 		return
 	}
-	f := newFuture()
-	l.p.machine.push(job{freeze: f})
 	c.Stream(&stateStream{p: l.p, state: f, conn: c})
 }
 

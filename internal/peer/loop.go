@@ -24,6 +24,7 @@ type loop struct {
 	err    error
 	conns  map[zab.Link]*link.Conn
 	early  []earlyLearner
+	states map[zab.Link]*future    // frozen for learners that are sent SNAP now
 	dirty  map[*link.Conn]struct{} // to be flushed
 	own    []Batch                 // proposed here, on their way to the disk
 	held   []Batch                 // to be proposed if a hand-over comes to nothing
@@ -41,7 +42,7 @@ type earlyLearner struct {
 }
 
 func newLoop(p *Peer) loop {
-	return loop{p: p, conns: map[zab.Link]*link.Conn{}, dirty: map[*link.Conn]struct{}{}, status: zab.Status{State: -1}, dial: func() {}}
+	return loop{p: p, conns: map[zab.Link]*link.Conn{}, states: map[zab.Link]*future{}, dirty: map[*link.Conn]struct{}{}, status: zab.Status{State: -1}, dial: func() {}}
 }
 
 // run takes what happens and does what comes of it, until ctx ends or the member cannot go on.
@@ -252,9 +253,10 @@ func (l *loop) write(writes []zab.Write) {
 	}
 }
 
-// tellMachine hands what is agreed to the machine, and what it is now.
+// tellMachine hands what is agreed to the machine, and what it is now. A state that is to be sent is frozen between the
+// transactions before its zxid and those behind it, which its learner gets, too.
 func (l *loop) tellMachine(r *zab.Ready) {
-	j := job{commit: r.Commit, size: size(r.Commit), reads: r.Reads, messages: r.Upcalls, configure: r.Config}
+	j := job{reads: r.Reads, messages: r.Upcalls, configure: r.Config}
 	if r.Status != nil {
 		role := Role{Status: *r.Status}
 		if role.Leads() {
@@ -263,12 +265,34 @@ func (l *loop) tellMachine(r *zab.Ready) {
 		if role.Serving() {
 			j.serve = &role
 		} else {
-			j.stop = &role
+			l.push(job{stop: &role})
 		}
 	}
-	if j.stop == nil && j.serve == nil && len(j.commit)+len(j.reads)+len(j.messages) == 0 && j.configure == nil {
+	commits := r.Commit
+	for i := range r.Sends {
+		s := &r.Sends[i]
+		if s.Msg == nil || s.Msg.Type != zab.Snap {
+			continue
+		}
+		n := 0
+		for n < len(commits) && commits[n].Zxid <= s.Msg.Zxid {
+			n++
+		}
+		l.push(job{commit: commits[:n]})
+		commits = commits[n:]
+		l.states[s.Link] = newFuture()
+		l.push(job{freeze: l.states[s.Link]})
+	}
+	j.commit = commits
+	l.push(j)
+}
+
+// push gives the machine a job, unless it is empty.
+func (l *loop) push(j job) {
+	if j.stop == nil && j.serve == nil && j.freeze == nil && len(j.commit)+len(j.reads)+len(j.messages) == 0 && j.configure == nil {
 		return
 	}
+	j.size = size(j.commit)
 	l.p.waiting.add(j.size)
 	l.p.machine.push(j)
 }

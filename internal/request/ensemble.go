@@ -548,6 +548,9 @@ func (c *committer) agreed(data []byte) error {
 	if err := txn.Decode(data, &c.tx); err != nil {
 		return fmt.Errorf("transaction 0x%x of the ensemble: %w", uint64(c.tx.Zxid), err)
 	}
+	if last := c.e.Tree.Zxid(); c.tx.Zxid <= last {
+		return fmt.Errorf("transaction 0x%x of the ensemble came after 0x%x", uint64(c.tx.Zxid), uint64(last))
+	}
 	it, ours := c.p.flight.take(&c.tx.Header)
 	if !ours {
 		it = item{op: c.tx.Header.Type}

@@ -255,13 +255,11 @@ func TestRolesChangeUnderClients(t *testing.T) {
 			}
 		}()
 	}
-	zxid := int64(0)
 	for epoch := int64(1); epoch <= 20; epoch++ {
 		s.Lead(epoch<<32 + 1)
 		for range 5 {
 			for _, p := range s.others.take(t, 1) {
-				if z := storage.Zxid(p); z>>32 == epoch {
-					zxid = z
+				if storage.Zxid(p)>>32 == epoch {
 					s.commit(p)
 				}
 			}
@@ -270,7 +268,7 @@ func TestRolesChangeUnderClients(t *testing.T) {
 		s.Rest()
 		s.Follow()
 		s.Touched(func(int64, int32) {})
-		s.commit(refusal(1, 0, zxid+1, proto.NoNode))
+		s.commit(refusal(1, 0, s.Zxid()+1, proto.NoNode))
 		s.Synced()
 		s.Rest()
 	}

@@ -83,9 +83,21 @@ func TestGroup(t *testing.T) {
 	want("a=1", "b=")
 	check(t, a.Update(ctx, []byte("2")))
 	want("a=2", "b=")
-	check(t, other.Delete(ctx, a.Path(), -1)) // it comes back, with its data
-	want("b=")
-	want("a=2", "b=")
+	was, _, err := other.Exists(ctx, a.Path())
+	check(t, err)
+	check(t, other.Delete(ctx, a.Path(), -1)) // it comes back, with its data; followers may not see that it was away
+	for {
+		now, ok, changed, err := other.ExistsW(ctx, a.Path())
+		check(t, err)
+		if ok && now.Czxid > was.Czxid {
+			break
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			t.Fatal("it never came back")
+		}
+	}
 	check(t, b.Leave(ctx))
 	want("a=2")
 	<-b.Done()

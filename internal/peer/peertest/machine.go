@@ -68,6 +68,9 @@ func (s *state) Apply(entry []byte) error {
 	s.tree.Lock()
 	defer s.tree.Unlock()
 	s.tree.Apply(&s.tx, &s.res)
+	if s.res.Code != proto.OK {
+		return fmt.Errorf("transaction %x: %v: it was applied before, or one before it was not", uint64(s.tx.Zxid), s.res.Code)
+	}
 	if s.res.Mismatch {
 		return fmt.Errorf("transaction %x: digest %x, and the leader has %x", uint64(s.tx.Zxid), s.res.Digest, s.res.Want)
 	}
@@ -224,6 +227,9 @@ func (m *Machine) Restore(s peer.State) {
 func (m *Machine) Apply(entries []zab.Entry) {
 	m.Change(func() {
 		for _, e := range entries {
+			if e.Zxid <= m.Zxid {
+				m.t.Errorf("%s: transaction %x came after %x", m.Name, uint64(e.Zxid), uint64(m.Zxid))
+			}
 			if err := m.state.Apply(e.Data); err != nil {
 				m.t.Errorf("%s: %v", m.Name, err)
 			}
