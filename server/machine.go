@@ -24,18 +24,36 @@ type machine struct {
 	s    *Server
 	peer *peer.Peer // set before anything is served
 
-	mu     sync.Mutex
-	role   peer.Role
-	config *zab.Membership // in force
-	term   context.Context // of the role; it is over when the member stops serving
-	over   context.CancelFunc
-	failed bool
+	mu      sync.Mutex
+	role    peer.Role
+	config  *zab.Membership // in force
+	term    context.Context // of the role; it is over when the member stops serving
+	over    context.CancelFunc
+	changed chan struct{} // closed when the role changes
+	failed  bool
 }
 
 func newMachine(s *Server, active *zab.Membership) *machine {
-	m := &machine{s: s, config: active}
+	m := &machine{s: s, config: active, changed: make(chan struct{})}
 	m.term, m.over = context.WithCancel(context.Background())
 	return m
+}
+
+// steppedDown waits until the member does not lead, or ctx ends.
+func (m *machine) steppedDown(ctx context.Context) {
+	for {
+		m.mu.Lock()
+		leads, changed := m.role.Leads(), m.changed
+		m.mu.Unlock()
+		if !leads {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // mode is the member's role as operators see it.
@@ -118,6 +136,8 @@ func (m *machine) Serve(r peer.Role) {
 	was := m.role
 	m.role = r
 	m.over()
+	close(m.changed)
+	m.changed = make(chan struct{})
 	m.mu.Unlock()
 	e := m.s.engine
 	if was.Serving() || !r.Serving() {

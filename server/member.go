@@ -151,7 +151,9 @@ func (s *Server) listenForMembers(ctx context.Context, p *peer.Config, election,
 func (m *member) leave() {
 	if m.peer != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), handOverTime)
-		_ = m.peer.HandOver(ctx) // only a leader can, and it need not work out
+		if err := m.peer.HandOver(ctx); err == nil { // only a leader can, and it need not work out
+			m.machine.steppedDown(ctx)
+		}
 		cancel()
 		m.stop()
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,13 +91,24 @@ func TestSessionsOfMembers(t *testing.T) {
 	}
 }
 
-// TestLonelyMember ends while it looks for others.
+// TestLonelyMember says that it does not serve, and ends while it looks for others.
 func TestLonelyMember(t *testing.T) {
 	before := ours()
 	r := newServer(t, seat(t, 1), ensemble(t))
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := r.Start(ctx); err != nil {
 		t.Fatal(err)
+	}
+	nc, err := net.Dial("tcp", r.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if _, err := io.WriteString(nc, "srvr"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(nc); err != nil || !strings.Contains(string(got), "not currently serving requests") {
+		t.Errorf("srvr says %q, error %v", got, err)
 	}
 	cancel()
 	r.Close()

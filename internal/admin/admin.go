@@ -111,6 +111,14 @@ func New(o Options) *Admin {
 // SetNode tells that n serves clients from now on; nil: nobody does.
 func (a *Admin) SetNode(n *Node) { a.node.Store(n) }
 
+// serving is the node, nil unless it serves clients at this moment.
+func (a *Admin) serving() *Node {
+	if n := a.node.Load(); n != nil && n.Engine.Serving() {
+		return n
+	}
+	return nil
+}
+
 // QuotaExceeded counts a request that a hard quota refused, below a top-level
 // znode.
 func (a *Admin) QuotaExceeded(namespace string) { a.quota.add(namespace) }

@@ -105,7 +105,7 @@ func (a *Admin) run(name string, post bool, c *call) *response {
 	c.name = cmd.names[0]
 	if cmd.noNode {
 		c.node = a.node.Load()
-	} else if c.node = a.node.Load(); c.node == nil {
+	} else if c.node = a.serving(); c.node == nil {
 		return c.fail(http.StatusOK, notServing)
 	}
 	if cmd.auth {

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 )
@@ -28,8 +29,11 @@ func (a *Admin) liveChecks() []check {
 func (a *Admin) readyChecks() []check {
 	return []check{
 		{"serving", func(n *Node) error {
-			if n == nil {
-				return fmt.Errorf("clients are not served: the server is starting or stopping")
+			switch {
+			case n == nil:
+				return errors.New("clients are not served: the server is starting or stopping")
+			case !n.Engine.Serving():
+				return errors.New("clients are not served: this member of the ensemble has no leader")
 			}
 			return nil
 		}},

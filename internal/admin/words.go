@@ -74,7 +74,7 @@ func (a *Admin) answerWord(name string, wd word, arg []byte) []byte {
 	if !a.words[name] {
 		return []byte(name + " is not executed because it is not in the whitelist.\n")
 	}
-	n := a.node.Load()
+	n := a.serving()
 	switch {
 	case n != nil || wd.noNode:
 		return wd.answer(a, nil, n, arg)
