@@ -36,21 +36,20 @@ func ExampleService_Snapshots() {
 			return err
 		}
 		defer orders.Close()
+		if _, err := d.Register(ctx, discovery.Instance{Service: "orders", Address: "10.0.0.7", Port: 8080}); err != nil {
+			return err
+		}
 		for snapshot, err := range orders.Snapshots(ctx) {
 			if err != nil {
 				return err
 			}
-			fmt.Println(len(snapshot.Ready()), "ready")
-			if len(snapshot.Instances) == 1 {
+			if ready := snapshot.Ready(); len(ready) > 0 {
+				fmt.Println(ready[0].Address, "is ready")
 				break
-			}
-			if _, err := d.Register(ctx, discovery.Instance{Service: "orders", Address: "10.0.0.7", Port: 8080}); err != nil {
-				return err
 			}
 		}
 		return nil
 	})
 	// Output:
-	// 0 ready
-	// 1 ready
+	// 10.0.0.7 is ready
 }
