@@ -140,15 +140,15 @@ type Socket struct {
 // Serve accepts connections on s until Close.
 func (l *Listener) Serve(s net.Listener, how Socket) {
 	l.mu.Lock()
-	l.socks = append(l.socks, s)
-	closed := l.closed
-	l.wg.Add(1)
-	l.mu.Unlock()
-	defer l.wg.Done()
-	if closed {
+	if l.closed {
+		l.mu.Unlock()
 		s.Close()
 		return
 	}
+	l.socks = append(l.socks, s)
+	l.wg.Add(1)
+	l.mu.Unlock()
+	defer l.wg.Done()
 	var wait time.Duration
 	for {
 		nc, err := s.Accept()
