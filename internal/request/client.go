@@ -197,6 +197,24 @@ func (o *Outbox) Reply(h proto.ReplyHeader, body func([]byte) []byte) {
 	o.end()
 }
 
+// replyTo answers a submitted write that no transaction answers, and sends the
+// reply. note, if not nil, is called with the lock held.
+func (c *Client) replyTo(xid int32, zxid int64, code proto.Code, body []byte, note func(*ClientStats)) {
+	c.mu.Lock()
+	c.Outbox.answered()
+	if !c.closed {
+		c.begin()
+		c.header(xid, zxid, code)
+		c.buf = append(c.buf, body...)
+		c.end()
+		if note != nil {
+			note(&c.Stats)
+		}
+	}
+	c.mu.Unlock()
+	c.Conn.Flush()
+}
+
 // Raw appends a frame without reply header.
 func (o *Outbox) Raw(body func([]byte) []byte) {
 	o.mu.Lock()

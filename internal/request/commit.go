@@ -37,6 +37,7 @@ type committer struct {
 	size   int64
 	now    time.Time
 	dirty  []*Client  // got something that is not sent
+	unsent int        // transactions since the last flush
 	sizes  frameSizes // of the replies to the batch
 
 	// The change being told to watchers.
@@ -64,32 +65,45 @@ func (c *committer) plan() {
 // batch applies a durable batch and answers it.
 func (c *committer) batch(b *batch) {
 	c.now = c.e.Now()
-	unsent := 0
 	for items := b.items; len(items) > 0; {
 		n := chunk(items)
 		c.e.Tree.Lock()
 		for i := range items[:n] {
 			c.item(b, &items[i])
 		}
-		c.e.zxid.Store(c.e.Tree.Zxid())
-		c.e.Tree.Unlock()
-		c.count()
+		c.turn(n)
 		c.p.inFlight.Add(-int64(n))
 		items = items[n:]
-		if unsent += n; unsent >= flushChunk {
-			c.flush()
-			unsent = 0
-		}
 	}
-	c.flush()
-	c.e.Metrics.Commits.Add(int64(b.records))
-	c.e.Metrics.responses.add(&c.sizes)
-	c.logged += b.records
-	c.bytes += int64(len(b.buf))
+	c.applied(b.records, len(b.buf))
 	if b.after != nil {
 		b.after()
 		return
 	}
+	c.snapshotIfDue()
+}
+
+// turn gives readers theirs, after n transactions: it unlocks the tree. Many
+// replies are sent at once.
+func (c *committer) turn(n int) {
+	c.e.zxid.Store(c.e.Tree.Zxid())
+	c.e.Tree.Unlock()
+	c.count()
+	if c.unsent += n; c.unsent >= flushChunk {
+		c.flush()
+	}
+}
+
+// applied sends what is left, and counts transactions and their bytes of log.
+func (c *committer) applied(n, bytes int) {
+	c.flush()
+	c.e.Metrics.Commits.Add(int64(n))
+	c.e.Metrics.responses.add(&c.sizes)
+	c.logged += n
+	c.bytes += int64(bytes)
+}
+
+func (c *committer) snapshotIfDue() {
 	if c.logged >= c.limit || c.size > 0 && c.bytes >= c.size {
 		c.snapshot()
 	}
@@ -108,6 +122,7 @@ func chunk(items []item) int {
 
 // flush sends what the clients got.
 func (c *committer) flush() {
+	c.unsent = 0
 	for _, cl := range c.dirty {
 		cl.dirty = false
 	}

@@ -216,7 +216,7 @@ func (e *Engine) Detach(c *Client) {
 	e.Tree.Unlock()
 	e.mu.Lock()
 	delete(e.clients, c.Watcher)
-	if e.pipe.role.Load() == following {
+	if e.pipe.flight.role.Load() == following {
 		e.touch(c, func(id int64, timeout int32) { e.left[id] = timeout })
 	}
 	e.mu.Unlock()

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/quollhq/quoll/internal/audit"
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
@@ -61,7 +60,7 @@ const (
 // before an outbox's.
 type flight struct {
 	mu     sync.Mutex
-	role   role               // as pipeline.role
+	role   atomicRole         // changed under mu
 	number uint64             // of the role: one more with each change
 	led    fifo[item]         // proposed by this leader, by zxid
 	local  map[int64]*waiters // of this learner's clients, by session
@@ -115,8 +114,7 @@ func (p *pipeline) become(r role) uint64 {
 	f := &p.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p.role.Store(r)
-	f.role = r
+	f.role.Store(r)
 	f.number++
 	f.led, f.syncs = fifo[item]{}, fifo[syncing]{}
 	f.local = make(map[int64]*waiters)
@@ -162,7 +160,7 @@ func (e *Engine) Rest() {
 }
 
 // Serving tells whether clients are served.
-func (e *Engine) Serving() bool { return e.pipe.role.Load() != resting }
+func (e *Engine) Serving() bool { return e.pipe.flight.role.Load() != resting }
 
 // Enter lets a client in, in the present role; it is false if nobody is served.
 // Once the role has changed, the client's writes are refused: those it sent
@@ -172,7 +170,7 @@ func (e *Engine) Enter(c *Client) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c.role = f.number
-	return f.role != resting
+	return f.role.Load() != resting
 }
 
 // Closing marks the session of a client that has asked for its end, unless
@@ -181,14 +179,14 @@ func (e *Engine) Closing(c *Client) {
 	f := &e.pipe.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if c.role == f.number && (f.role == alone || f.role == leading) {
+	if c.role == f.number && e.Leads() {
 		e.Sessions.SetClosing(c.Session.ID())
 	}
 }
 
 // Leads tells whether this server decides: alone, or as the leader.
 func (e *Engine) Leads() bool {
-	r := e.pipe.role.Load()
+	r := e.pipe.flight.role.Load()
 	return r == alone || r == leading
 }
 
@@ -199,14 +197,14 @@ func (e *Engine) Member() bool { return e.Ensemble != nil }
 func (p *pipeline) propose() {
 	p.term.Lock()
 	defer p.term.Unlock()
-	for p.role.Load() == leading {
+	for p.flight.role.Load() == leading {
 		p.fill(nil)
 		b := p.batch
 		if b.empty() {
 			return
 		}
 		p.flight.mu.Lock()
-		if p.flight.role == leading {
+		if p.flight.role.Load() == leading {
 			p.flight.led.push(b.items...)
 		}
 		p.flight.mu.Unlock()
@@ -231,7 +229,7 @@ func roomFor(n int) int {
 
 // drop forgets what was submitted: this member does not lead.
 func (p *pipeline) drop() {
-	for p.next < len(p.taken) || p.take(false) {
+	for p.next < len(p.taken) || p.take() {
 		p.batch.taken += p.taken[p.next].size
 		p.taken[p.next] = nil
 		p.next++
@@ -303,7 +301,7 @@ func (e *Engine) Renew(gone <-chan struct{}, id int64, timeout int32, now int64)
 	}
 	answer := make(chan bool, 1)
 	f.mu.Lock()
-	if f.role != following {
+	if f.role.Load() != following {
 		f.mu.Unlock()
 		return nil, ErrNotServing
 	}
@@ -347,12 +345,13 @@ func (e *Engine) Sync(c *Client, xid int32, path []byte) error {
 	f := &e.pipe.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if c.role != f.number || f.role != leading && f.role != following {
+	role := f.role.Load()
+	if c.role != f.number || role != leading && role != following {
 		return ErrNotServing
 	}
 	c.add(1)
 	f.syncs.push(syncing{client: c, xid: xid, path: append([]byte(nil), path...), when: e.Now().Sub(e.began)})
-	if f.role == leading {
+	if role == leading {
 		f.token++
 		e.Ensemble.Confirm(f.token)
 		return nil
@@ -366,7 +365,7 @@ func (e *Engine) Confirmed(token uint64) {
 	f := &e.pipe.flight
 	for {
 		f.mu.Lock()
-		due := f.role == leading && f.syncs.len() > 0 && f.token-uint64(f.syncs.len()) < token
+		due := f.role.Load() == leading && f.syncs.len() > 0 && f.token-uint64(f.syncs.len()) < token
 		var s syncing
 		if due {
 			s = f.syncs.pop()
@@ -383,7 +382,7 @@ func (e *Engine) Confirmed(token uint64) {
 func (e *Engine) Synced() {
 	f := &e.pipe.flight
 	f.mu.Lock()
-	if f.role != following || f.syncs.len() == 0 {
+	if f.role.Load() != following || f.syncs.len() == 0 {
 		f.mu.Unlock()
 		return
 	}
@@ -393,19 +392,10 @@ func (e *Engine) Synced() {
 }
 
 func (e *Engine) synced(s syncing) {
-	c := s.client
 	now := e.Now()
-	c.mu.Lock()
-	c.Outbox.answered()
-	if !c.closed {
-		c.begin()
-		c.header(s.xid, e.Zxid(), proto.OK)
-		c.buf = jute.AppendBuffer(c.buf, s.path)
-		c.end()
-		c.Stats.answered(proto.OpSync, s.xid, e.Zxid(), 1, now.Sub(e.began)-s.when, now)
-	}
-	c.mu.Unlock()
-	c.Conn.Flush()
+	s.client.replyTo(s.xid, e.Zxid(), proto.OK, jute.AppendBuffer(nil, s.path), func(stats *ClientStats) {
+		stats.answered(proto.OpSync, s.xid, e.Zxid(), 1, now.Sub(e.began)-s.when, now)
+	})
 }
 
 // forward sends writes of a client to the leader. What cannot be decoded is
@@ -414,7 +404,7 @@ func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
 	f := &p.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if c.role != f.number || f.role != following {
+	if c.role != f.number || f.role.Load() != following {
 		return ErrNotServing
 	}
 	c.add(len(reqs))
@@ -429,12 +419,11 @@ func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
 		r := &reqs[i]
 		it := item{client: c, session: c.Session, xid: r.Xid, op: r.Op, when: now.Sub(p.e.began)}
 		if p.e.Audit.Enabled() {
-			if described, ok := audit.Describe(r.Op, bytes.Clone(r.Body)); ok {
-				it.audit = &described
-			}
+			it.audit = describe(r.Op, bytes.Clone(r.Body))
 		}
 		if it.code = decodable(r); it.code != proto.OK && w.len() == 0 {
-			p.answerHere(&it)
+			p.inFlight.Add(-1)
+			c.replyTo(it.xid, p.e.Zxid(), it.code, nil, nil)
 			continue
 		}
 		w.push(it)
@@ -448,45 +437,21 @@ func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
 	return nil
 }
 
-// answerHere answers a write that goes nowhere.
-func (p *pipeline) answerHere(it *item) {
-	c := it.client
-	p.inFlight.Add(-1)
-	c.mu.Lock()
-	c.Outbox.answered()
-	if !c.closed {
-		c.begin()
-		c.header(it.xid, p.e.Zxid(), it.code)
-		c.end()
-	}
-	c.mu.Unlock()
-	c.Conn.Flush()
-}
-
 // decodable is the refusal of a write that cannot be decoded.
 func decodable(r *Request) proto.Code {
 	d := jute.NewDecoder(r.Body)
 	switch r.Op {
 	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
-		var c proto.CreateRequest
-		if c.Decode(&d, r.Op); c.NullPath {
+		if !skipMultiOp(&d, r.Op) {
 			return proto.MarshallingError
 		}
-	case proto.OpDelete:
-		d.Buffer()
-		d.Int()
+	case proto.OpDelete, proto.OpSetData, proto.OpCheck:
+		skipMultiOp(&d, r.Op)
 	case proto.OpDeleteContainer:
 		nodePath(&d)
-	case proto.OpSetData:
-		d.AliasString()
-		d.Buffer()
-		d.Int()
 	case proto.OpSetACL:
 		d.AliasString()
 		proto.SkipACLs(&d)
-		d.Int()
-	case proto.OpCheck:
-		d.AliasString()
 		d.Int()
 	case proto.OpReconfig:
 		for range 3 {
@@ -509,10 +474,9 @@ func decodable(r *Request) proto.Code {
 func (e *Engine) Commit(n int, entry func(i int) []byte) bool {
 	c := &e.pipe.commit
 	c.now = e.Now()
-	unsent, bytes := 0, 0
+	bytes := 0
 	for i := 0; i < n; {
-		end := min(i+commitChunk, n)
-		unsent += end - i
+		from, end := i, min(i+commitChunk, n)
 		e.Tree.Lock()
 		for ; i < end; i++ {
 			data := entry(i)
@@ -523,22 +487,10 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) bool {
 			}
 			bytes += len(data)
 		}
-		e.zxid.Store(e.Tree.Zxid())
-		e.Tree.Unlock()
-		c.count()
-		if unsent >= flushChunk {
-			c.flush()
-			unsent = 0
-		}
+		c.turn(end - from)
 	}
-	c.flush()
-	e.Metrics.Commits.Add(int64(n))
-	e.Metrics.responses.add(&c.sizes)
-	c.logged += n
-	c.bytes += int64(bytes)
-	if c.logged >= c.limit || c.size > 0 && c.bytes >= c.size {
-		c.snapshot()
-	}
+	c.applied(n, bytes)
+	c.snapshotIfDue()
 	return true
 }
 

@@ -66,11 +66,18 @@ func (p *pipeline) request(c *Client, r *Request, when time.Duration) {
 	s.asker, s.owner, s.session, s.ids = c.Session, LocalOwner, c.Session.ID(), c.IDs()
 	it := item{client: c, session: c.Session, xid: r.Xid, op: r.Op, when: when}
 	if p.e.Audit.Enabled() {
-		if described, ok := audit.Describe(r.Op, r.Body); ok {
-			it.audit = &described
-		}
+		it.audit = describe(r.Op, r.Body)
 	}
 	p.enter(&it, r)
+}
+
+// describe is what the audit log has to know of a write, nil if nothing. It
+// aliases the body.
+func describe(op proto.Op, body []byte) *audit.Request {
+	if described, ok := audit.Describe(op, body); ok {
+		return &described
+	}
+	return nil
 }
 
 // enter makes a transaction of what is asked for and adds it to the batch.
@@ -125,7 +132,7 @@ func (p *pipeline) log(it *item, op proto.Op, body *txn.Body) {
 	p.endRecord(it, b, start)
 }
 
-// beginRecord starts a record in the current batch with the header of it's
+// beginRecord starts a record in the current batch with the header of its
 // transaction, and returns where the entry starts.
 func (p *pipeline) beginRecord(it *item, op proto.Op) int {
 	s := &p.prep
@@ -150,10 +157,10 @@ func (p *pipeline) endRecord(it *item, b []byte, start int) {
 }
 
 // CreateSession submits the creation of a session, which the caller has put
-// into c, and gives c's outbox nothing: done is called by the writer
-// once the session is durable.
+// into c. Nothing is put into c's outbox: it is drained once the session is
+// durable.
 func (e *Engine) CreateSession(c *Client) error {
-	if e.pipe.role.Load() == following {
+	if e.pipe.flight.role.Load() == following {
 		body := jute.AppendInt(nil, c.Session.Timeout())
 		return e.pipe.forward(c, []Request{{Op: proto.OpCreateSession, Body: body}}, e.Now())
 	}

@@ -21,20 +21,19 @@ func (e *Engine) RunExpiry(ctx context.Context, clock func() int64) {
 		case <-timer.C:
 		}
 		now := clock()
-		if !e.Leads() {
+		if e.Leads() {
+			e.Sessions.Due(now, e.expire)
+		} else {
 			e.Sessions.Keep(now) // the leader decides
-			timer.Reset(time.Duration(max(e.Sessions.NextDue()-now, 1)) * time.Millisecond)
-			continue
 		}
-		e.Sessions.Due(now, func(s *session.Session) {
-			e.Logger.Info("session expired", "session", s.String(), "timeout_ms", s.Timeout())
-			e.Metrics.Expired.Add(1)
-			if err := e.CloseSession(s); err != nil {
-				return // the engine is closing, too
-			}
-		})
 		timer.Reset(time.Duration(max(e.Sessions.NextDue()-now, 1)) * time.Millisecond)
 	}
+}
+
+func (e *Engine) expire(s *session.Session) {
+	e.Logger.Info("session expired", "session", s.String(), "timeout_ms", s.Timeout())
+	e.Metrics.Expired.Add(1)
+	_ = e.CloseSession(s) // the engine is closing, too, or does not lead any more
 }
 
 // ReaperOptions say when containers without children and znodes past their

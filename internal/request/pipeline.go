@@ -38,7 +38,6 @@ type pipeline struct {
 	syncErr chan error    // its answer
 	synced  atomic.Bool   // the answer is there, or all but
 
-	role   atomicRole
 	term   sync.Mutex // held by the writer while it makes proposals, and by who changes the role
 	flight flight
 
@@ -99,18 +98,16 @@ func (p *pipeline) run() {
 
 // await waits until there is something to do. It is false at the end.
 func (p *pipeline) await() bool {
-	if p.e.Ensemble != nil {
-		return p.queue.await() // what is taken belongs to a role: propose takes it
-	}
-	if p.next < len(p.taken) || !p.batch.empty() {
+	// What an ensemble's member takes belongs to a role: propose leaves nothing.
+	if p.e.Ensemble == nil && (p.next < len(p.taken) || !p.batch.empty()) {
 		return true
 	}
-	return p.take(true)
+	return p.queue.await()
 }
 
-// take takes what is queued, or waits for it. The list is empty, or prepared.
-func (p *pipeline) take(wait bool) (more bool) {
-	p.taken, more = p.queue.take(p.taken[:0], wait)
+// take takes what is queued. The list is empty, or prepared.
+func (p *pipeline) take() (more bool) {
+	p.taken, more = p.queue.take(p.taken[:0])
 	p.next = 0
 	return more
 }
@@ -120,7 +117,7 @@ func (p *pipeline) take(wait bool) (more bool) {
 func (p *pipeline) fill(enough *atomic.Bool) {
 	p.prep.overlay.retire(p.e.zxid.Load())
 	for !p.batch.full() && (enough == nil || !enough.Load()) {
-		if p.next == len(p.taken) && !p.take(false) {
+		if p.next == len(p.taken) && !p.take() {
 			return
 		}
 		if p.prepare(p.taken[p.next]) {

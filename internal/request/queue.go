@@ -85,7 +85,7 @@ func (q *queue) init(limit int, inFlight *atomic.Int64) {
 // Submit takes writes of one client, in order. Their replies go to its outbox.
 // It waits while too much is in flight.
 func (e *Engine) Submit(c *Client, reqs []Request) error {
-	if e.pipe.role.Load() == following {
+	if e.pipe.flight.role.Load() == following {
 		return e.pipe.forward(c, reqs, e.Now())
 	}
 	c.add(len(reqs))
@@ -194,18 +194,13 @@ func (q *queue) await() bool {
 	return true
 }
 
-// take takes all submissions in exchange for an empty list, and waits for some
-// if it is to. It is false if there are none: when it waited, the queue is
-// closed, and everything was taken.
-func (q *queue) take(list []*submission, wait bool) ([]*submission, bool) {
+// take takes all submissions in exchange for an empty list. It is false if there
+// are none.
+func (q *queue) take(list []*submission) ([]*submission, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.list) == 0 {
-		if q.closing || !wait {
-			return list, false
-		}
-		q.waiting = true
-		q.work.Wait()
+	if len(q.list) == 0 {
+		return list, false
 	}
 	list, q.list = q.list, list
 	q.count = 0

@@ -156,33 +156,14 @@ func (t *Tracker) Due(now int64, expire func(*Session)) {
 func (t *Tracker) poll(now int64) (expired []*Session, more bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now < t.due {
-		return nil, false
-	}
-	at := t.due
-	t.due += t.tick
-	if len(t.buckets) == 0 {
-		t.due = max(t.due, t.roundUp(now))
-		return nil, false
-	}
-	b := t.buckets[at]
-	if b == nil {
-		return nil, true
-	}
-	for b.n > 0 {
-		s := b.head.next
-		if s.deadline.Load() > at {
-			t.requeue(s)
-			continue
-		}
+	more = t.next(now, func(s *Session) {
 		t.unlink(s)
 		if s.closing.CompareAndSwap(false, true) {
 			expired = append(expired, s)
 		}
-	}
-	delete(t.buckets, at)
+	})
 	slices.SortFunc(expired, func(a, b *Session) int { return cmp.Compare(a.id, b.id) })
-	return expired, true
+	return expired, more
 }
 
 // Keep is Due on a server that does not decide: what would expire is looked at
@@ -191,31 +172,42 @@ func (t *Tracker) poll(now int64) (expired []*Session, more bool) {
 func (t *Tracker) Keep(now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for now >= t.due {
-		at := t.due
-		t.due += t.tick
-		if len(t.buckets) == 0 {
-			t.due = max(t.due, t.roundUp(now))
+	for t.next(now, func(s *Session) {
+		if !s.committed {
+			t.forget(s)
 			return
 		}
-		b := t.buckets[at]
-		if b == nil {
-			continue
-		}
-		for b.n > 0 {
-			s := b.head.next
-			switch {
-			case s.deadline.Load() > at:
-				t.requeue(s)
-			case s.committed:
-				t.unlink(s)
-				t.link(s, t.roundUp(now+int64(s.timeout.Load())))
-			default:
-				t.forget(s)
-			}
-		}
-		delete(t.buckets, at)
+		t.unlink(s)
+		t.link(s, t.roundUp(now+int64(s.timeout.Load())))
+	}) {
 	}
+}
+
+// next empties the next bucket that is due by now: over takes what was not heard
+// of out of it. It is false if no other bucket can be due. The lock is held.
+func (t *Tracker) next(now int64, over func(*Session)) (more bool) {
+	if now < t.due {
+		return false
+	}
+	at := t.due
+	t.due += t.tick
+	if len(t.buckets) == 0 {
+		t.due = max(t.due, t.roundUp(now))
+		return false
+	}
+	b := t.buckets[at]
+	if b == nil {
+		return true
+	}
+	for b.n > 0 {
+		if s := b.head.next; s.deadline.Load() > at {
+			t.requeue(s)
+		} else {
+			over(s)
+		}
+	}
+	delete(t.buckets, at)
+	return true
 }
 
 // Renew begins anew with all sessions of the replicated state, as a new leader
