@@ -24,11 +24,9 @@ const handOverTime = 300 * time.Millisecond
 // member is what a server of an ensemble has besides.
 type member struct {
 	machine *machine
-	peer    *peer.Peer
 	stop    context.CancelFunc
 	done    chan struct{} // closed when the peer has ended
-	err     error         // why, once done is closed
-	ends    chan error    // why it ended by itself
+	ends    chan error    // why it ended by itself: the state machine's reason, and the peer's
 }
 
 // joinEnsemble loads the data, and starts the agreement with other members.
@@ -42,8 +40,7 @@ func (s *Server) joinEnsemble(ctx context.Context) error {
 		return err
 	}
 	m := newMachine(s, active)
-	s.member = &member{machine: m, done: make(chan struct{}), ends: make(chan error, 2)} // of the state machine's, and of the peer's
-	close(s.member.done)                                                                 // until it runs
+	s.member = &member{machine: m, ends: make(chan error, 2)}
 	s.assemble(ctx, &state{tree: tree.New(s.treeOptions()), sessions: make(map[int64]int32)}, m)
 	cfg, err := s.peerConfig(ctx, m, active)
 	if err != nil {
@@ -58,13 +55,12 @@ func (s *Server) joinEnsemble(ctx context.Context) error {
 
 func (s *Server) runPeer(p *peer.Peer) {
 	ctx, stop := context.WithCancel(context.Background())
-	s.member.peer, s.member.stop, s.member.done = p, stop, make(chan struct{})
+	s.member.stop, s.member.done = stop, make(chan struct{})
 	go func() {
 		err := p.Run(ctx)
 		if err != nil {
 			s.member.ends <- err
 		}
-		s.member.err = err
 		close(s.member.done)
 	}()
 }
@@ -147,15 +143,19 @@ func (s *Server) listenForMembers(ctx context.Context, p *peer.Config, election,
 	return nil
 }
 
+// runs tells whether the peer was started. It closes the store.
+func (m *member) runs() bool { return m.done != nil }
+
 // leave ends the agreement. A leader hands its role over first.
 func (m *member) leave() {
-	if m.peer != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), handOverTime)
-		if err := m.peer.HandOver(ctx); err == nil { // only a leader can, and it need not work out
-			m.machine.steppedDown(ctx)
-		}
-		cancel()
-		m.stop()
+	if !m.runs() {
+		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), handOverTime)
+	defer cancel()
+	if err := m.machine.peer.HandOver(ctx); err == nil { // only a leader can, and it need not work out
+		m.machine.steppedDown(ctx)
+	}
+	m.stop()
 	<-m.done
 }

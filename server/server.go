@@ -422,7 +422,7 @@ func (s *Server) close() {
 	if s.member == nil && s.snapshots != nil {
 		s.snapshots.close()
 	}
-	if s.store != nil && (s.member == nil || s.member.peer == nil) { // a peer closes it itself
+	if s.store != nil && (s.member == nil || !s.member.runs()) { // a peer closes it itself
 		if err := s.store.Close(); err != nil {
 			s.log.Warn("closing the data directory", "error", err)
 		}
