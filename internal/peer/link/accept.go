@@ -3,7 +3,6 @@ package link
 import (
 	"bufio"
 	"context"
-	"errors"
 	"net"
 	"time"
 
@@ -11,40 +10,9 @@ import (
 	"github.com/quollhq/quoll/internal/peer/wire"
 )
 
-// acceptPause is the time after a failed accept, for example for want of file descriptors.
-const acceptPause = 100 * time.Millisecond
-
 // Serve accepts learners until l or the endpoint is closed, and closes l. Learners that were accepted stay.
 func (e *Endpoint) Serve(l net.Listener) {
-	closed := make(chan struct{})
-	stop := context.AfterFunc(e.ctx, func() { l.Close(); close(closed) })
-	defer func() {
-		if !stop() {
-			<-closed // who listens here next finds the address free
-		}
-	}()
-	defer l.Close()
-	for {
-		conn, err := l.Accept()
-		switch {
-		case err == nil:
-			e.accept(conn)
-		case e.ctx.Err() != nil || errors.Is(err, net.ErrClosed):
-			return
-		default:
-			e.cfg.Logger.Warn("cannot accept learners", "address", l.Addr().String(), "err", err)
-			e.pause()
-		}
-	}
-}
-
-func (e *Endpoint) pause() {
-	timer := time.NewTimer(acceptPause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-e.ctx.Done():
-	}
+	_ = socket.Serve(e.ctx, l, "learners", e.cfg.Logger, e.accept) // that it is closed is no failure
 }
 
 // accept lets a goroutine find out who has dialled.

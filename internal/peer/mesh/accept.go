@@ -2,51 +2,20 @@ package mesh
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"net"
-	"time"
 
+	"github.com/quollhq/quoll/internal/peer/socket"
 	"github.com/quollhq/quoll/internal/peer/wire"
 )
 
-// acceptPause is the time after a failed accept, for example for want of file descriptors.
-const acceptPause = 100 * time.Millisecond
-
 // Serve accepts connections until l or the mesh is closed, and closes l. It may be called for several listeners.
 func (m *Mesh) Serve(l net.Listener) error {
-	closed := make(chan struct{})
-	stop := context.AfterFunc(m.ctx, func() { l.Close(); close(closed) })
-	defer func() {
-		if !stop() {
-			<-closed // who listens here next finds the address free
-		}
-	}()
-	defer l.Close()
-	for {
-		conn, err := l.Accept()
-		switch {
-		case err == nil:
-			m.accept(conn)
-		case m.ctx.Err() != nil:
-			return nil
-		case errors.Is(err, net.ErrClosed):
-			return fmt.Errorf("election listener %v: %w", l.Addr(), err)
-		default:
-			m.cfg.Logger.Warn("cannot accept election connections", "address", l.Addr().String(), "err", err)
-			m.pause()
-		}
+	if err := socket.Serve(m.ctx, l, "election connections", m.cfg.Logger, m.accept); err != nil {
+		return fmt.Errorf("election listener %v: %w", l.Addr(), err)
 	}
-}
-
-func (m *Mesh) pause() {
-	timer := time.NewTimer(acceptPause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-m.ctx.Done():
-	}
+	return nil
 }
 
 // accept lets a goroutine find out who has dialled.
