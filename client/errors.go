@@ -125,3 +125,17 @@ func lost(cause error) error {
 	}
 	return &lostError{cause}
 }
+
+// Transient tells whether a failure is one of the way to the servers: what was
+// asked for may work once the client is connected again.
+func Transient(err error) bool {
+	for _, target := range []error{
+		ErrConnectionLoss, ErrSessionExpired, ErrOperationTimeout, ErrRequestTimeout,
+		ErrSessionMoved, ErrThrottledOp, ErrWatchClosed,
+	} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}

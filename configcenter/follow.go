@@ -20,7 +20,7 @@ func (l *Live[T]) run(ctx context.Context) {
 	defer events.Close()
 	for {
 		err := l.follow(ctx)
-		if transient(err) {
+		if client.Transient(err) {
 			err = l.center.c.WaitConnected(ctx)
 		}
 		if ctx.Err() != nil {
@@ -31,19 +31,6 @@ func (l *Live[T]) run(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// transient tells whether a failure is one of the way to the servers.
-func transient(err error) bool {
-	for _, target := range []error{
-		client.ErrConnectionLoss, client.ErrSessionExpired, client.ErrOperationTimeout, client.ErrRequestTimeout,
-		client.ErrSessionMoved, client.ErrThrottledOp, client.ErrWatchClosed,
-	} {
-		if errors.Is(err, target) {
-			return true
-		}
-	}
-	return false
 }
 
 // follow reads the contexts, and again whenever something changes, for one

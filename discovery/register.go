@@ -239,7 +239,7 @@ func (r *Registration) run(ctx context.Context) {
 		in, there, leaving := r.wanted()
 		changed, err := r.keep(ctx, in, there)
 		switch {
-		case err != nil && !transient(err):
+		case err != nil && !client.Transient(err):
 			r.set(Gone, err)
 			return
 		case err != nil:

@@ -183,7 +183,7 @@ func (s *Service) follow(ctx context.Context) {
 	defer s.hold.stop()
 	for {
 		err := s.watch(ctx)
-		if transient(err) {
+		if client.Transient(err) {
 			err = s.d.c.WaitConnected(ctx)
 		}
 		if ctx.Err() != nil {
@@ -194,19 +194,6 @@ func (s *Service) follow(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// transient tells whether a failure is one of the way to the servers.
-func transient(err error) bool {
-	for _, target := range []error{
-		client.ErrConnectionLoss, client.ErrSessionExpired, client.ErrOperationTimeout, client.ErrRequestTimeout,
-		client.ErrSessionMoved, client.ErrThrottledOp, client.ErrWatchClosed,
-	} {
-		if errors.Is(err, target) {
-			return true
-		}
-	}
-	return false
 }
 
 // watch reads all instances, and then what changes, for one session.
