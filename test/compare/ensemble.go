@@ -25,26 +25,7 @@ var ensembleWorkloads = []workload{
 
 // ensemble runs every workload on ensembles of each server, in turn, and compares medians.
 func ensemble(ctx context.Context, c *comparison) error {
-	all := make([]samples, len(ensembleWorkloads))
-	for i := range all {
-		all[i] = samples{}
-	}
-	var errs []error
-	for round := range c.rounds {
-		for i := range c.subjects {
-			s := c.subjects[(i+round)%len(c.subjects)]
-			if err := c.ensembleRound(ctx, s, round, all); err != nil {
-				errs = append(errs, fmt.Errorf("round %d: %w", round+1, err))
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-		}
-	}
-	for i, w := range ensembleWorkloads {
-		w.report(c.report, all[i])
-	}
-	return errors.Join(errs...)
+	return c.inTurn(ctx, c.subjects, ensembleWorkloads, c.ensembleRound)
 }
 
 // ensembleRound runs all workloads on one fresh ensemble.

@@ -39,6 +39,12 @@ func throughput(ctx context.Context, c *comparison) error {
 	if c.least {
 		subjects = append(slices.Clone(subjects), least{binary: c.binary})
 	}
+	return c.inTurn(ctx, subjects, workloads, c.round)
+}
+
+// inTurn runs rounds of workloads on the servers in turn, and compares medians.
+func (c *comparison) inTurn(ctx context.Context, subjects []subject, workloads []workload,
+	run func(ctx context.Context, s subject, round int, all []samples) error) error {
 	all := make([]samples, len(workloads))
 	for i := range all {
 		all[i] = samples{}
@@ -48,7 +54,7 @@ func throughput(ctx context.Context, c *comparison) error {
 		for i := range subjects {
 			// Who comes first changes, so that a machine that gets slower is unfair to both.
 			s := subjects[(i+round)%len(subjects)]
-			if err := c.round(ctx, s, round, all); err != nil {
+			if err := run(ctx, s, round, all); err != nil {
 				errs = append(errs, fmt.Errorf("round %d: %w", round+1, err))
 			}
 			if ctx.Err() != nil {
