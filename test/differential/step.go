@@ -105,6 +105,10 @@ type request struct {
 	hints []hint
 }
 
+// fatal tells that the server may hang up at once, without the reply that shows that nothing else is on its way: identities
+// are read, and refused, where the request arrives.
+func (r request) fatal() bool { return r.bytes != nil || r.op == proto.OpAuth || r.op == proto.OpSASL }
+
 func (r request) frame() []byte {
 	if r.bytes != nil {
 		return r.bytes

@@ -252,7 +252,7 @@ func (s send) run(w *world) observation {
 		o.closed = true
 		return o
 	}
-	if slices.ContainsFunc(s.requests, func(r request) bool { return r.bytes != nil }) {
+	if slices.ContainsFunc(s.requests, request.fatal) {
 		// So that no event of another client's step is on its way when the server hangs up: Apache's drops it.
 		w.ask(s.slot, &o)
 	}
