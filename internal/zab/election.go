@@ -1,6 +1,7 @@
 package zab
 
 import (
+	"maps"
 	"math"
 	"time"
 )
@@ -45,21 +46,48 @@ func (b ballot) sameLeader(o ballot) bool {
 type election struct {
 	running bool // false until all writes of the last role are durable
 	// heir is whom a leader that hands over votes for at first, none if empty.
-	heir  vote
+	heir vote
+	// lost is the leader that this server has just lost, 0 for none: nobody waits for
+	// the vote of one that is silent, though its connections may stand for long.
+	lost  int64
 	round int64
 	mine  vote
 	// heard are the votes of this round, outside those of servers that have a leader.
 	heard, outside map[int64]ballot
-	// held are the votes that came before the election was begun, the last of each server.
-	held map[int64]Notification
+	// held are the votes that came before the election was begun, the last of each
+	// server. Whoever looks has said so once, and says it again only later.
+	held map[int64]heldVote
 
 	repeatAt, repeatEvery time.Duration
 	finalizeAt            time.Duration // when a quorum's vote becomes the result, never without one
 }
 
+// heldVote is a vote and when it came.
+type heldVote struct {
+	Notification
+	at time.Duration
+}
+
+// maxHeld bounds the votes that are held.
+const maxHeld = 1024
+
 // rest waits for a new election, whose round will be later.
 func (e *election) rest() {
-	*e = election{round: e.round, held: map[int64]Notification{}, finalizeAt: never, repeatAt: never}
+	*e = election{round: e.round, held: e.held, finalizeAt: never, repeatAt: never}
+}
+
+// hold keeps a vote for the next election.
+func (p *Peer) hold(n Notification) {
+	held := p.election.held
+	if _, ok := held[n.Sid]; ok || len(held) < maxHeld {
+		held[n.Sid] = heldVote{n, p.now}
+	}
+}
+
+// dropOldVotes forgets who looked for a leader long ago: that server has said it
+// again since, or has found one.
+func (p *Peer) dropOldVotes() {
+	maps.DeleteFunc(p.election.held, func(_ int64, v heldVote) bool { return v.at+p.opts.MinNotification < p.now })
 }
 
 func (e *election) deadline() time.Duration { return min(e.repeatAt, e.finalizeAt) }
@@ -94,14 +122,14 @@ func (p *Peer) startElection() {
 	if e.heir.leader != 0 {
 		e.mine = e.heir
 	}
-	e.heard, e.outside, e.held = map[int64]ballot{}, map[int64]ballot{}, nil
+	e.heard, e.outside, e.held = map[int64]ballot{}, map[int64]ballot{}, map[int64]heldVote{}
 	e.repeatEvery = p.opts.MinNotification
 	e.repeatAt = p.now + e.repeatEvery
 	p.announce()
 	p.tally()
 	for _, sid := range p.view.voters() {
-		if n, ok := held[sid]; ok && p.state == Looking {
-			p.Notify(n)
+		if v, ok := held[sid]; ok && p.state == Looking {
+			p.Notify(v.Notification)
 		}
 	}
 }
@@ -142,16 +170,16 @@ func (p *Peer) Notify(n Notification) {
 	}
 	switch {
 	case p.state == Looking && !p.election.running:
-		if len(p.election.held) < 1024 {
-			p.election.held[n.Sid] = n
-		}
+		p.hold(n)
 	case !p.view.isVoter(n.Sid):
 		// It learns of the leader here, and has no say.
 		p.tell(n.Sid)
+	case p.state != Looking && n.State != Looking:
+		delete(p.election.held, n.Sid)
 	case p.state != Looking:
-		if n.State == Looking {
-			p.tell(n.Sid)
-		}
+		// If it is only the first to know that the leader is gone, its vote counts.
+		p.hold(n)
+		p.tell(n.Sid)
 	default:
 		p.count(n)
 	}
@@ -253,10 +281,12 @@ func (p *Peer) agrees(id int64) bool {
 }
 
 // allHeard tells that nobody is left who could bring a better vote: everybody
-// agrees or cannot be reached.
+// agrees, cannot be reached, or is the leader that was lost.
 func (p *Peer) allHeard() bool {
+	e := &p.election
 	for _, id := range p.view.voters() {
-		if !p.agrees(id) && !p.unreached[id] {
+		_, spoke := e.heard[id]
+		if !p.agrees(id) && !p.unreached[id] && (spoke || id != e.lost) {
 			return false
 		}
 	}

@@ -150,7 +150,7 @@ func New(opts Options) (*Peer, error) {
 		view: view{active: opts.Active, lastSeen: opts.LastSeen},
 		log: history{window: opts.Recent, before: opts.RecentAfter, last: opts.Last, applied: opts.Applied,
 			keep: opts.CommitLog},
-		unreached: map[int64]bool{},
+		unreached: map[int64]bool{}, election: election{held: map[int64]heldVote{}},
 	}
 	if err := p.check(); err != nil {
 		return nil, err
@@ -388,8 +388,13 @@ func (p *Peer) commit(zxid int64) {
 // (ZOOKEEPER-4712).
 func (p *Peer) look(reason string) {
 	p.leaveRole()
+	lost := p.leaderID
 	p.state, p.phase, p.leaderID, p.reason = Looking, Election, 0, reason
+	p.dropOldVotes()
 	p.election.rest()
+	if lost != p.opts.ID {
+		p.election.lost = lost
+	}
 	if p.stored == p.seq || p.faults.electWithWritesUnderWay {
 		p.startElection()
 	}
