@@ -50,6 +50,7 @@ type suite struct {
 var suites = []suite{
 	{"throughput", "operations per second and server CPU, closed loop; latency at 20,000 operations per second", throughput},
 	{"ensemble", "three members each: operations per second and CPU of all three", ensemble},
+	{"failover", "three members: time without writes when the leader is killed, stands still, is told to stop", failover},
 	{"memory", "bytes per znode; one parent with all children; with -big, pauses and cost of garbage collection", memory},
 	{"snapshot", "latency of writes while snapshots are written", snapshot},
 	{"start", "time and memory of an empty start; time to the first read of a full one", startUp},

@@ -73,7 +73,8 @@ type process struct {
 	cmd     *exec.Cmd
 	log     *os.File
 	exited  chan struct{}
-	others  []*process // the other members of its ensemble
+	keys    map[string]string // what it was configured with besides
+	others  []*process        // the other members of its ensemble
 }
 
 // start runs a server on dir, which holds nothing or what an earlier one left, and waits until it serves.
@@ -101,7 +102,7 @@ func (c *comparison) launch(s subject, dir string, keys map[string]string) (*pro
 	if err != nil {
 		return nil, err
 	}
-	p := &process{subject: s, dir: dir, addr: addr, cmd: s.command(cfg), exited: make(chan struct{})}
+	p := &process{subject: s, dir: dir, addr: addr, keys: keys, cmd: s.command(cfg), exited: make(chan struct{})}
 	if p.log, err = os.OpenFile(p.logPath(), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o644); err != nil {
 		return nil, err
 	}
