@@ -113,21 +113,33 @@ type Outbox struct {
 const (
 	frameSize = 8 << 10
 	frameMost = 64 << 10 // a larger buffer is left to the collector
+	// eventSize is what one event gets for itself, if it fits: often thousands of
+	// clients are told at once, and nothing else is due to any of them.
+	eventSize = 128
 )
 
-var framePool = sync.Pool{New: func() any { return new([frameSize]byte) }}
+var (
+	framePool = sync.Pool{New: func() any { return new([frameSize]byte) }}
+	eventPool = sync.Pool{New: func() any { return new([eventSize]byte) }}
+)
 
 // Recycle takes back what Take gave.
 func Recycle(frames []byte) {
-	if c := cap(frames); c >= frameSize && c <= frameMost {
+	switch c := cap(frames); {
+	case c == eventSize:
+		eventPool.Put((*[eventSize]byte)(frames[:eventSize]))
+	case c >= frameSize && c <= frameMost:
 		framePool.Put((*[frameSize]byte)(frames[:frameSize]))
 	}
 }
 
 // room makes sure that there is a buffer to append to. The lock is held.
 func (o *Outbox) room() {
-	if o.buf == nil {
+	switch {
+	case o.buf == nil:
 		o.buf = framePool.Get().(*[frameSize]byte)[:0]
+	case cap(o.buf) == eventSize:
+		o.buf = append(framePool.Get().(*[frameSize]byte)[:0], o.buf...)
 	}
 }
 
@@ -138,7 +150,12 @@ func (o *Outbox) event(frame []byte) {
 		o.later = append(o.later, frame...)
 		return
 	}
-	o.room()
+	switch {
+	case o.buf == nil && len(frame) <= eventSize:
+		o.buf = eventPool.Get().(*[eventSize]byte)[:0]
+	case cap(o.buf)-len(o.buf) < len(frame):
+		o.room()
+	}
 	o.buf = append(o.buf, frame...)
 }
 

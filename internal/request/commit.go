@@ -25,6 +25,10 @@ const flushChunk = 128
 // another goroutine, so that the disk has work meanwhile.
 const flushHere = 64
 
+// tellChunk is how many watchers of one change are told before the first of them
+// are sent it.
+const tellChunk = 512
+
 // committer applies what is durable. It is the writer's.
 type committer struct {
 	e      *Engine
@@ -123,13 +127,21 @@ func chunk(items []item) int {
 // flush sends what the clients got.
 func (c *committer) flush() {
 	c.unsent = 0
+	if len(c.dirty) > flushHere {
+		c.leave()
+		return
+	}
 	for _, cl := range c.dirty {
 		cl.dirty = false
 	}
-	if len(c.dirty) <= flushHere {
-		send(c.dirty)
-		c.dirty = c.dirty[:0]
-		return
+	send(c.dirty)
+	c.dirty = c.dirty[:0]
+}
+
+// leave leaves the clients to other goroutines, which send what they got.
+func (c *committer) leave() {
+	for _, cl := range c.dirty {
+		cl.dirty = false
 	}
 	c.p.flushes <- c.dirty
 	if l, ok := c.p.spare.Get().(*[]*Client); ok {
@@ -219,6 +231,10 @@ func (c *committer) tell(id watch.ID) {
 	}
 	cl.mu.Unlock()
 	c.touch(cl)
+	// Only the writer puts lists there: it does not wait while it holds the tree.
+	if len(c.dirty) >= tellChunk && len(c.p.flushes) < cap(c.p.flushes) {
+		c.leave()
+	}
 }
 
 // appendEvent encodes a whole notification frame.

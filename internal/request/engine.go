@@ -168,10 +168,12 @@ func New(o Options) *Engine {
 
 // Start runs the writer, and those who sync and send for it, until Close.
 func (e *Engine) Start() {
-	e.done.Add(3)
+	e.done.Add(2 + flushers)
 	go e.pipe.run()
 	go e.pipe.runSync()
-	go e.pipe.runFlush()
+	for range flushers {
+		go e.pipe.runFlush()
+	}
 }
 
 // Close lets what was submitted finish, and ends the goroutines. Submissions

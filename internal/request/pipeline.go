@@ -16,6 +16,10 @@ const LocalOwner session.Owner = 1
 // of its own, so that the writer can prepare them meanwhile.
 const syncAside = 64
 
+// flushers is how many goroutines send for the writer: a change that thousands
+// wait for is theirs to tell.
+const flushers = 2
+
 // pipeline is the way of a write, see the package's comment.
 //
 // One goroutine, the writer, takes a batch of writes all the way. Preparing and
@@ -60,7 +64,7 @@ func (p *pipeline) init(e *Engine) {
 		p.queue.refusing = true
 	}
 	p.over = make(chan struct{})
-	p.flushes = make(chan []*Client, 4)
+	p.flushes = make(chan []*Client, 16)
 	p.batch, p.other = new(batch), new(batch)
 	p.syncs, p.syncErr = make(chan struct{}), make(chan error, 1)
 	p.prep = preparer{e: e, overlay: newOverlay(), zxid: e.Tree.Zxid(), digest: e.Tree.Digest()}
