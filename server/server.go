@@ -428,9 +428,11 @@ func (s *Server) close() {
 		}
 	}
 	if s.engine != nil {
-		// The collector does not see the tree's memory. It goes with the last who
-		// could use it: a request to the admin server may still be under way.
+		// The collector does not see the memory of the tree and of the watches. It goes
+		// with the last who could use it: a request to the admin server may still be
+		// under way.
 		runtime.AddCleanup(s.engine, func(t *tree.Tree) { t.Close() }, s.engine.Tree)
+		runtime.AddCleanup(s.engine, (*watch.Manager).Close, s.engine.Watches)
 	}
 	s.log.Info("stopped", "ran", time.Since(s.begin).Round(time.Millisecond))
 }

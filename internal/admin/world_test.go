@@ -90,7 +90,7 @@ func newWorld(t *testing.T, settings map[string]string) *world {
 		OutstandingLimit: 1000, MaxInFlight: 1 << 20, SnapCount: 1 << 30,
 	})
 	engine.Start()
-	t.Cleanup(func() { engine.Close(); tr.Close() })
+	t.Cleanup(func() { engine.Close(); engine.Watches.Close(); tr.Close() })
 	clock := fixedClock{}
 	l := listener.New(listener.Options{
 		Engine: engine, Sessions: engine.Sessions, IDs: session.NewIDs(1, 1), Auth: reg, Policy: reg.Policy(), Logger: quiet,

@@ -182,6 +182,7 @@ func (w *world) finish(before int) {
 		w.t.Error(err)
 	}
 	w.tree.Close()
+	w.Engine.Watches.Close()
 }
 
 // ours is the number of goroutines that run code of listeners and engines.

@@ -140,6 +140,7 @@ func newWorld(t *testing.T, edit func(*Options)) *world {
 			t.Error(err)
 		}
 		tr.Close()
+		w.Watches.Close()
 	})
 	return w
 }

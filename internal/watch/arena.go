@@ -20,12 +20,12 @@ const (
 	classes    = smallWords/2 + 1 + 5
 )
 
-// arena hands out blocks of 32-bit words from pages without pointers, so that
-// the garbage collector sees a page and never what is in it. A freed block
+// arena hands out blocks of 32-bit words from pages of a memory. A freed block
 // goes to the list of its class and is used again. Blocks of more than a page
 // have a page of their own, which is given back when they are freed.
 type arena struct {
-	pages  [][]uint32
+	mem    *memory
+	pages  []piece[uint32]
 	free   [classes]ref // freed blocks, linked by their first word
 	vacant []uint32     // numbers of pages given back
 	tail   ref          // the unused rest of the youngest page
@@ -69,7 +69,7 @@ func (a *arena) alloc(n int) ref {
 
 // page adds a page and gives its first word.
 func (a *arena) page(size int) ref {
-	p := make([]uint32, size)
+	p := take[uint32](a.mem, size)
 	if n := len(a.vacant); n > 0 {
 		i := a.vacant[n-1]
 		a.vacant = a.vacant[:n-1]
@@ -77,7 +77,7 @@ func (a *arena) page(size int) ref {
 		return ref(i << pageBits)
 	}
 	if len(a.pages) == 0 {
-		a.pages = append(a.pages, nil) // block 0 is no block
+		a.pages = append(a.pages, piece[uint32]{}) // block 0 is no block
 	}
 	if len(a.pages) == maxPages {
 		panic(fmt.Sprintf("watch: arena is full: %d pages of %d words", maxPages, pageWords))
@@ -101,7 +101,8 @@ func (a *arena) release(r ref, n int) {
 	c, _ := class(n)
 	if c == 0 {
 		i := uint32(r >> pageBits)
-		a.pages[i] = nil
+		give(a.mem, a.pages[i])
+		a.pages[i] = piece[uint32]{}
 		a.vacant = append(a.vacant, i)
 		return
 	}
@@ -112,7 +113,15 @@ func (a *arena) release(r ref, n int) {
 // words is the first n words of the block at r, valid until it is released.
 func (a *arena) words(r ref, n int) []uint32 {
 	off := int(r & (pageWords - 1))
-	return a.pages[r>>pageBits][off : off+n : off+n]
+	return a.pages[r>>pageBits].items[off : off+n : off+n]
+}
+
+// empty forgets all blocks.
+func (a *arena) empty() {
+	for _, p := range a.pages {
+		give(a.mem, p)
+	}
+	*a = arena{mem: a.mem}
 }
 
 // putString copies s into a new block.

@@ -127,7 +127,7 @@ func checkArena(t *testing.T, m *Manager, i int) {
 	}
 	total := s.arena.left
 	for _, p := range s.arena.pages {
-		total -= len(p)
+		total -= len(p.items)
 	}
 	if len(owner)+total != 0 {
 		t.Fatalf("shard %d: %d words have an owner, %d should", i, len(owner), -total)

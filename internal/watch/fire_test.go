@@ -39,7 +39,7 @@ func TestEachKindHearsItsEvents(t *testing.T) {
 		{PersistentRecursive, "/a/b", nil, true},
 	} {
 		for _, ev := range events {
-			m := New()
+			m := poisoned(t)
 			id := m.Attach()
 			m.Add(id, test.at, test.kind)
 			var first, second []ID
@@ -56,7 +56,7 @@ func TestEachKindHearsItsEvents(t *testing.T) {
 }
 
 func TestToldOnceForDeletion(t *testing.T) {
-	m := New()
+	m := poisoned(t)
 	both, child := m.Attach(), m.Attach()
 	m.Add(both, "/a", Data)
 	m.Add(both, "/a", Child)
@@ -73,7 +73,7 @@ func TestToldOnceForDeletion(t *testing.T) {
 }
 
 func TestRemoveAndContainsFollowTypes(t *testing.T) {
-	m := New()
+	m := poisoned(t)
 	id := m.Attach()
 	for _, k := range []Kind{Data, Child, Persistent, PersistentRecursive} {
 		m.Add(id, "/a", k)
@@ -95,7 +95,7 @@ func TestRemoveAndContainsFollowTypes(t *testing.T) {
 
 // TestConnectionsOfSummary pins an oddity of Apache's counts.
 func TestConnectionsOfSummary(t *testing.T) {
-	m := New()
+	m := poisoned(t)
 	fired, removed := m.Attach(), m.Attach()
 	m.Add(fired, "/a", Data)
 	m.Add(removed, "/b", Data)
@@ -112,7 +112,7 @@ func TestConnectionsOfSummary(t *testing.T) {
 // TestWatchingAgainAndAgain makes sure that what an event leaves behind in the
 // list of its watcher does not pile up.
 func TestWatchingAgainAndAgain(t *testing.T) {
-	m := New()
+	m := poisoned(t)
 	id := m.Attach()
 	all := make([]string, 100)
 	for i := range all {
@@ -132,7 +132,7 @@ func TestWatchingAgainAndAgain(t *testing.T) {
 }
 
 func TestNumbersAreUsedAgain(t *testing.T) {
-	m := New()
+	m := poisoned(t)
 	a, b := m.Attach(), m.Attach()
 	if a != 1 || b != 2 {
 		t.Fatalf("the first numbers are %d and %d", a, b)
@@ -147,7 +147,7 @@ func TestNumbersAreUsedAgain(t *testing.T) {
 
 // TestShardGivesMemoryBack fills a manager, empties it and looks at what stays.
 func TestShardGivesMemoryBack(t *testing.T) {
-	m := New()
+	m := poisoned(t)
 	fill(m, 100, 500, true)
 	for id := ID(1); id <= 100; id++ {
 		m.Detach(id)

@@ -20,7 +20,7 @@ type pair struct {
 	log []string
 }
 
-func newPair(t *testing.T) *pair { return &pair{t: t, m: New(), mod: newModel()} }
+func newPair(t *testing.T) *pair { return &pair{t: t, m: poisoned(t), mod: newModel()} }
 
 // paths are few, so that events meet watches; some are of odd lengths.
 var paths = []string{

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/slab"
 )
 
 // Manager holds the watches of all connections of one server.
@@ -21,6 +22,7 @@ import (
 // Inside, locks are taken in the order gate, shard, lane. Fire takes the gate
 // alone, which keeps everyone but Add out of the shards and lanes.
 type Manager struct {
+	mem    *memory
 	seed   maphash.Seed // clients choose the paths
 	inUse  atomic.Int32 // shards with paths
 	depths depths
@@ -33,8 +35,22 @@ type Manager struct {
 	sources []source // of the event that Fire is at, guarded by gate
 }
 
-// New returns a Manager without watchers.
-func New() *Manager { return &Manager{seed: maphash.MakeSeed()} }
+// New returns a Manager without watchers. It is to be closed.
+func New() *Manager { return newManager(&memory{slab: slab.New()}) }
+
+func newManager(mem *memory) *Manager {
+	m := &Manager{mem: mem, seed: maphash.MakeSeed()}
+	for i := range m.shards {
+		m.shards[i].arena.mem = mem
+	}
+	for i := range m.roster {
+		m.roster[i].arena.mem = mem
+	}
+	return m
+}
+
+// Close gives back the memory of the watches, which the collector does not see. The Manager must not be used any more.
+func (m *Manager) Close() { m.mem.close() }
 
 // Attach adds a watcher without watches. Numbers start at 1.
 func (m *Manager) Attach() ID {

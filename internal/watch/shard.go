@@ -52,10 +52,10 @@ type slot struct {
 type shard struct {
 	mu      sync.Mutex
 	arena   arena
-	entries []*[entryPage]entry
+	entries []piece[entry]
 	unused  uint32 // the first entry in the list of unused ones
 	top     uint32 // the largest number of an entry so far
-	slots   []slot
+	slots   piece[slot]
 	paths   int                  // entries in use
 	data    int                  // those among them with watches in the data table
 	pairs   [tables]atomic.Int64 // watchers and paths
@@ -63,15 +63,17 @@ type shard struct {
 }
 
 // entry gives the entry with this number.
-func (s *shard) entry(n uint32) *entry { return &s.entries[(n-1)>>entryBits][(n-1)&(entryPage-1)] }
+func (s *shard) entry(n uint32) *entry {
+	return &s.entries[(n-1)>>entryBits].items[(n-1)&(entryPage-1)]
+}
 
 // home is the slot in which the search for a hash begins. The number of slots
 // need not be a power of two, so that growing by half is possible.
-func (s *shard) home(hash uint32) int { return int(uint64(hash) * uint64(len(s.slots)) >> 32) }
+func (s *shard) home(hash uint32) int { return int(uint64(hash) * uint64(len(s.slots.items)) >> 32) }
 
 // after is the slot in which the search goes on.
 func (s *shard) after(i int) int {
-	if i++; i < len(s.slots) {
+	if i++; i < len(s.slots.items) {
 		return i
 	}
 	return 0
@@ -82,7 +84,7 @@ func (s *shard) distance(from, to int) int {
 	if d := to - from; d >= 0 {
 		return d
 	}
-	return to - from + len(s.slots)
+	return to - from + len(s.slots.items)
 }
 
 // find gives the number of the path's entry, or 0.
@@ -90,11 +92,11 @@ func (s *shard) find(hash uint32, path string) uint32 {
 	if s.paths == 0 {
 		return 0
 	}
-	for i := s.home(hash); s.slots[i].entry != 0; i = s.after(i) {
-		if s.slots[i].hash != hash {
+	for i := s.home(hash); s.slots.items[i].entry != 0; i = s.after(i) {
+		if s.slots.items[i].hash != hash {
 			continue
 		}
-		n := s.slots[i].entry
+		n := s.slots.items[i].entry
 		if e := s.entry(n); string(s.arena.bytes(e.path, int(e.plen))) == path {
 			return n
 		}
@@ -107,7 +109,7 @@ func (s *shard) ensure(hash uint32, path string) uint32 {
 	if n := s.find(hash, path); n != 0 {
 		return n
 	}
-	if 4*(s.paths+1) > 3*len(s.slots) {
+	if 4*(s.paths+1) > 3*len(s.slots.items) {
 		s.rehash()
 	}
 	n := s.newEntry()
@@ -127,7 +129,7 @@ func (s *shard) newEntry() uint32 {
 		panic(fmt.Sprintf("watch: too many paths: %d in one shard", s.top))
 	}
 	if s.top&(entryPage-1) == 0 {
-		s.entries = append(s.entries, new([entryPage]entry))
+		s.entries = append(s.entries, take[entry](s.arena.mem, entryPage))
 	}
 	s.top++
 	return s.top
@@ -135,20 +137,22 @@ func (s *shard) newEntry() uint32 {
 
 func (s *shard) place(sl slot) {
 	i := s.home(sl.hash)
-	for s.slots[i].entry != 0 {
+	for s.slots.items[i].entry != 0 {
 		i = s.after(i)
 	}
-	s.slots[i] = sl
+	s.slots.items[i] = sl
 }
 
 func (s *shard) rehash() {
 	old := s.slots
-	s.slots = make([]slot, max(minSlots, len(old)*3/2))
-	for _, sl := range old {
+	s.slots = take[slot](s.arena.mem, max(minSlots, len(old.items)*3/2))
+	clear(s.slots.items)
+	for _, sl := range old.items {
 		if sl.entry != 0 {
 			s.place(sl)
 		}
 	}
+	give(s.arena.mem, old)
 }
 
 // keptPages is how many pages of entries a shard keeps when its last path goes.
@@ -159,12 +163,11 @@ const keptPages = 8
 func (s *shard) forget(hash, n uint32) {
 	s.paths--
 	if s.paths == 0 && len(s.entries) > keptPages {
-		s.arena, s.entries, s.slots = arena{}, nil, nil
-		s.unused, s.top = 0, 0
+		s.empty()
 		return
 	}
 	i := s.home(hash)
-	for s.slots[i].entry != n {
+	for s.slots.items[i].entry != n {
 		i = s.after(i)
 	}
 	s.unplace(i)
@@ -174,17 +177,28 @@ func (s *shard) forget(hash, n uint32) {
 	s.unused = n
 }
 
+// empty gives the memory of a shard without paths back.
+func (s *shard) empty() {
+	s.arena.empty()
+	for _, p := range s.entries {
+		give(s.arena.mem, p)
+	}
+	give(s.arena.mem, s.slots)
+	s.entries, s.slots = nil, piece[slot]{}
+	s.unused, s.top = 0, 0
+}
+
 // unplace empties a slot, and moves slots back that were placed behind it
 // because it was taken.
 func (s *shard) unplace(hole int) {
-	for i := s.after(hole); s.slots[i].entry != 0; i = s.after(i) {
-		home := s.home(s.slots[i].hash)
+	for i := s.after(hole); s.slots.items[i].entry != 0; i = s.after(i) {
+		home := s.home(s.slots.items[i].hash)
 		if s.distance(home, i) >= s.distance(hole, i) {
-			s.slots[hole] = s.slots[i]
+			s.slots.items[hole] = s.slots.items[i]
 			hole = i
 		}
 	}
-	s.slots[hole] = slot{}
+	s.slots.items[hole] = slot{}
 }
 
 // waits tells whether id waits in the table on the path of entry n, which may

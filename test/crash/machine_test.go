@@ -208,6 +208,7 @@ func (m *machine) snapshot(f request.Frozen) error {
 func (m *machine) stop() {
 	if m.engine != nil {
 		m.engine.Close()
+		m.engine.Watches.Close()
 		close(m.quit)
 	}
 	m.tasks.Wait()
