@@ -2,6 +2,7 @@ package listener
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/quollhq/quoll/internal/jute"
@@ -68,7 +69,7 @@ func (c *conn) read(r request.Request, now time.Time) error {
 			return err
 		}
 	}
-	c.reads = append(c.reads, r)
+	c.reads = extend(c.reads, r)
 	return nil
 }
 
@@ -85,7 +86,7 @@ func (c *conn) write(r request.Request, now time.Time) error {
 	if counted {
 		c.large += len(r.Body)
 	}
-	c.writes = append(c.writes, r)
+	c.writes = extend(c.writes, r)
 	if r.Op != proto.OpCloseSession {
 		return nil
 	}
@@ -108,7 +109,8 @@ func (c *conn) flushRuns(now time.Time) error {
 		if err := c.admit(c.reads, func(run []request.Request) error { return c.answer(run, now) }); err != nil {
 			return err
 		}
-		c.reads = shrink(c.reads)
+		release(c.reads)
+		c.reads = nil
 	}
 	if len(c.writes) == 0 {
 		return nil
@@ -116,7 +118,8 @@ func (c *conn) flushRuns(now time.Time) error {
 	if err := c.admit(c.writes, c.submit); err != nil {
 		return err
 	}
-	c.writes = shrink(c.writes)
+	release(c.writes)
+	c.writes = nil
 	return c.throttle()
 }
 
@@ -214,13 +217,26 @@ func (c *conn) largeDone() {
 	}
 }
 
-// shrink empties a run, and lets go of the memory of an unusually long one.
-func shrink(run []request.Request) []request.Request {
-	if cap(run) > 64 {
-		return nil
+// runLength is how many requests a run's memory holds. It is lent to a connection
+// for as long as the run is gathered and executed.
+const runLength = 1024
+
+var runs = sync.Pool{New: func() any { return new([runLength]request.Request) }}
+
+// extend adds a request to a run.
+func extend(run []request.Request, r request.Request) []request.Request {
+	if run == nil {
+		run = runs.Get().(*[runLength]request.Request)[:0]
 	}
+	return append(run, r)
+}
+
+// release empties a run.
+func release(run []request.Request) {
 	clear(run)
-	return run[:0]
+	if cap(run) == runLength {
+		runs.Put((*[runLength]request.Request)(run[:runLength]))
+	}
 }
 
 // settle waits until all writes in flight are answered.

@@ -157,11 +157,14 @@ func trim(f File, length int64) error {
 	return f.Truncate(length)
 }
 
+// zeros are never written to.
+var zeros [fillPiece]byte
+
 // fill writes zeros up to the offset upto, unless the file ends before: then
 // its length is returned. A failure is only a loss of speed, or the first sign
 // of what the log itself will meet.
 func (g *segment) fill(f File, upto int64) (length int64) {
-	zeros := make([]byte, min(fillPiece, g.ahead))
+	zeros := zeros[:min(fillPiece, g.ahead)]
 	if reserve := (upto + g.alloc - 1) / g.alloc * g.alloc; reserve > g.reserved {
 		if err := f.Allocate(0, reserve); err != nil {
 			g.log.Warn("No room for a log as long as preAllocSize", "file", g.path, "bytes", reserve, "error", err)

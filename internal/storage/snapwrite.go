@@ -18,6 +18,9 @@ import (
 
 const (
 	snapshotBuffer = 256 << 10
+	// packedBuffer gathers what a compressor gives in small pieces; what is not
+	// compressed passes it by.
+	packedBuffer = 32 << 10
 	// snapshotSyncEvery bounds the bytes of a snapshot that wait in the page
 	// cache: a sync of the log may queue behind them.
 	snapshotSyncEvery = 256 << 10
@@ -110,7 +113,7 @@ func (w *syncingWriter) sync() error {
 // as info.Compression says, and counts in info. digest and lastZxid tell
 // whether these sections are written.
 func EncodeSnapshot(w io.Writer, src SnapshotSource, info *SnapshotInfo, digest, lastZxid bool) error {
-	buffered := bufio.NewWriterSize(w, snapshotBuffer)
+	buffered := bufio.NewWriterSize(w, packedBuffer)
 	packed := compressor(buffered, info.Compression)
 	e := snapEncoder{w: packed, buf: make([]byte, 0, snapshotBuffer), sum: adlerInit}
 	if err := e.encode(src, info, digest, lastZxid); err != nil {

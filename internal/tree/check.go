@@ -264,8 +264,13 @@ func (c *checker) memory() {
 	t := c.t
 	want := c.blobs + t.index.bytes + livePages(&t.headerTable) + livePages(&t.dirTable) + livePages(&t.extraTable)
 	for _, v := range t.mvcc.views {
-		for _, b := range v.dead.blocks {
-			for _, d := range b {
+		for i := range v.dead.blocks {
+			n := deadBlock
+			if i == len(v.dead.blocks)-1 {
+				n = v.dead.n
+			}
+			want += int64(slab.Size(deadBytes))
+			for _, d := range v.dead.block(t.slab, i)[:n] {
 				want += int64(slab.Size(int(d.size)))
 			}
 		}

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"slices"
+	"unsafe"
 
 	"github.com/quollhq/quoll/internal/slab"
 )
@@ -29,30 +30,40 @@ type dead struct {
 // deadBlock is how many dead things a list takes memory for at once.
 const deadBlock = 1024
 
-// deadList grows without moving what it holds.
+// deadList grows without moving what it holds. It lies in a slab, too.
 type deadList struct {
-	blocks [][]dead
+	blocks []slab.Ref // of deadBlock things, the last one of n
+	n      int
 }
 
-func (l *deadList) push(d dead) {
-	k := len(l.blocks)
-	if k == 0 || len(l.blocks[k-1]) == deadBlock {
-		l.blocks = append(l.blocks, make([]dead, 0, deadBlock))
-		k++
+// deadBytes is the size of a block.
+const deadBytes = deadBlock * int(unsafe.Sizeof(dead{}))
+
+func (l *deadList) push(s *slab.Slab, d dead) {
+	if len(l.blocks) == 0 || l.n == deadBlock {
+		l.blocks, l.n = append(l.blocks, s.Alloc(deadBytes)), 0
 	}
-	l.blocks[k-1] = append(l.blocks[k-1], d)
+	l.block(s, len(l.blocks)-1)[l.n] = d
+	l.n++
 }
 
-// popBlock takes away some of what the list holds, nil if there is nothing.
-func (l *deadList) popBlock() []dead {
-	k := len(l.blocks)
-	if k == 0 {
-		return nil
+// block is all of a block.
+func (l *deadList) block(s *slab.Slab, i int) *[deadBlock]dead {
+	return (*[deadBlock]dead)(s.Pointer(l.blocks[i]))
+}
+
+// popBlock gives away the last things that the list holds, and frees their
+// block.
+func (l *deadList) popBlock(s *slab.Slab, bury func(dead)) {
+	k := len(l.blocks) - 1
+	if k < 0 {
+		return
 	}
-	b := l.blocks[k-1]
-	l.blocks[k-1] = nil
-	l.blocks = l.blocks[:k-1]
-	return b
+	for _, d := range l.block(s, k)[:l.n] {
+		bury(d)
+	}
+	s.Free(l.blocks[k], deadBytes)
+	l.blocks, l.n = l.blocks[:k], deadBlock
 }
 
 // retire frees memory as soon as no View sees it.
@@ -61,7 +72,7 @@ func (m *mvcc) retire(s *slab.Slab, ref slab.Ref, size int, born uint32) {
 		s.Free(ref, size)
 		return
 	}
-	m.views[len(m.views)-1].dead.push(dead{ref: ref, size: uint32(size), born: born})
+	m.views[len(m.views)-1].dead.push(s, dead{ref: ref, size: uint32(size), born: born})
 }
 
 // drop takes v off the live Views.
@@ -83,12 +94,12 @@ func (m *mvcc) bury(s *slab.Slab, v *View) bool {
 			older = w
 		}
 	}
-	for _, d := range v.dead.popBlock() {
+	v.dead.popBlock(s, func(d dead) {
 		if older != nil && d.born <= older.epoch {
-			older.dead.push(d)
+			older.dead.push(s, d)
 		} else {
 			s.Free(d.ref, int(d.size))
 		}
-	}
+	})
 	return len(v.dead.blocks) > 0
 }
