@@ -9,6 +9,8 @@ require (
 
 require github.com/go-viper/mapstructure/v2 v2.5.0
 
+require github.com/anishathalye/porcupine v1.3.1
+
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0

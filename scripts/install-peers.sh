@@ -37,6 +37,8 @@ debian() {
   command -v npm >/dev/null || want+=(nodejs npm)
   command -v gcc >/dev/null || want+=(gcc libc6-dev)
   command -v openssl >/dev/null || want+=(openssl)
+  command -v ip >/dev/null || want+=(iproute2)
+  command -v nsenter >/dev/null && command -v unshare >/dev/null || want+=(util-linux)
   python3 -c 'import ensurepip' 2>/dev/null || want+=(python3 python3-venv)
   [[ -f /usr/include/zookeeper/zookeeper.h ]] || want+=(libzookeeper-mt-dev)
   [[ -x /usr/lib/zookeeper/bin/cli_mt ]] || want+=(zookeeper-bin)

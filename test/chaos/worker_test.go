@@ -1,0 +1,168 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/quollhq/quoll/client"
+)
+
+const (
+	// workers write and read beside each other.
+	workers = 5
+	// keysAtOnce are used at a time: new ones from step to step, since a write without an outcome lies beside all that
+	// comes after it, and makes the history of its key harder to decide.
+	keysAtOnce = 4
+	// requestTime bounds one request: what does not come by then has an unknown outcome.
+	requestTime = 3 * time.Second
+)
+
+// deletes tells which keys are deleted now and then.
+func deletes(key string) bool { return strings.HasSuffix(key, "d") }
+
+// workload is clients that work until they are told to stop.
+type workload struct {
+	history *history
+	// generation is the step whose keys are used.
+	generation atomic.Int64
+	acked      atomic.Int64
+}
+
+// key is the i-th of a step.
+func key(step int64, i int) string {
+	if i%2 == 1 {
+		return fmt.Sprintf("/r/%d-%d-d", step, i)
+	}
+	return fmt.Sprintf("/r/%d-%d", step, i)
+}
+
+// worker is one client.
+type worker struct {
+	load     *workload
+	id       int
+	rand     *rand.Rand
+	c        *client.Client
+	versions map[string]int32 // that were seen last
+	count    int
+}
+
+func (l *workload) worker(t *testing.T, id int, servers []string, r *rand.Rand) *worker {
+	t.Helper()
+	servers = append([]string(nil), servers...)
+	r.Shuffle(len(servers), func(i, j int) { servers[i], servers[j] = servers[j], servers[i] })
+	c, err := client.New(strings.Join(servers, ","), client.WithServerOrder(), client.WithSessionTimeout(4*time.Second),
+		client.WithConnectTimeout(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &worker{load: l, id: id, rand: r, c: c, versions: map[string]int32{}}
+}
+
+// run works until ctx ends.
+func (w *worker) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		w.one(ctx, key(w.load.generation.Load(), w.rand.IntN(keysAtOnce)))
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(1+w.rand.IntN(8)) * time.Millisecond):
+		}
+	}
+}
+
+// one does something with a key.
+func (w *worker) one(ctx context.Context, key string) {
+	w.count++
+	in := input{key: key, value: fmt.Sprintf("%d.%d", w.id, w.count)}
+	switch n := w.rand.IntN(20); {
+	case n < 3:
+		in.kind = create
+	case n < 7:
+		in.kind = set
+	case n < 10:
+		in.kind, in.version = cas, w.versions[key]
+	case n < 11 && deletes(key):
+		in.kind = remove
+	case n < 16:
+		in.kind = read
+	default:
+		w.plainRead(ctx, key)
+		return
+	}
+	w.do(ctx, in)
+}
+
+// do does an operation and records it.
+func (w *worker) do(ctx context.Context, in input) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	call := w.load.history.now()
+	var stat client.Stat
+	var out output
+	var err error
+	switch in.kind {
+	case create:
+		_, stat, err = w.c.Create2(ctx, in.key, []byte(in.value))
+	case set:
+		stat, err = w.c.Set(ctx, in.key, []byte(in.value), client.AnyVersion)
+	case cas:
+		stat, err = w.c.Set(ctx, in.key, []byte(in.value), in.version)
+	case remove:
+		err = w.c.Delete(ctx, in.key, client.AnyVersion)
+	case read:
+		var data []byte
+		if err = w.c.Sync(ctx, in.key); err == nil {
+			data, stat, err = w.c.Get(ctx, in.key)
+			out.value = string(data)
+		} else {
+			err = context.Canceled // not even a missing node is known
+		}
+	}
+	if in.kind == read {
+		in.value = ""
+	}
+	out.version = stat.Version
+	out.outcome = outcomeOf(err)
+	w.load.history.add(w.id, call, in, out)
+	if out.outcome == done {
+		w.load.acked.Add(1)
+		w.versions[in.key] = stat.Version
+		if in.kind != remove {
+			w.load.history.saw(sighting{key: in.key, client: w.id, mzxid: stat.Mzxid})
+		}
+	}
+}
+
+func outcomeOf(err error) outcome {
+	switch {
+	case err == nil:
+		return done
+	case errors.Is(err, client.ErrNoNode):
+		return noNode
+	case errors.Is(err, client.ErrNodeExists):
+		return nodeExists
+	case errors.Is(err, client.ErrBadVersion):
+		return badVersion
+	}
+	return unknown
+}
+
+// plainRead reads without a sync.
+func (w *worker) plainRead(ctx context.Context, key string) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	floor := w.c.LastZxid()
+	_, stat, err := w.c.Get(ctx, key)
+	switch outcomeOf(err) {
+	case done:
+		w.versions[key] = stat.Version
+		w.load.history.saw(sighting{key, w.id, floor, stat.Mzxid, true})
+	case noNode:
+		w.load.history.saw(sighting{key, w.id, floor, 0, true})
+	}
+}
