@@ -74,7 +74,7 @@ func (d *disk) one(w *write) error {
 	case zab.WriteCurrent:
 		return d.store.WriteEpoch(storage.CurrentEpoch, w.Epoch)
 	case zab.WriteTruncate:
-		return d.truncate(w.Zxid)
+		return d.truncate(w.Zxid, w.Reload)
 	case zab.WriteSnapshot:
 		return d.install(w.Zxid, w.Snapshot.(*received).state)
 	case zab.WriteLastSeen, zab.WriteActive:
@@ -161,13 +161,16 @@ func (d *disk) sync() error {
 var errCannotCut = errors.New("the log holds transactions that were never committed and cannot be cut back to what was, since no snapshot is as old; " +
 	"move the data directory away and start the member empty: it copies everything from the leader")
 
-// truncate cuts the log and loads what is left.
-func (d *disk) truncate(zxid int64) error {
+// truncate cuts the log and, if its end was applied, loads what is left.
+func (d *disk) truncate(zxid int64, reload bool) error {
 	if err := d.store.Truncate(zxid); err != nil {
 		if errors.Is(err, storage.ErrUnavailable) {
 			return fmt.Errorf("%w: %w", errCannotCut, err)
 		}
 		return err
+	}
+	if !reload {
+		return nil
 	}
 	state := d.p.cfg.Machine.NewState()
 	loaded, err := d.store.Load(context.Background(), state, state.Apply)
@@ -190,7 +193,7 @@ func (d *disk) install(zxid int64, state State) error {
 	}
 	if d.store.Log().SyncedZxid() > zxid {
 		state.Close()
-		return d.truncate(zxid)
+		return d.truncate(zxid, true)
 	}
 	d.store.Log().Jump(zxid)
 	d.p.machine.push(job{restore: state})

@@ -206,9 +206,10 @@ func (p *Peer) beginSync(m *Message) error {
 		if m.Zxid > p.log.last {
 			return p.refuse(m, "which lies behind the end of the log, "+zxidText(p.log.last))
 		}
+		reload := p.log.applied > m.Zxid
 		p.log.truncate(m.Zxid)
 		p.forgetConfig(m.Zxid)
-		p.write(Write{Kind: WriteTruncate, Zxid: m.Zxid})
+		p.write(Write{Kind: WriteTruncate, Zxid: m.Zxid, Reload: reload})
 		l.base = m.Zxid
 	case Snap:
 		p.log.reset(m.Zxid)

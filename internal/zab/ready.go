@@ -14,8 +14,7 @@ const (
 	// WriteCurrent stores Epoch as the current epoch.
 	WriteCurrent
 	// WriteTruncate cuts the log after Zxid, which must be the end of the log then,
-	// or of the snapshot before it; anything else is a failure. A state machine
-	// that is past Zxid is loaded anew.
+	// or of the snapshot before it; anything else is a failure.
 	WriteTruncate
 	// WriteSnapshot replaces log and state by Snapshot, the state as of Zxid. It is
 	// durable as a whole or not at all.
@@ -41,6 +40,10 @@ type Write struct {
 	Epoch    int64
 	Zxid     int64
 	Snapshot any
+	// Reload tells that what is cut was applied, so that the state machine is to be
+	// loaded anew. Otherwise it may be behind the end of the log, and must stay there:
+	// what it lacks is handed out once it is known to be committed.
+	Reload bool
 	Config   []byte
 	// Ack, if not 0, is the link on which each of Entries is acknowledged once this
 	// write and all before it are durable, before Release.

@@ -90,11 +90,7 @@ func newNetwork(t *testing.T, subnet, n int) *network {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() {
-		if err := run("ip", "link", "del", w.bridge); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { w.delete(t, w.bridge) })
 	for i := 1; i <= n; i++ {
 		if err := w.attach(t, i); err != nil {
 			t.Fatal(err)
@@ -124,8 +120,11 @@ func (w *network) attach(t *testing.T, i int) error {
 		return fmt.Errorf("namespace %d: %w", i, err)
 	}
 	port, pid := fmt.Sprintf("v%d-%d", w.subnet, i), fmt.Sprint(holder.Process.Pid)
+	if err := run("ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", pid); err != nil {
+		return err
+	}
+	t.Cleanup(func() { w.delete(t, port) })
 	return errors.Join(
-		run("ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", pid),
 		run("ip", "link", "set", port, "master", w.bridge, "up"),
 		w.in(i, "ip", "link", "set", "lo", "up"),
 		w.in(i, "ip", "addr", "add", w.addr(i)+"/24", "dev", "eth0"),
@@ -136,6 +135,12 @@ func (w *network) attach(t *testing.T, i int) error {
 		w.in(i, "ip", "rule", "add", "lookup", "local", "pref", "100"),
 		w.in(i, "ip", "rule", "del", "pref", "0"),
 	)
+}
+
+func (w *network) delete(t *testing.T, link string) {
+	if err := run("ip", "link", "del", link); err != nil {
+		t.Error(err)
+	}
 }
 
 // enter is the command in front of one that shall run at member i's place.

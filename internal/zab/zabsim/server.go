@@ -221,7 +221,10 @@ func (s *server) give(writes []zab.Write) {
 		case zab.WriteTruncate:
 			s.w.checkCut(s, write.Zxid)
 			s.log = upTo(s.log, write.Zxid)
-			if len(s.state) > len(s.log) {
+			if write.Reload != (len(s.state) > len(s.log)) {
+				s.w.fail("server %d: its state is to be loaded anew (%v), and has %d transactions of %d", s.id, write.Reload, len(s.state), len(s.log))
+			}
+			if write.Reload {
 				s.state = s.log
 			}
 		case zab.WriteSnapshot:
