@@ -161,7 +161,7 @@ func (d *disk) sync() error {
 var errCannotCut = errors.New("the log holds transactions that were never committed and cannot be cut back to what was, since no snapshot is as old; " +
 	"move the data directory away and start the member empty: it copies everything from the leader")
 
-// truncate cuts the log and, if its end was applied, loads what is left.
+// truncate cuts the log and opens what is left. If the end was applied, the state goes back to what is left, too.
 func (d *disk) truncate(zxid int64, reload bool) error {
 	if err := d.store.Truncate(zxid); err != nil {
 		if errors.Is(err, storage.ErrUnavailable) {
@@ -169,15 +169,12 @@ func (d *disk) truncate(zxid int64, reload bool) error {
 		}
 		return err
 	}
-	if !reload {
-		return nil
-	}
 	state := d.p.cfg.Machine.NewState()
 	loaded, err := d.store.Load(context.Background(), state, state.Apply)
 	if err == nil && loaded.LastZxid != zxid {
 		err = fmt.Errorf("the log was cut after 0x%x, and ends with 0x%x", uint64(zxid), uint64(loaded.LastZxid))
 	}
-	if err != nil {
+	if err != nil || !reload {
 		state.Close()
 		return err
 	}
