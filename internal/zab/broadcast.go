@@ -221,21 +221,27 @@ func (p *Peer) retire() {
 	}
 }
 
-// Sync answers a learner's sync once everything that is proposed now was
-// committed and sent to it. m is the answer.
+// Sync answers a learner's sync by m once everything that is proposed now was
+// committed and sent to it, and a quorum has said that this server leads. The
+// learner itself says so by asking.
 func (p *Peer) Sync(link Link, m *Message) {
 	if p.state != Leading || !p.leader.established {
 		return
 	}
 	l := p.leader
-	l.syncs = append(l.syncs, pendingSync{link, m, p.log.last})
+	s := pendingSync{link: link, msg: m, zxid: p.log.last}
+	if f := l.find(link); f != nil && f.upToDate && !f.observer {
+		s.asker = f.sid
+	}
+	p.ask(&s.question)
+	l.syncs = append(l.syncs, s)
 	p.releaseSyncs()
 }
 
 func (p *Peer) releaseSyncs() {
 	l := p.leader
 	n := 0
-	for n < len(l.syncs) && l.syncs[n].zxid <= p.log.applied {
+	for n < len(l.syncs) && l.syncs[n].zxid <= p.log.applied && p.confirmed(&l.syncs[n].question) {
 		p.send(l.syncs[n].link, l.syncs[n].msg)
 		n++
 	}

@@ -41,13 +41,55 @@ func (p *Peer) finishHandOver() {
 	}
 }
 
-// pendingRead is a question whether this server still leads.
-type pendingRead struct {
-	token uint64
-	zxid  int64
+// question is whether this server still leads, asked at one moment.
+type question struct {
+	// asker is a follower by whose message the question came, 0 if there is none.
+	asker int64
 	// after are the pings that must come back from a follower, by link: those that
 	// were sent after the question came.
 	after map[Link]uint64
+}
+
+// ask pings the followers, unless the question is answered by who asks. What is
+// asked before the next Ready is asked by the same pings: none has left by then.
+func (p *Peer) ask(q *question) {
+	l := p.leader
+	if p.confirmed(q) {
+		return
+	}
+	if l.asked == nil {
+		l.asked = make(map[Link]uint64, len(l.learners))
+		for _, f := range l.learners {
+			if f.upToDate && !f.observer {
+				p.ping(f)
+				l.asked[f.link] = f.pings
+			}
+		}
+	}
+	q.after = l.asked
+}
+
+// confirmed tells whether a quorum has answered the question.
+func (p *Peer) confirmed(q *question) bool {
+	return p.view.hasQuorum(func(id int64) bool { return id == p.opts.ID || id == q.asker || p.follows(q, id) })
+}
+
+// follows tells whether a server has answered the question. Answers come in the
+// order of the pings on each link, so counting them is enough.
+func (p *Peer) follows(q *question, id int64) bool {
+	for _, f := range p.leader.learners {
+		if want, ok := q.after[f.link]; ok && f.sid == id && f.pongs >= want {
+			return true
+		}
+	}
+	return false
+}
+
+// pendingRead is a ConfirmRead that is not answered.
+type pendingRead struct {
+	question
+	token uint64
+	zxid  int64
 }
 
 // ConfirmRead asks a quorum whether this server still leads, without a write:
@@ -59,34 +101,19 @@ func (p *Peer) ConfirmRead(token uint64) {
 		p.out.Reads = append(p.out.Reads, Read{Token: token})
 		return
 	}
-	r := pendingRead{token: token, zxid: p.log.applied, after: map[Link]uint64{}}
-	for _, f := range p.leader.learners {
-		if f.upToDate && !f.observer {
-			p.ping(f)
-			r.after[f.link] = f.pings
-		}
-	}
+	r := pendingRead{token: token, zxid: p.log.applied}
+	p.ask(&r.question)
 	p.leader.reads = append(p.leader.reads, r)
 	p.confirmReads()
 }
 
-// confirmReads answers what a quorum has confirmed. Answers come in the order of
-// the pings on each link, so counting them is enough.
+// confirmReads answers what a quorum has confirmed.
 func (p *Peer) confirmReads() {
 	l := p.leader
-	for len(l.reads) > 0 && p.view.hasQuorum(func(id int64) bool { return id == p.opts.ID || p.confirmed(&l.reads[0], id) }) {
+	for len(l.reads) > 0 && p.confirmed(&l.reads[0].question) {
 		p.out.Reads = append(p.out.Reads, Read{Token: l.reads[0].token, Zxid: l.reads[0].zxid, OK: true})
 		l.reads = l.reads[1:]
 	}
-}
-
-func (p *Peer) confirmed(r *pendingRead, id int64) bool {
-	for _, f := range p.leader.learners {
-		if want, ok := r.after[f.link]; ok && f.sid == id && f.pongs >= want {
-			return true
-		}
-	}
-	return false
 }
 
 // denyReads answers what nobody will confirm any more.

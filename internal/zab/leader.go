@@ -48,9 +48,12 @@ type leader struct {
 	handOverEnds time.Duration
 	syncs        []pendingSync
 	reads        []pendingRead
+	asked        map[Link]uint64 // see question; shared by all questions until the next Ready
 }
 
+// pendingSync is a learner's sync, to be answered by msg.
 type pendingSync struct {
+	question
 	link Link
 	msg  *Message
 	zxid int64
@@ -156,6 +159,7 @@ func (p *Peer) takeFromLearner(f *follower, m *Message) error {
 	case m.Type == Ping:
 		f.pongs++
 		p.confirmReads()
+		p.releaseSyncs()
 		p.pass(f, m)
 	case m.Type == Request || m.Type == Revalidate:
 		p.pass(f, m)

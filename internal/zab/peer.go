@@ -347,6 +347,9 @@ func (p *Peer) Ready() Ready {
 		p.told = s
 		p.out.Status = &s
 	}
+	if p.leader != nil {
+		p.leader.asked = nil
+	}
 	r := p.out
 	p.out = Ready{}
 	return r

@@ -255,6 +255,36 @@ func TestObserverIsNoQuorumForAReconfiguration(t *testing.T) {
 	}
 }
 
+// Syncs are answered once a quorum has said that the leader leads; a follower says so by asking, an observer does not.
+func TestSyncAsksAQuorum(t *testing.T) {
+	h := leads(t, Options{Active: members(t, 1, 1, 2, 3, -4)})
+	h.p.LinkUp(4)
+	h.step(4, &Message{Type: ObserverInfo, Learner: LearnerInfo{Sid: 4, ProtocolVersion: ProtocolVersion}})
+	h.step(4, &Message{Type: AckEpoch})
+	h.step(4, &Message{Type: Ack, Zxid: EpochStart(h.p.accepted)})
+	h.p.Sync(2, &Message{Type: Sync})
+	h.drain()
+	if h.sent(2, Sync) != 1 || h.sent(2, Ping) != 0 {
+		t.Fatalf("the follower gets %d answers and %d questions", h.sent(2, Sync), h.sent(2, Ping))
+	}
+	h.p.Sync(4, &Message{Type: Sync})
+	h.p.Sync(4, &Message{Type: Sync})
+	h.p.ConfirmRead(1)
+	h.drain()
+	if h.sent(4, Sync) != 0 || h.sent(2, Ping) != 1 {
+		t.Fatalf("the observer gets %d answers, and %d questions are asked at once", h.sent(4, Sync), h.sent(2, Ping))
+	}
+	h.p.Sync(4, &Message{Type: Sync}) // asked after the first question left
+	h.step(2, &Message{Type: Ping})
+	if h.sent(4, Sync) != 2 || h.sent(2, Ping) != 2 {
+		t.Fatalf("the observer gets %d answers to two questions, and %d were asked", h.sent(4, Sync), h.sent(2, Ping))
+	}
+	h.step(2, &Message{Type: Ping})
+	if h.sent(4, Sync) != 3 {
+		t.Fatalf("the observer gets %d answers", h.sent(4, Sync))
+	}
+}
+
 func TestHandOver(t *testing.T) {
 	t.Run("at once", func(t *testing.T) {
 		h := leads(t, Options{Active: members(t, 1, 1, 2, 3)})

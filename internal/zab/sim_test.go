@@ -1,6 +1,7 @@
 package zab_test
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"runtime"
@@ -81,6 +82,17 @@ func TestSimulation(t *testing.T) {
 	}
 	t.Logf("%d schedules of %d, %.0f a minute; %d events, %d commits, %d terms, %d confirmed reads, %v of virtual time, faults %v",
 		ran, n, float64(ran)/time.Since(began).Minutes(), sum.Events, sum.Commits, sum.Terms, sum.Reads, sum.Virtual, faults)
+}
+
+// TestSyncs is TestSimulation with syncs of learners.
+func TestSyncs(t *testing.T) {
+	reads := 0
+	ran, bad := simulate(*seedFlag, cmp.Or(*schedulesFlag, usualSchedules/10), time.Now().Add(time.Minute), zabsim.Options{Syncs: true},
+		func(r zabsim.Report) { reads += r.Reads })
+	if bad != nil {
+		t.Fatalf("seed %d: %v\nin a world of %s", bad.Seed, bad.Err, bad.World)
+	}
+	t.Logf("%d schedules, %d confirmed reads and syncs", ran, reads)
 }
 
 // TestReplay runs a seed twice: nothing may depend on anything but the seed.

@@ -73,7 +73,11 @@ func (w *world) changed(s *server, st zab.Status) {
 	if w.tracing() {
 		w.trace("server %d: %v, %v, leader %d, epoch %d %s", s.id, st.State, st.Phase, st.Leader, st.Epoch, st.Reason)
 	}
-	if !st.Serving() || w.err != nil {
+	if !st.Serving() {
+		s.syncs = nil // their answers would have come by the connection that it gives up
+		return
+	}
+	if w.err != nil {
 		return
 	}
 	w.serves(s, st)
@@ -196,6 +200,16 @@ func (w *world) checkReplace(s *server, by []zab.Entry) {
 			w.fail("server %d shall give up %s, which was committed, for %s", s.id, text(s.log[i].Zxid), text(by[i].Zxid))
 			return
 		}
+	}
+}
+
+// checkSync sees that a learner whose sync is answered has applied what was committed before it asked.
+func (w *world) checkSync(s *server) {
+	n := s.syncs[0]
+	s.syncs = s.syncs[1:]
+	w.readsConfirmed++
+	if n > 0 && lastOf(s.state) < w.agreed.log[n-1].Zxid {
+		w.fail("server %d is in sync at %s, and %s was committed before it asked", s.id, text(lastOf(s.state)), text(w.agreed.log[n-1].Zxid))
 	}
 }
 

@@ -45,6 +45,9 @@ func (w *world) keepWriting() {
 			}
 			if w.r.chance(0.2) {
 				w.askRead(s)
+				if w.opts.Syncs {
+					w.askSyncs()
+				}
 			}
 		}
 		w.keepWriting()
@@ -59,6 +62,18 @@ func (w *world) askRead(s *server) {
 		s.reads[token] = len(w.agreed.log)
 		p.ConfirmRead(token)
 	})
+}
+
+// askSyncs has every learner ask its leader for a sync.
+func (w *world) askSyncs() {
+	for _, s := range w.servers {
+		w.on(s, "sync", func(p *zab.Peer) {
+			n := len(w.agreed.log)
+			if p.Forward(&zab.Message{Type: zab.Request}) {
+				s.syncs = append(s.syncs, n)
+			}
+		})
+	}
 }
 
 func (w *world) keepFailing() {

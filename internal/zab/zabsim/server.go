@@ -29,6 +29,7 @@ type server struct {
 	paused bool
 	held   []func() // what waits for the end of a pause
 	reads  map[uint64]int
+	syncs  []int // what was committed when it asked its leader, by question
 }
 
 func (s *server) local() time.Duration {
@@ -40,7 +41,7 @@ func (s *server) start() {
 	w, d := s.w, &s.disk
 	s.life++
 	s.conns, s.held, s.paused, s.alarm = map[zab.Link]*conn{}, nil, false, 0
-	s.reads = map[uint64]int{}
+	s.reads, s.syncs = map[uint64]int{}, nil
 	s.log = slices.Clip(d.log)
 	s.status = zab.Status{}
 	recent := max(0, len(d.log)-w.draw.window)
@@ -169,6 +170,16 @@ func (s *server) drain() {
 	for _, read := range r.Reads {
 		w.checkRead(s, read)
 	}
+	asked := false
+	for _, u := range r.Upcalls {
+		switch u.Msg.Type {
+		case zab.Request:
+			s.peer.Sync(u.Link, &zab.Message{Type: zab.Sync})
+			asked = true
+		case zab.Sync:
+			w.checkSync(s)
+		}
+	}
 	for _, link := range r.Close {
 		w.closeLink(s, link)
 	}
@@ -180,6 +191,10 @@ func (s *server) drain() {
 	}
 	if r.Config != nil && w.tracing() {
 		w.trace("server %d: configuration %x", s.id, r.Config.Version)
+	}
+	if asked {
+		s.drain()
+		return
 	}
 	s.plan()
 }

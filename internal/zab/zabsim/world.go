@@ -31,6 +31,8 @@ type Options struct {
 	SyncFailureIgnored bool
 	// NoReconfig, NoObservers leave these out.
 	NoReconfig, NoObservers bool
+	// Syncs lets learners ask for syncs, and see whether they are in sync then.
+	Syncs bool
 	// Trace gets a line for everything that happens, nil for none.
 	Trace func(line string)
 }
