@@ -112,6 +112,9 @@ func (c *Client) do(ctx context.Context, q *call) (reply, error) {
 	}
 	defer func() { <-c.slots }()
 	expirations := c.expirations.Load()
+	if c.linearizable(ctx, q.op) {
+		return c.doBehindSync(ctx, q, expirations)
+	}
 	for {
 		cn, err := c.await(ctx, expirations)
 		if err != nil {

@@ -25,6 +25,12 @@
 // A request made while there is no connection waits for one until its context
 // ends. It fails with [ErrSessionExpired] when the session ends meanwhile.
 //
+// # Reads
+//
+// A server answers reads from what it knows. A client never sees less than it has
+// seen or written before, but it can be behind what another client has seen.
+// [Linearizable], for one request, and [WithLinearizableReads] ask for the present.
+//
 // # Sessions
 //
 // When the server lets a session expire, its ephemeral nodes and its watches

@@ -30,6 +30,7 @@ type options struct {
 	singleSession  bool
 	requestTimeout time.Duration
 	failFast       bool
+	linearizable   bool
 	tls            *tls.Config
 	dial           DialFunc
 	sasl           func(server string) (SASL, error)
@@ -93,6 +94,10 @@ func WithSingleSession() Option { return func(o *options) { o.singleSession = tr
 // again when a connection breaks. Default: off; they wait until their context
 // ends.
 func WithFailFast() Option { return func(o *options) { o.failFast = true } }
+
+// WithLinearizableReads makes all reads of the client linearizable, see
+// [Linearizable]. Default: off.
+func WithLinearizableReads() Option { return func(o *options) { o.linearizable = true } }
 
 // WithRequestTimeout bounds each request in addition to its context: it fails
 // with [ErrRequestTimeout] after d. Default: only the context bounds it.

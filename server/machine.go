@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/config"
@@ -23,6 +24,8 @@ import (
 type machine struct {
 	s    *Server
 	peer *peer.Peer // set before anything is served
+	// touched is when the leader was last told of sessions, on the server's clock.
+	touched atomic.Int64
 
 	mu      sync.Mutex
 	role    peer.Role
@@ -263,6 +266,11 @@ func (m *machine) configure() {
 }
 
 func (m *machine) Touched() (touches []wire.Touch) {
+	// Confirmed reads make the leader ask far more often than sessions need it.
+	now := m.s.clock.Now()
+	if last := m.touched.Load(); now-last < m.s.cfg.TickTime.Milliseconds()/20 || !m.touched.CompareAndSwap(last, now) {
+		return nil
+	}
 	m.s.engine.Touched(func(id int64, timeout int32) {
 		touches = append(touches, wire.Touch{Session: id, Timeout: timeout})
 	})

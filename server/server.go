@@ -331,7 +331,7 @@ func (s *Server) listenerOptions() listener.Options {
 		Engine: s.engine, Sessions: s.sessions, Auth: s.auth, Policy: s.auth.Policy(),
 		IDs:  session.NewIDs(c.SessionServerID(), time.Now().UnixMilli()),
 		Gate: s.newGate(), Throttle: s.newThrottle(), Clock: s.clock.Now, Logger: s.log, SASL: s.sasl,
-		MaxFrame:   int(c.Storage.JuteMaxBuffer),
+		MaxFrame: int(c.Storage.JuteMaxBuffer), Linearizable: c.Ensemble.LinearizableReads,
 		MinTimeout: int32(c.Session.MinTimeout.Milliseconds()), MaxTimeout: int32(c.Session.MaxTimeout.Milliseconds()),
 		FourLetter:       s.ops.FourLetter,
 		HandshakeTimeout: c.Listen.SessionlessTimeout, X509Scheme: c.Auth.X509Provider,

@@ -57,14 +57,15 @@ func nodeCommands() []*command {
 			options: []option{
 				{name: "s", help: "Print znode stats additionally"}, {name: "w", help: "Watch for changes on the znode"},
 				{name: "b", help: "Output data in base64 format"}, {name: "x", help: "Output data in hexdump format"},
+				{name: "l", help: "Linearizable: confirmed by a quorum", own: true},
 			},
 			summary:  "Print a node's data",
-			examples: []string{"get /app/config", "get -s -w /app/config", "get -x /app/blob"},
+			examples: []string{"get /app/config", "get -s -w /app/config", "get -x /app/blob", "get -l /app/leader"},
 			run:      runGet,
 		},
 		{
 			name: "stat", usage: "[-w] path", least: 1,
-			options:  []option{{name: "w", help: "watch"}},
+			options:  []option{{name: "w", help: "watch"}, {name: "l", help: "linearizable: confirmed by a quorum", own: true}},
 			summary:  "Print what is known of a node besides its data",
 			examples: []string{"stat /app", "stat -w /app"},
 			run:      runStat,
@@ -234,7 +235,16 @@ func wantsWatch(sh *shell, p *parsed, name, form string) bool {
 	return p.has("w")
 }
 
+// readContext is ctx for the reads of a command.
+func readContext(ctx context.Context, p *parsed) context.Context {
+	if p.has("l") {
+		return client.Linearizable(ctx)
+	}
+	return ctx
+}
+
 func runGet(ctx context.Context, sh *shell, p *parsed) error {
+	ctx = readContext(ctx, p)
 	path := p.args[0]
 	var data []byte
 	var stat client.Stat
@@ -276,6 +286,7 @@ func printData(w io.Writer, data []byte, p *parsed) {
 }
 
 func runStat(ctx context.Context, sh *shell, p *parsed) error {
+	ctx = readContext(ctx, p)
 	path := p.args[0]
 	var stat client.Stat
 	var found bool

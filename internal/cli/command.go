@@ -34,6 +34,7 @@ the command and may have one or two hyphens:
                     properties for TLS and SASL, as for Apache's client
   -auth SCHEME:AUTH authenticate every session, as -auth digest:bob:password; may be
                     given several times
+  -l                make all reads linearizable: confirmed by a quorum
   -o text|json      form of the output; default text
 
 CLIENT_JVMFLAGS may hold the same properties as -Dname=value.

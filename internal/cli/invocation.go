@@ -20,13 +20,14 @@ const (
 )
 
 // invocationFlags are the options before the command.
-var invocationFlags = []string{"server", "timeout", "r", "client-configuration", "waitforconnection", "auth", "o", "help"}
+var invocationFlags = []string{"server", "timeout", "r", "client-configuration", "waitforconnection", "auth", "l", "o", "help"}
 
 // invocation is the command line of the process.
 type invocation struct {
 	servers    string
 	timeout    time.Duration
 	readOnly   bool
+	present    bool // reads are linearizable
 	wait       bool
 	properties string // file
 	json       bool
@@ -89,6 +90,8 @@ func (o *invocation) set(name, value, flag string) error {
 		o.auth = append(o.auth, value)
 	case "r":
 		o.readOnly = true
+	case "l", "linearizable":
+		o.present = true
 	case "waitforconnection":
 		o.wait = true
 	case "h", "help":
@@ -121,6 +124,9 @@ func (o *invocation) connectConfig(p *printer) (connectConfig, error) {
 	}
 	if err := c.secure(settings); err != nil {
 		return c, &failure{message: err.Error(), code: exitUsage, cause: err}
+	}
+	if o.present {
+		c.options = append(c.options, client.WithLinearizableReads())
 	}
 	for _, a := range o.auth {
 		scheme, auth, _ := strings.Cut(a, ":")

@@ -13,6 +13,7 @@ type option struct {
 	value string // what its value is called in help; "" if it takes none
 	help  string
 	group string // of options with the same group, one may be given
+	own   bool   // Apache's CLI lacks it: wrong calls, whose output is the same, do not tell of it
 }
 
 // parsed is a command line taken apart.

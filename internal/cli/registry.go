@@ -44,7 +44,7 @@ func (c *command) synopsis() string { return c.name + " " + c.usage }
 func (c *command) wrongCall() error {
 	s := c.synopsis()
 	if c.verbose {
-		s += "\n" + describe(c.options)
+		s += "\n" + describe(slices.DeleteFunc(slices.Clone(c.options), func(o option) bool { return o.own }))
 	}
 	return failf("%s", s)
 }

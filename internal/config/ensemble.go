@@ -17,6 +17,8 @@ type Ensemble struct {
 	Reconfig bool
 	// ReadOnly is read-only mode.
 	ReadOnly bool
+	// LinearizableReads makes every read show what is present.
+	LinearizableReads bool
 	// Observer is this server's role by its own word.
 	Observer bool
 

@@ -38,6 +38,7 @@ func electionKeys() []Key {
 	e := func(c *Config) *Election { return &c.Ensemble.Election }
 	return []Key{
 		key("readonlymode.enabled", boolean(), "false", "Serve reads to clients that ask for it while there is no quorum.", func(c *Config) *bool { return &c.Ensemble.ReadOnly }, raw),
+		key("linearizableReads", boolean(), "false", "Answer every read as if a sync went before it: a quorum confirms that what is read is present.", func(c *Config) *bool { return &c.Ensemble.LinearizableReads }, own),
 		key("cnxTimeout", millis(1), "5000", "Milliseconds to connect for an election.", func(c *Config) *time.Duration { return &e(c).ConnectTimeout }),
 		key("quorumCnxnTimeoutMs", millis(-1), "-1", "Milliseconds that what was sent on an election connection may stay unacknowledged; -1 is syncLimit.", func(c *Config) *time.Duration { return &e(c).IdleTimeout }),
 		key("electionPortBindRetry", integer(0, maxInt32), "3", "Tries to listen on the election port; 0 for ever.", func(c *Config) *int { return &e(c).BindRetry }),

@@ -49,8 +49,6 @@ func (c *conn) frame(frame []byte, now time.Time) error {
 		return c.refuse(&r, now, proto.SessionClosedRequireSASLAuth, "client has not authenticated")
 	}
 	switch {
-	case h.Op == proto.OpSync && c.l.Engine.Member():
-		return c.sync(&r, now)
 	case request.IsWrite(h.Op):
 		return c.write(r, now)
 	case request.IsRead(h.Op):
@@ -70,6 +68,7 @@ func (c *conn) read(r request.Request, now time.Time) error {
 		}
 	}
 	c.reads = extend(c.reads, r)
+	c.present = c.present || r.Op == proto.OpSync || c.l.Linearizable && request.ReadsTree(r.Op)
 	return nil
 }
 
@@ -106,6 +105,9 @@ func (c *conn) flushRuns(now time.Time) error {
 		if err := c.settle(); err != nil {
 			return err
 		}
+		if err := c.catchUp(); err != nil {
+			return err
+		}
 		if err := c.admit(c.reads, func(run []request.Request) error { return c.answer(run, now) }); err != nil {
 			return err
 		}
@@ -121,6 +123,20 @@ func (c *conn) flushRuns(now time.Time) error {
 	release(c.writes)
 	c.writes = nil
 	return c.throttle()
+}
+
+// catchUp waits until the reads that were gathered show what is present, if that
+// was asked for. Those among them that need not wait do, too.
+func (c *conn) catchUp() error {
+	if !c.present {
+		return nil
+	}
+	c.present = false
+	c.Flush()
+	if c.l.Engine.Present(&c.Client, c.gone) != nil {
+		return errEnd
+	}
+	return nil
 }
 
 // answer answers reads, and waits in between for the client to take its replies.
@@ -281,23 +297,6 @@ func (c *conn) refuse(r *request.Request, now time.Time, code proto.Code, reason
 	c.Reply(proto.ReplyHeader{Xid: r.Xid, Zxid: zxid, Err: code}, nil)
 	c.CloseAfter()
 	return c.finish()
-}
-
-// sync is answered by the ensemble, behind all that the client has asked for
-// before.
-func (c *conn) sync(r *request.Request, now time.Time) error {
-	d := jute.NewDecoder(r.Body)
-	path := d.Buffer()
-	if d.Err() != nil {
-		return fmt.Errorf("sync: %w", d.Err())
-	}
-	if err := c.quiet(now); err != nil {
-		return err
-	}
-	if err := c.l.Engine.Sync(&c.Client, r.Xid, path); err != nil {
-		return errEnd
-	}
-	return c.settle() // later writes may be agreed upon earlier, or be refused here
 }
 
 func (c *conn) auth(r *request.Request, now time.Time) error {

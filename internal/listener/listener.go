@@ -69,6 +69,8 @@ type Options struct {
 	// not know. arg is what came after the word.
 	FourLetter func(word string, arg []byte, w io.Writer) bool
 
+	// Linearizable makes all reads show what is present, as if there were a sync before each.
+	Linearizable bool
 	// MaxFrame is the longest frame a client may send, in bytes.
 	MaxFrame int
 	// MinTimeout and MaxTimeout bound what sessions may ask for, in milliseconds.

@@ -29,7 +29,8 @@ type Ensemble interface {
 	Propose(records []byte) error
 	// Forward sends a request to the leader.
 	Forward(r *Forwarded)
-	// Confirm asks for Confirmed, once a quorum has said that this member leads.
+	// Confirm asks for Confirmed, once a quorum has said that this member leads, and
+	// what was committed by then is applied.
 	Confirm(token uint64)
 	// Revalidate asks the leader for Renewed.
 	Revalidate(session int64, timeout int32)
@@ -64,21 +65,14 @@ type flight struct {
 	number uint64             // of the role: one more with each change
 	led    fifo[item]         // proposed by this leader, by zxid
 	local  map[int64]*waiters // of this learner's clients, by session
-	syncs  fifo[syncing]
-	token  uint64 // of the last of syncs
+	asked  *moment            // is being confirmed, nil if none is
+	next   *moment            // waits until then
+	token  uint64             // of asked
 	renews map[int64][]chan bool
 }
 
 // waiters are the writes of one session, in order.
 type waiters = fifo[item]
-
-// syncing is a sync of a client.
-type syncing struct {
-	client *Client
-	xid    int32
-	path   []byte
-	when   time.Duration
-}
 
 // fifo is a queue.
 type fifo[T any] struct {
@@ -116,7 +110,8 @@ func (p *pipeline) become(r role) uint64 {
 	defer f.mu.Unlock()
 	f.role.Store(r)
 	f.number++
-	f.led, f.syncs = fifo[item]{}, fifo[syncing]{}
+	f.led = fifo[item]{}
+	f.forgetMoments()
 	f.local = make(map[int64]*waiters)
 	for _, waiting := range f.renews {
 		for _, c := range waiting {
@@ -336,66 +331,6 @@ func (e *Engine) Renewed(id int64, valid bool) {
 	if f.renews[id] = waiting[1:]; len(waiting) == 1 {
 		delete(f.renews, id)
 	}
-}
-
-// Sync answers a client's sync once this member has come as far as the ensemble
-// was when it was asked. The client's earlier requests are answered by now. The
-// path aliases the caller's memory.
-func (e *Engine) Sync(c *Client, xid int32, path []byte) error {
-	f := &e.pipe.flight
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	role := f.role.Load()
-	if c.role != f.number || role != leading && role != following {
-		return ErrNotServing
-	}
-	c.add(1)
-	f.syncs.push(syncing{client: c, xid: xid, path: append([]byte(nil), path...), when: e.Now().Sub(e.began)})
-	if role == leading {
-		f.token++
-		e.Ensemble.Confirm(f.token)
-		return nil
-	}
-	e.Ensemble.Forward(&Forwarded{Session: c.Session.ID(), Xid: xid, Op: proto.OpSync, Body: jute.AppendBuffer(nil, path), IDs: c.IDs()})
-	return nil
-}
-
-// Confirmed is the answer to Confirm. Tokens come in order.
-func (e *Engine) Confirmed(token uint64) {
-	f := &e.pipe.flight
-	for {
-		f.mu.Lock()
-		due := f.role.Load() == leading && f.syncs.len() > 0 && f.token-uint64(f.syncs.len()) < token
-		var s syncing
-		if due {
-			s = f.syncs.pop()
-		}
-		f.mu.Unlock()
-		if !due {
-			return
-		}
-		e.synced(s)
-	}
-}
-
-// Synced answers the oldest sync that was forwarded.
-func (e *Engine) Synced() {
-	f := &e.pipe.flight
-	f.mu.Lock()
-	if f.role.Load() != following || f.syncs.len() == 0 {
-		f.mu.Unlock()
-		return
-	}
-	s := f.syncs.pop()
-	f.mu.Unlock()
-	e.synced(s)
-}
-
-func (e *Engine) synced(s syncing) {
-	now := e.Now()
-	s.client.replyTo(s.xid, e.Zxid(), proto.OK, jute.AppendBuffer(nil, s.path), func(stats *ClientStats) {
-		stats.answered(proto.OpSync, s.xid, e.Zxid(), 1, now.Sub(e.began)-s.when, now)
-	})
 }
 
 // forward sends writes of a client to the leader. What cannot be decoded is

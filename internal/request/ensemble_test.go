@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ type members struct {
 	more      chan struct{}
 	gate      chan error    // if set, each Propose takes one
 	proposing chan struct{} // if set, each Propose puts one in before
+	token     atomic.Uint64 // of the last Confirm
+	confirms  atomic.Int64
 }
 
 var errOver = errors.New("the term is over")
@@ -56,7 +59,7 @@ func (m *members) Forward(r *Forwarded) {
 	m.forwarded = append(m.forwarded, *r)
 }
 
-func (m *members) Confirm(uint64)          {}
+func (m *members) Confirm(token uint64)    { m.token.Store(token); m.confirms.Add(1) }
 func (m *members) Revalidate(int64, int32) {}
 func (m *members) Roll()                   {}
 
@@ -168,7 +171,7 @@ func TestEarlierRole(t *testing.T) {
 			if err := s.CreateSession(c); !errors.Is(err, ErrNotServing) {
 				t.Errorf("%s, then %s: a session: %v", before, after, err)
 			}
-			if err := s.Sync(c, 1, nil); !errors.Is(err, ErrNotServing) {
+			if err := s.Present(c, nil); !errors.Is(err, ErrNotServing) {
 				t.Errorf("%s, then %s: a sync: %v", before, after, err)
 			}
 			s.Closing(c)
@@ -245,7 +248,7 @@ func TestRolesChangeUnderClients(t *testing.T) {
 				c.Session = s.Sessions.Commit(int64(i+1), 30000, 0)
 				s.Attach(c)
 				for range 3 {
-					if s.Submit(c, []Request{create(n, fmt.Sprintf("/%d-%d", i, n)), {Xid: n + 1, Op: proto.OpSetData}}) != nil || s.Sync(c, n+2, nil) != nil {
+					if s.Submit(c, []Request{create(n, fmt.Sprintf("/%d-%d", i, n)), {Xid: n + 1, Op: proto.OpSetData}}) != nil || s.Present(c, nil) != nil {
 						break
 					}
 				}
@@ -263,7 +266,7 @@ func TestRolesChangeUnderClients(t *testing.T) {
 					s.commit(p)
 				}
 			}
-			s.Confirmed(1 << 60)
+			s.Confirmed(s.others.token.Load())
 		}
 		s.Rest()
 		s.Follow()

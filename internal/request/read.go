@@ -35,6 +35,17 @@ func IsRead(op proto.Op) bool {
 	return false
 }
 
+// ReadsTree tells whether requests of this kind are reads that answer what is in
+// the tree.
+func ReadsTree(op proto.Op) bool {
+	switch op {
+	case proto.OpExists, proto.OpGetData, proto.OpGetACL, proto.OpGetChildren, proto.OpGetChildren2, proto.OpMultiRead,
+		proto.OpGetEphemerals, proto.OpGetAllChildrenNumber:
+		return true
+	}
+	return false
+}
+
 // readChunk is how many reads are answered before writers get their turn.
 const readChunk = 64
 

@@ -39,17 +39,23 @@ type world struct {
 
 func newWorld(t *testing.T, seats []harness.Subject, keys map[string]string) *world {
 	t.Helper()
+	var list []harness.Seat
+	for _, s := range seats {
+		list = append(list, harness.Seat{Subject: s})
+	}
+	return newSeats(t, list, keys)
+}
+
+func newSeats(t *testing.T, seats []harness.Seat, keys map[string]string) *world {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	t.Cleanup(cancel)
-	config := harness.EnsembleConfig{Keys: map[string]string{"4lw.commands.whitelist": "*", "extendedTypesEnabled": "true"}}
+	config := harness.EnsembleConfig{Seats: seats, Keys: map[string]string{"4lw.commands.whitelist": "*", "extendedTypesEnabled": "true"}}
 	for k, v := range keys {
 		config.Keys[k] = v
-	}
-	for _, s := range seats {
-		config.Seats = append(config.Seats, harness.Seat{Subject: s})
 	}
 	w := &world{Ensemble: harness.NewEnsemble(t, config), t: t, ctx: ctx, size: len(seats)}
 	w.Start()
@@ -59,11 +65,17 @@ func newWorld(t *testing.T, seats []harness.Subject, keys map[string]string) *wo
 // dial connects to the members with these numbers, in this order.
 func (w *world) dial(sids ...int) *client.Client {
 	w.t.Helper()
+	return w.dialWith(nil, sids...)
+}
+
+func (w *world) dialWith(opts []client.Option, sids ...int) *client.Client {
+	w.t.Helper()
 	var servers []string
 	for _, sid := range sids {
 		servers = append(servers, w.Server(sid).Addr())
 	}
-	c, err := client.Dial(w.ctx, strings.Join(servers, ","), client.WithServerOrder(), client.WithSessionTimeout(20*time.Second))
+	c, err := client.Dial(w.ctx, strings.Join(servers, ","),
+		append([]client.Option{client.WithServerOrder(), client.WithSessionTimeout(20 * time.Second)}, opts...)...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
