@@ -87,7 +87,7 @@ func TestSimulation(t *testing.T) {
 // TestSyncs is TestSimulation with syncs of learners.
 func TestSyncs(t *testing.T) {
 	reads := 0
-	ran, bad := simulate(*seedFlag, cmp.Or(*schedulesFlag, usualSchedules/10), time.Now().Add(time.Minute), zabsim.Options{Syncs: true},
+	ran, bad := simulate(*seedFlag, cmp.Or(*schedulesFlag, usualSchedules/20), time.Now().Add(time.Minute), zabsim.Options{Syncs: true},
 		func(r zabsim.Report) { reads += r.Reads })
 	if bad != nil {
 		t.Fatalf("seed %d: %v\nin a world of %s", bad.Seed, bad.Err, bad.World)
