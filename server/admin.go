@@ -153,11 +153,11 @@ func (h host) Restore(ctx context.Context, r io.Reader) (int64, error) { return 
 // Ports is admin.Host's.
 func (h host) Ports() (client, secure int) {
 	client, secure = -1, -1
-	for _, sock := range h.s.socks {
+	for _, sock := range h.s.sockets.all() {
 		addr, ok := sock.Addr().(*net.TCPAddr)
 		switch {
 		case !ok:
-		case sock.(clientSocket).mode == listener.Secure:
+		case sock.mode == listener.Secure:
 			secure = addr.Port
 		default:
 			client = addr.Port

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"github.com/quollhq/quoll/internal/auth"
-	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/peer"
 	"github.com/quollhq/quoll/internal/peer/wire"
 	"github.com/quollhq/quoll/internal/proto"
@@ -30,6 +29,7 @@ type machine struct {
 	mu      sync.Mutex
 	role    peer.Role
 	config  *zab.Membership // in force
+	removed bool            // from the ensemble, by a reconfiguration
 	term    context.Context // of the role; it is over when the member stops serving
 	over    context.CancelFunc
 	changed chan struct{} // closed when the role changes
@@ -64,6 +64,8 @@ func (m *machine) mode() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
+	case m.removed:
+		return "removed"
 	case !m.role.Serving():
 		return "looking"
 	case m.role.State == zab.Leading:
@@ -136,18 +138,31 @@ func (m *machine) Freeze() peer.Frozen {
 
 func (m *machine) Serve(r peer.Role) {
 	m.mu.Lock()
-	was := m.role
+	was := m.serves()
 	m.role = r
 	m.over()
 	close(m.changed)
 	m.changed = make(chan struct{})
 	m.mu.Unlock()
+	m.take(was, "this member has no leader, or a new one")
+}
+
+// serves tells whether clients are served in the present role: not by a member
+// that was removed, whose clients are to go to the others. The lock is held.
+func (m *machine) serves() bool { return m.role.Serving() && !m.removed }
+
+// take takes up the present role; was is whether clients were served before, and
+// reason why they are not in what was.
+func (m *machine) take(was bool, reason string) {
+	m.mu.Lock()
+	r, is := m.role, m.serves()
+	m.mu.Unlock()
 	e := m.s.engine
-	if was.Serving() || !r.Serving() {
+	if was || !is {
 		e.Rest()
-		m.s.listener.CloseAll("this member has no leader, or a new one")
+		m.s.listener.CloseAll(reason)
 	}
-	if !r.Serving() {
+	if !is {
 		return
 	}
 	m.mu.Lock()
@@ -233,30 +248,6 @@ func (m *machine) Confirmed(r zab.Read) {
 	}
 }
 
-func (m *machine) Configured(c *zab.Membership) {
-	m.mu.Lock()
-	m.config = c
-	m.mu.Unlock()
-	m.configure()
-}
-
-// hosts are those of the members of the configuration in force.
-func (m *machine) hosts() (hosts []string) {
-	m.mu.Lock()
-	text := m.config.Text
-	m.mu.Unlock()
-	members, err := config.ParseMembership(string(text), true)
-	if err != nil {
-		return nil // it was read before
-	}
-	for _, s := range members.Members {
-		for _, a := range s.Addrs {
-			hosts = append(hosts, a.Host)
-		}
-	}
-	return hosts
-}
-
 // configure shows the configuration in force in the tree.
 func (m *machine) configure() {
 	m.mu.Lock()
@@ -278,11 +269,14 @@ func (m *machine) Touched() (touches []wire.Touch) {
 }
 
 // Propose is request.Ensemble's, like the methods that follow.
-func (m *machine) Propose(records []byte) error {
+func (m *machine) Propose(records, config []byte) error {
+	return m.peer.Propose(m.termNow(), peer.Batch{Records: records, Config: config})
+}
+
+func (m *machine) termNow() context.Context {
 	m.mu.Lock()
-	term := m.term
-	m.mu.Unlock()
-	return m.peer.Propose(term, peer.Batch{Records: records})
+	defer m.mu.Unlock()
+	return m.term
 }
 
 func (m *machine) Forward(r *request.Forwarded) {

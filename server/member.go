@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/quollhq/quoll/internal/config"
@@ -124,23 +125,34 @@ func (s *Server) listenForMembers(ctx context.Context, p *peer.Config, election,
 	if !ok {
 		return fmt.Errorf("server.%d (myid) is not among the members of the configuration", s.cfg.MyID)
 	}
-	elections, quorums := socket.Addresses(own, e.ListenOnAllIPs)
-	tries := e.Election.BindRetry
-	listen := func(what string, o socket.Options, at []wire.Address) (net.Listener, error) {
-		l, err := o.ListenAll(ctx, at, tries)
+	elections, quorums := socket.Addresses(own, false)
+	p.ListenElection, p.ListenQuorum = s.listenFor("elections", election), s.listenFor("the leader", quorum)
+	var err error
+	if p.Election, err = p.ListenElection(ctx, elections); err != nil {
+		return err
+	}
+	if p.Quorum, err = p.ListenQuorum(ctx, quorums); err != nil {
+		return errors.Join(err, p.Election.Close())
+	}
+	return nil
+}
+
+// listenFor opens a port for members.
+func (s *Server) listenFor(what string, o socket.Options) peer.Listen {
+	e := &s.cfg.Ensemble
+	return func(ctx context.Context, at []wire.Address) (net.Listener, error) {
+		if e.ListenOnAllIPs {
+			at = slices.Clone(at)
+			for i := range at {
+				at[i].Host = ""
+			}
+		}
+		l, err := o.ListenAll(ctx, at, e.Election.BindRetry)
 		if err != nil {
 			return nil, fmt.Errorf("cannot listen for members (server.%d, port of %s): %w", s.cfg.MyID, what, err)
 		}
 		return l, nil
 	}
-	var err error
-	if p.Election, err = listen("elections", election, elections); err != nil {
-		return err
-	}
-	if p.Quorum, err = listen("the leader", quorum, quorums); err != nil {
-		return errors.Join(err, p.Election.Close())
-	}
-	return nil
 }
 
 // runs tells whether the peer was started. It closes the store.

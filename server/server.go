@@ -14,7 +14,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"os"
 	"runtime"
 	"sync"
@@ -81,11 +80,11 @@ type Server struct {
 	member    *member // nil if the server runs alone
 	ops       operations
 
-	socks []net.Listener
-	tasks sync.WaitGroup
-	stop  context.CancelFunc
-	once  sync.Once   // Close
-	ran   atomic.Bool // it has served
+	sockets sockets
+	tasks   sync.WaitGroup
+	stop    context.CancelFunc
+	once    sync.Once   // Close
+	ran     atomic.Bool // it has served
 }
 
 // New reads and checks the configuration. It touches neither disk nor network
@@ -111,7 +110,9 @@ func New(o Options) (*Server, error) {
 	for _, w := range warnings {
 		log.Warn(w.String())
 	}
-	return &Server{cfg: cfg, log: log, begin: time.Now(), clock: clock{time.Now()}, ready: o.Ready}, nil
+	s := &Server{cfg: cfg, log: log, begin: time.Now(), clock: clock{time.Now()}, ready: o.Ready}
+	s.sockets.client = cfg.Listen.Client
+	return s, nil
 }
 
 func newLogger(c config.Log, out io.Writer) *slog.Logger {
@@ -406,9 +407,7 @@ func (s *Server) close() {
 			s.log.Warn("closing connections", "error", err)
 		}
 	}
-	for _, sock := range s.socks {
-		sock.Close()
-	}
+	s.sockets.close()
 	if s.member != nil {
 		if s.snapshots != nil {
 			s.snapshots.close() // the peer closes the store

@@ -14,7 +14,10 @@ import (
 // nobody is an ensemble that never agrees upon anything.
 type nobody struct{}
 
-func (nobody) Propose([]byte) error       { return nil }
+func (nobody) Propose(_, _ []byte) error { return nil }
+func (nobody) Reconfigure(*proto.ReconfigRequest, int64) ([]byte, proto.Code) {
+	return nil, proto.Unimplemented
+}
 func (nobody) Forward(*request.Forwarded) {}
 func (nobody) Confirm(uint64)             {}
 func (nobody) Revalidate(int64, int32)    {}

@@ -4,7 +4,6 @@ import "github.com/quollhq/quoll/internal/zab"
 
 // job is something for the machine. Its parts are done in the order of the fields.
 type job struct {
-	stop      *Role // it does not serve any more
 	restore   State
 	commit    []zab.Entry
 	size      int // of commit, which counts for the budget
@@ -26,9 +25,6 @@ func (p *Peer) runMachine() {
 }
 
 func (p *Peer) runJob(m Machine, j *job) {
-	if j.stop != nil {
-		m.Serve(*j.stop)
-	}
 	if j.restore != nil {
 		m.Restore(j.restore)
 	}

@@ -2,6 +2,8 @@ package peer
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/peer/wire"
@@ -15,7 +17,7 @@ func Membership(m config.Membership) (*zab.Membership, error) {
 	var voters []int64
 	for _, s := range m.Members {
 		observer := s.Role == config.ObserverRole
-		z.Members = append(z.Members, zab.Member{ID: s.ID, Observer: observer, Addr: s.String()})
+		z.Members = append(z.Members, zab.Member{ID: s.ID, Observer: observer, Addr: quorumAddress(s)})
 		if !observer {
 			voters = append(voters, s.ID)
 		}
@@ -25,6 +27,15 @@ func Membership(m config.Membership) (*zab.Membership, error) {
 		return nil, fmt.Errorf("configuration %x: %w", uint64(m.Version), err)
 	}
 	return z, nil
+}
+
+// quorumAddress is where a member listens for its learners.
+func quorumAddress(s config.Member) string {
+	var b strings.Builder
+	for _, a := range s.Addrs {
+		fmt.Fprintf(&b, "%s|%d ", a.Host, a.Quorum)
+	}
+	return b.String()
 }
 
 func system(m config.Membership, voters []int64) (quorum.System, error) {
@@ -55,28 +66,39 @@ func (p *Peer) parse(text []byte) (*zab.Membership, error) {
 	return z, err
 }
 
-// directory is where the members of the configurations that are known can be found.
+// directory is where the members of the configurations that are known can be found. While the ports of a member change it
+// has the old and the new ones.
 type directory struct {
+	active, lastSeen *zab.Membership // that it is made of
 	election, quorum map[int64][]wire.Address
+	own              map[int64]ports // of the members of the active one
 }
 
-// newDirectory reads configurations; the first one that has a member counts for it.
-func newDirectory(multi bool, configs ...*zab.Membership) (*directory, error) {
-	d := &directory{election: map[int64][]wire.Address{}, quorum: map[int64][]wire.Address{}}
-	for _, z := range configs {
+// ports are where a member listens.
+type ports struct{ election, quorum []wire.Address }
+
+func newDirectory(multi bool, active, lastSeen *zab.Membership) (*directory, error) {
+	d := &directory{active: active, lastSeen: lastSeen, election: map[int64][]wire.Address{}, quorum: map[int64][]wire.Address{}, own: map[int64]ports{}}
+	for _, z := range []*zab.Membership{active, lastSeen} {
 		m, err := config.ParseMembership(string(z.Text), multi)
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range m.Members {
-			if _, ok := d.election[s.ID]; ok {
-				continue
-			}
 			for _, a := range s.Addrs {
-				d.election[s.ID] = append(d.election[s.ID], wire.Address{Host: a.Host, Port: uint16(a.Election)})
-				d.quorum[s.ID] = append(d.quorum[s.ID], wire.Address{Host: a.Host, Port: uint16(a.Quorum)})
+				addOnce(d.election, s.ID, wire.Address{Host: a.Host, Port: uint16(a.Election)})
+				addOnce(d.quorum, s.ID, wire.Address{Host: a.Host, Port: uint16(a.Quorum)})
+			}
+			if z == active {
+				d.own[s.ID] = ports{slices.Clone(d.election[s.ID]), slices.Clone(d.quorum[s.ID])}
 			}
 		}
 	}
 	return d, nil
+}
+
+func addOnce(to map[int64][]wire.Address, sid int64, a wire.Address) {
+	if !slices.Contains(to[sid], a) {
+		to[sid] = append(to[sid], a)
+	}
 }

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/quollhq/quoll/internal/peer/link"
@@ -175,8 +176,11 @@ func (l *loop) propose(b Batch) {
 		}
 		taken += storage.RecordLen(len(entries[i].Data))
 	}
+	if b.Config != nil {
+		taken = 0 // a write of the configuration stands between its transactions: they are counted one by one
+	}
 	l.p.waiting.sub(len(b.Records) - taken)
-	if taken > 0 && b.Config == nil {
+	if taken > 0 {
 		b.Records = b.Records[:taken]
 		l.own = append(l.own, b)
 	}
@@ -211,6 +215,7 @@ func (l *loop) settle() {
 }
 
 func (l *loop) do(r *zab.Ready) {
+	l.findMembers()
 	l.write(r.Writes)
 	for i := range r.Votes {
 		l.ballot(&r.Votes[i])
@@ -221,9 +226,6 @@ func (l *loop) do(r *zab.Ready) {
 		if c := l.conns[id]; c != nil {
 			c.Finish()
 		}
-	}
-	if r.Config != nil {
-		l.configured(r.Config)
 	}
 	if r.Connect != nil {
 		l.connect(*r.Connect)
@@ -253,21 +255,10 @@ func (l *loop) write(writes []zab.Write) {
 	}
 }
 
-// tellMachine hands what is agreed to the machine, and what it is now. A state that is to be sent is frozen between the
-// transactions before its zxid and those behind it, which its learner gets, too.
+// tellMachine hands what is agreed to the machine, and what it is now: what was committed before the member stopped
+// serving is answered, and clients are let in behind all that is committed. A state that is to be sent is frozen between
+// the transactions before its zxid and those behind it, which its learner gets, too.
 func (l *loop) tellMachine(r *zab.Ready) {
-	j := job{reads: r.Reads, messages: r.Upcalls, configure: r.Config}
-	if r.Status != nil {
-		role := Role{Status: *r.Status}
-		if role.Leads() {
-			role.NextZxid = l.p.zab.NextZxid()
-		}
-		if role.Serving() {
-			j.serve = &role
-		} else {
-			l.push(job{stop: &role})
-		}
-	}
 	commits := r.Commit
 	for i := range r.Sends {
 		s := &r.Sends[i]
@@ -283,13 +274,19 @@ func (l *loop) tellMachine(r *zab.Ready) {
 		l.states[s.Link] = newFuture()
 		l.push(job{freeze: l.states[s.Link]})
 	}
-	j.commit = commits
+	j := job{commit: commits, reads: r.Reads, messages: r.Upcalls, configure: r.Config}
+	if r.Status != nil {
+		j.serve = &Role{Status: *r.Status}
+		if j.serve.Leads() {
+			j.serve.NextZxid = l.p.zab.NextZxid()
+		}
+	}
 	l.push(j)
 }
 
 // push gives the machine a job, unless it is empty.
 func (l *loop) push(j job) {
-	if j.stop == nil && j.serve == nil && j.freeze == nil && len(j.commit)+len(j.reads)+len(j.messages) == 0 && j.configure == nil {
+	if j.serve == nil && j.freeze == nil && len(j.commit)+len(j.reads)+len(j.messages) == 0 && j.configure == nil {
 		return
 	}
 	j.size = size(j.commit)
@@ -316,11 +313,38 @@ func (l *loop) became(s zab.Status) {
 	}
 }
 
-func (l *loop) configured(m *zab.Membership) {
-	dir, err := newDirectory(l.p.cfg.MultiAddress, m, l.p.zab.LastSeen())
+// findMembers keeps the directory in step with the configurations. Members that are in none any more are forgotten.
+func (l *loop) findMembers() {
+	was, active, lastSeen := l.p.members.Load(), l.p.zab.Active(), l.p.zab.LastSeen()
+	if was.active == active && was.lastSeen == lastSeen {
+		return
+	}
+	dir, err := newDirectory(l.p.cfg.MultiAddress, active, lastSeen)
 	if err != nil {
 		l.fail(err) // it was read before
 		return
 	}
 	l.p.members.Store(dir)
+	for sid := range was.election {
+		if _, ok := dir.election[sid]; !ok {
+			l.p.mesh.Forget(sid)
+		}
+	}
+	if was.active != active {
+		l.movePorts(was, dir)
+	}
+}
+
+// movePorts has this member listen where the configuration in force says.
+func (l *loop) movePorts(was, dir *directory) {
+	before, after := was.own[l.p.cfg.ID], dir.own[l.p.cfg.ID]
+	if len(after.election) == 0 {
+		return // it has left
+	}
+	if !slices.Equal(before.election, after.election) {
+		l.p.ports.election.move(after.election)
+	}
+	if !slices.Equal(before.quorum, after.quorum) {
+		l.p.ports.quorum.move(after.quorum)
+	}
 }

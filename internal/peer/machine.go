@@ -74,7 +74,7 @@ type Batch struct {
 	// second write.
 	Records []byte
 	// Config, if not nil, is the text of the configuration that the last transaction brings. If it cannot be proposed any
-	// more, although CheckReconfig said so a moment before, the leader steps down: the numbers behind it are given away.
+	// more, although Reconfigure said so a moment before, the leader steps down: the numbers behind it are given away.
 	Config []byte
 }
 

@@ -37,6 +37,8 @@ type Config struct {
 
 	// Election and Quorum accept other members; Run closes them.
 	Election, Quorum net.Listener
+	// ListenElection and ListenQuorum open these ports where a reconfiguration has moved them; nil if they are to stay.
+	ListenElection, ListenQuorum Listen
 	// Dial opens connections to members; DialElection those for elections, Dial if it is nil.
 	Dial, DialElection socket.Dialer
 	// Authenticator is nil if members believe each other.
@@ -67,6 +69,9 @@ type Config struct {
 	// Logger is required.
 	Logger *slog.Logger
 }
+
+// Listen opens a port of this member at all of the addresses.
+type Listen func(ctx context.Context, at []wire.Address) (net.Listener, error)
 
 func (c *Config) defaults() {
 	if c.LastSeen == nil {
@@ -121,6 +126,7 @@ type Peer struct {
 	// events are from connections, which wait until one was taken; inbox is everything else that happens.
 	events  chan func()
 	inbox   *queue[func()]
+	ports   struct{ election, quorum *port }
 	disk    *disk
 	machine *queue[job]
 	stopped chan struct{} // closed when the loop has ended
@@ -160,20 +166,25 @@ func New(ctx context.Context, cfg Config) (*Peer, error) {
 	p.links = link.New(link.Config{
 		Handler: handler{p}, Dial: cfg.Dial, Authenticator: cfg.Authenticator, Timeout: timeout, MaxPacket: cfg.MaxPacket, Logger: cfg.Logger,
 	})
+	p.ports.election = newPort("elections", cfg.Election, func(l net.Listener) { _ = p.mesh.Serve(l) }, cfg.ListenElection, cfg.Logger)
+	p.ports.quorum = newPort("learners", cfg.Quorum, p.links.Serve, cfg.ListenQuorum, cfg.Logger)
 	return p, nil
 }
 
 // Run is the member's life. It returns nil when ctx ends, and otherwise why the member cannot go on; the process
 // should end then. The store is closed.
 func (p *Peer) Run(ctx context.Context) error {
-	p.tasks.Go(func() { _ = p.mesh.Serve(p.cfg.Election) }) // it ends with the mesh
-	p.tasks.Go(func() { p.links.Serve(p.cfg.Quorum) })
+	listening, stop := context.WithCancel(context.Background())
+	defer stop()
+	p.tasks.Go(func() { p.ports.election.run(listening) })
+	p.tasks.Go(func() { p.ports.quorum.run(listening) })
 	var workers sync.WaitGroup
 	workers.Go(p.disk.run)
 	workers.Go(p.runMachine)
 	err := p.loop.run(ctx)
 	close(p.stopped)
 	p.loop.stop()
+	stop()
 	p.mesh.Close()
 	p.links.Close()
 	p.tasks.Wait()
@@ -260,14 +271,26 @@ func (p *Peer) ConfirmRead(token uint64) {
 	p.inbox.push(func() { p.zab.ConfirmRead(token) })
 }
 
-// CheckReconfig tells whether a configuration can be proposed now: none may be under way, and a quorum of it must be in
-// sync. Its version does not count. The errors are those of package zab.
-func (p *Peer) CheckReconfig(ctx context.Context, m *zab.Membership) error {
+// Reconfigure has change make a configuration of the one in force, and tells whether that can be proposed now: none may
+// be under way, and a quorum of it must be in sync. The errors are those of package zab, and change's own, which comes
+// between these two. change must not call the peer.
+func (p *Peer) Reconfigure(ctx context.Context, change func(active *zab.Membership) (*zab.Membership, error)) error {
 	var err error
-	if cerr := p.call(ctx, func() { err = p.zab.CheckReconfig(m) }); cerr != nil {
+	if cerr := p.call(ctx, func() { err = p.reconfigure(change) }); cerr != nil {
 		return cerr
 	}
 	return err
+}
+
+func (p *Peer) reconfigure(change func(active *zab.Membership) (*zab.Membership, error)) error {
+	if err := p.zab.CanReconfig(); err != nil {
+		return err
+	}
+	next, err := change(p.zab.Active())
+	if err != nil {
+		return err
+	}
+	return p.zab.CheckReconfig(next)
 }
 
 // HandOver lets this leader give up its role without losing anything.

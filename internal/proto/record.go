@@ -339,6 +339,20 @@ func (r *CreateRequest) Decode(d *jute.Decoder, op Op) {
 	}
 }
 
+// ReconfigRequest is the body of reconfig. Its texts alias the decoder's memory;
+// nil is null.
+type ReconfigRequest struct {
+	Joining, Leaving, Members []byte
+	// Version of the configuration to be changed, -1 for any.
+	Version int64
+}
+
+// Decode reads r.
+func (r *ReconfigRequest) Decode(d *jute.Decoder) {
+	r.Joining, r.Leaving, r.Members = d.Buffer(), d.Buffer(), d.Buffer()
+	r.Version = d.Long()
+}
+
 // AuthPacket is the body of an auth request. Auth aliases the decoder's memory.
 type AuthPacket struct {
 	Type   int32

@@ -24,9 +24,13 @@ var ErrNotServing = errors.New("this member does not serve")
 // Renewed, in the order of what was agreed. Its methods but Propose do not wait.
 type Ensemble interface {
 	// Propose puts the framed records of a batch before the members. They are the
-	// ensemble's from then on. It waits while too much is under way, and fails once
-	// this member does not lead any more.
-	Propose(records []byte) error
+	// ensemble's from then on. config, if not nil, is the configuration that the
+	// last of them brings. It waits while too much is under way, and fails once this
+	// member does not lead any more.
+	Propose(records, config []byte) error
+	// Reconfigure is the configuration that comes of a change by the transaction
+	// zxid, if that can be proposed next. It does not wait for other members.
+	Reconfigure(r *proto.ReconfigRequest, zxid int64) (config []byte, code proto.Code)
 	// Forward sends a request to the leader.
 	Forward(r *Forwarded)
 	// Confirm asks for Confirmed, once a quorum has said that this member leads, and
@@ -203,12 +207,12 @@ func (p *pipeline) propose() {
 			p.flight.led.push(b.items...)
 		}
 		p.flight.mu.Unlock()
-		records := b.buf
+		records, config := b.buf, b.config
 		p.e.Metrics.Batches.Add(int64(len(b.items)))
 		p.e.Metrics.Proposals.Add(int64(b.records))
 		p.recycle(b)
 		b.buf = make([]byte, 0, roomFor(len(records)))
-		if err := p.e.Ensemble.Propose(records); err != nil {
+		if err := p.e.Ensemble.Propose(records, config); err != nil {
 			break
 		}
 	}
@@ -389,10 +393,7 @@ func decodable(r *Request) proto.Code {
 		proto.SkipACLs(&d)
 		d.Int()
 	case proto.OpReconfig:
-		for range 3 {
-			d.Buffer()
-		}
-		d.Long()
+		new(proto.ReconfigRequest).Decode(&d)
 	case proto.OpMulti:
 		code, _ := checkMulti(r.Body)
 		return code
@@ -537,10 +538,18 @@ func (e *Engine) ShowConfig(text []byte, version int64) {
 	c := &e.pipe.commit
 	zxid := t.Zxid()
 	c.tx = txn.Txn{Header: txn.Header{Zxid: version, Time: e.Now().UnixMilli(), Type: proto.OpSetData}}
-	c.tx.Body = txn.Body{Type: proto.OpSetData, Path: tree.ConfigPath, Data: text, Version: int32(version)}
+	c.tx.Body = txn.Body{Type: proto.OpSetData, Path: tree.ConfigPath, Data: text, Version: configVersion}
 	t.Apply(&c.tx, &c.res)
 	t.SetZxid(zxid)
+	for i := range c.res.Changes {
+		c.fire(&c.res.Changes[i])
+	}
+	c.flush()
 }
+
+// configVersion is the version of the znode of the configuration, whose own is
+// its mzxid. Apache's servers give it this one.
+const configVersion = -1
 
 // Touched calls f for each session whose client was heard of here since the last
 // call; the time-out is in milliseconds.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/storage"
@@ -17,6 +18,7 @@ import (
 // members is an ensemble that a test plays.
 type members struct {
 	mu        sync.Mutex
+	configs   [][]byte // of the batches that brought one
 	proposals [][]byte // transactions, without frames
 	rooms     []int    // capacities of the batches
 	forwarded []Forwarded
@@ -29,7 +31,14 @@ type members struct {
 
 var errOver = errors.New("the term is over")
 
-func (m *members) Propose(records []byte) error {
+func (m *members) Reconfigure(r *proto.ReconfigRequest, zxid int64) ([]byte, proto.Code) {
+	if r.Version != -1 {
+		return nil, proto.BadVersion
+	}
+	return fmt.Appendf(nil, "%s version=%x", r.Joining, zxid), proto.OK
+}
+
+func (m *members) Propose(records, config []byte) error {
 	if m.proposing != nil {
 		m.proposing <- struct{}{}
 	}
@@ -41,6 +50,9 @@ func (m *members) Propose(records []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rooms = append(m.rooms, cap(records))
+	if config != nil {
+		m.configs = append(m.configs, config)
+	}
 	for at := 0; at < len(records); {
 		entry := storage.Entry(records, at)
 		m.proposals = append(m.proposals, entry)
@@ -150,6 +162,52 @@ func TestLeaderProposes(t *testing.T) {
 	}
 	if n := s.InFlight(); n != 0 {
 		t.Errorf("%d writes in flight", n)
+	}
+}
+
+// TestReconfig makes a transaction of a change of the members, the last of its
+// batch, if the client may write there.
+func TestReconfig(t *testing.T) {
+	for _, may := range []bool{false, true} {
+		reg, err := auth.New(auth.Options{SkipACL: may})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSeat(t, func(o *Options) { o.ReconfigEnabled, o.Auth = true, reg })
+		s.Lead(1<<32 + 1)
+		c, m := s.enter(7)
+		reconfig := func(xid int32, version int64) Request {
+			b := jute.AppendBuffer(jute.AppendBuffer(jute.AppendString(nil, "more"), nil), nil)
+			return Request{Xid: xid, Op: proto.OpReconfig, Body: jute.AppendLong(b, version)}
+		}
+		s.submit(c, create(1, "/a"), reconfig(2, 5), reconfig(3, -1), create(4, "/b"))
+		s.commit(s.others.take(t, 4)...)
+		want := []proto.Code{proto.OK, proto.BadVersion, proto.NoAuth, proto.OK}
+		text := fmt.Sprintf("more version=%x", 1<<32+3)
+		if may {
+			want[2] = proto.OK
+		}
+		for i, code := range want {
+			h, d := m.next(t)
+			if h.Err != code || h.Xid != int32(i+1) {
+				t.Errorf("reply %d: %+v, want code %d", i, h, code)
+			}
+			if i != 2 || !may {
+				continue
+			}
+			var stat proto.Stat
+			if got := d.String(); got != text {
+				t.Errorf("the configuration is %q", got)
+			}
+			if stat.Decode(&d); stat.Mzxid != 1<<32+3 || stat.Version != -1 || d.Err() != nil {
+				t.Errorf("%+v, %v", stat, d.Err())
+			}
+		}
+		s.others.mu.Lock()
+		if n := len(s.others.configs); may && (n != 1 || string(s.others.configs[0]) != text || len(s.others.rooms) < 2) || !may && n != 0 {
+			t.Errorf("%d batches, of which these bring a configuration: %q", len(s.others.rooms), s.others.configs)
+		}
+		s.others.mu.Unlock()
 	}
 }
 

@@ -40,6 +40,7 @@ type batch struct {
 	items       []item
 	first, last int64 // zxids of the records
 	records     int
+	config      []byte // the configuration that the last record brings
 	taken       int    // bytes of the queue that it was made of
 	after       func() // called at the end; nil for none
 }
@@ -49,7 +50,7 @@ type batch struct {
 // all identities of its client each time.
 const batchMost = 16 << 20
 
-func (b *batch) full() bool { return len(b.buf) > batchMost }
+func (b *batch) full() bool { return len(b.buf) > batchMost || b.config != nil }
 
 func (b *batch) empty() bool { return len(b.items) == 0 && b.after == nil }
 
@@ -57,7 +58,7 @@ func (b *batch) reset() {
 	clear(b.items)
 	b.items = b.items[:0]
 	b.buf = b.buf[:0]
-	b.first, b.last, b.records, b.taken, b.after = 0, 0, 0, 0, nil
+	b.first, b.last, b.records, b.config, b.taken, b.after = 0, 0, 0, nil, 0, nil
 }
 
 // request prepares one request and enters it in the current batch.
@@ -109,6 +110,9 @@ func (p *pipeline) single(it *item, r *Request) {
 	case code == proto.OK:
 		it.known = s.known
 		p.log(it, r.Op, &s.body)
+		if r.Op == proto.OpReconfig {
+			p.batch.config = s.body.Data
+		}
 	case d.Err() != nil && p.e.Ensemble == nil:
 		s.zxid--
 		it.code = code

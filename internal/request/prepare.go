@@ -476,10 +476,8 @@ func (p *preparer) check(path string, version int32) proto.Code {
 
 // reconfig is refused by a server that is no ensemble.
 func (p *preparer) reconfig(d *jute.Decoder) proto.Code {
-	for range 3 {
-		d.Buffer()
-	}
-	if d.Long(); d.Err() != nil {
+	var r proto.ReconfigRequest
+	if r.Decode(d); d.Err() != nil {
 		return proto.MarshallingError
 	}
 	if !p.e.ReconfigEnabled {
@@ -488,7 +486,24 @@ func (p *preparer) reconfig(d *jute.Decoder) proto.Code {
 	if code := p.checkSession(); code != proto.OK {
 		return code
 	}
-	return proto.Unimplemented
+	if p.e.Ensemble == nil {
+		return proto.Unimplemented
+	}
+	text, code := p.e.Ensemble.Reconfigure(&r, p.zxid)
+	if code != proto.OK {
+		return code
+	}
+	c, code := p.existing(tree.ConfigPath, proto.PermWrite)
+	if code != proto.OK {
+		return code
+	}
+	c = p.change(tree.ConfigPath, c)
+	c.stat.Version, c.stat.Mtime, c.stat.Mzxid = configVersion, p.now, p.zxid
+	c.dataLen = int32(len(text))
+	p.settle(tree.ConfigPath, c)
+	p.known = tree.Known{Node: c.node}
+	p.body = txn.Body{Type: proto.OpReconfig, Path: tree.ConfigPath, Data: text, Version: configVersion}
+	return proto.OK
 }
 
 // closeSession deletes what the session owns, in flight or not.

@@ -139,8 +139,8 @@ func (p *Peer) checkReconfig(e Entry) error {
 	return nil
 }
 
-// CheckReconfig tells whether a configuration could be proposed now.
-func (p *Peer) CheckReconfig(next *Membership) error {
+// CanReconfig tells whether any configuration could be proposed now.
+func (p *Peer) CanReconfig() error {
 	switch {
 	case p.stopped != nil || p.state != Leading || !p.leader.established:
 		return ErrNotLeading
@@ -148,6 +148,14 @@ func (p *Peer) CheckReconfig(next *Membership) error {
 		return fmt.Errorf("%w: it must not change", ErrConfig)
 	case p.leader.reconfigZxid != 0 || p.view.pending():
 		return ErrReconfigInProgress
+	}
+	return nil
+}
+
+// CheckReconfig tells whether a configuration could be proposed now.
+func (p *Peer) CheckReconfig(next *Membership) error {
+	if err := p.CanReconfig(); err != nil {
+		return err
 	}
 	if err := next.valid(); err != nil {
 		return err
@@ -169,7 +177,7 @@ func (p *Peer) StepDown(reason string) {
 // One that was made an observer is not, even if it has not heard of that and
 // still follows: it will come back as an observer, and acknowledge nothing.
 func (p *Peer) inSync(id int64) bool {
-	if m, ok := p.view.active.member(id); ok && m.Observer {
+	if m, ok := p.view.active.Member(id); ok && m.Observer {
 		return false
 	}
 	return id == p.opts.ID || slices.ContainsFunc(p.leader.learners, func(f *follower) bool {
@@ -180,8 +188,8 @@ func (p *Peer) inSync(id int64) bool {
 // designate chooses who leads under a new configuration: this server if it is
 // in it with the same address, else the voter that has most on its disk.
 func (p *Peer) designate(next *Membership) int64 {
-	is, _ := next.member(p.opts.ID)
-	was, _ := p.view.active.member(p.opts.ID)
+	is, _ := next.Member(p.opts.ID)
+	was, _ := p.view.active.Member(p.opts.ID)
 	if next.isVoter(p.opts.ID) && is.Addr == was.Addr {
 		return p.opts.ID
 	}

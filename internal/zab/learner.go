@@ -44,7 +44,7 @@ func (p *Peer) follow(b ballot) {
 	p.vote, p.voteTurn = b.vote, b.round
 	p.election.running = false
 	p.state, p.phase, p.leaderID, p.reason = Following, Discovery, b.leader, ""
-	if m, ok := p.view.active.member(p.opts.ID); ok && m.Observer {
+	if m, ok := p.view.active.Member(p.opts.ID); ok && m.Observer {
 		p.state = Observing
 	}
 	p.learner = learner{retryAt: never, deadline: p.now + p.limit(p.opts.InitLimit)}

@@ -12,8 +12,8 @@ import (
 type Member struct {
 	ID       int64
 	Observer bool
-	// Addr is the address that learners connect to. It is compared, never used:
-	// a leader whose address changes does not stay leader.
+	// Addr is where learners connect to it. It is compared, never used: a leader
+	// whose address changes does not stay leader.
 	Addr string
 }
 
@@ -27,8 +27,8 @@ type Membership struct {
 	Quorum  quorum.System
 }
 
-// member is the member with the id.
-func (m *Membership) member(id int64) (Member, bool) {
+// Member is the member with the id.
+func (m *Membership) Member(id int64) (Member, bool) {
 	i := slices.IndexFunc(m.Members, func(s Member) bool { return s.ID == id })
 	if i < 0 {
 		return Member{}, false
@@ -50,7 +50,7 @@ func (m *Membership) valid() error {
 		return fmt.Errorf("%w: a configuration without a quorum system", ErrConfig)
 	}
 	for _, id := range m.Quorum.Voters() {
-		if s, ok := m.member(id); !ok || s.Observer {
+		if s, ok := m.Member(id); !ok || s.Observer {
 			return fmt.Errorf("%w: voter %d is no participant", ErrConfig, id)
 		}
 	}

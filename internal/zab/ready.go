@@ -139,8 +139,8 @@ type Ready struct {
 	Close []Link
 	// Connect, if not nil, is the server to connect to as a learner.
 	Connect *int64
-	// Status is set when it has changed. Clients are let go before anything else
-	// when it stops serving, and let in after Commit when it starts.
+	// Status is set when it has changed. Clients are let go when it stops serving,
+	// and let in when it starts, both after Commit.
 	Status *Status
 	// Config is the configuration that came into force, nil if none did.
 	Config *Membership

@@ -118,8 +118,8 @@ func (p *Peer) activateAs(next *Membership, designated int64) (moved bool) {
 	if next.same(prev) {
 		return false
 	}
-	was, _ := prev.member(p.opts.ID)
-	is, ok := next.member(p.opts.ID)
+	was, _ := prev.Member(p.opts.ID)
+	is, ok := next.Member(p.opts.ID)
 	roleChange := ok && was.Observer != is.Observer
 	if designated != 0 {
 		if designated != p.leaderID || roleChange {
@@ -127,8 +127,8 @@ func (p *Peer) activateAs(next *Membership, designated int64) (moved bool) {
 		}
 		return roleChange || designated != p.leaderID
 	}
-	before, okBefore := prev.member(p.leaderID)
-	after, okAfter := next.member(p.leaderID)
+	before, okBefore := prev.Member(p.leaderID)
+	after, okAfter := next.Member(p.leaderID)
 	leaderChange := !okBefore || !okAfter || after.Observer || before.Addr != after.Addr
 	return roleChange || leaderChange
 }

@@ -18,6 +18,8 @@ type Seat struct {
 	Subject Subject
 	// Observer has no vote.
 	Observer bool
+	// Joins leaves the seat out of what the other seats are told at first: it is to be taken in by a reconfiguration.
+	Joins bool
 	// Keys and Properties are for this seat alone, over those of the ensemble.
 	Keys, Properties map[string]string
 }
@@ -84,7 +86,9 @@ func (e *Ensemble) newSeat(i int, config EnsembleConfig) *Server {
 	seat := e.seats[i]
 	keys := map[string]string{"initLimit": "20", "syncLimit": "10"}
 	for j := range e.seats {
-		keys[fmt.Sprintf("server.%d", j+1)] = e.line(j)
+		if j == i || !e.seats[j].Joins {
+			keys[fmt.Sprintf("server.%d", j+1)] = e.line(j)
+		}
 	}
 	if seat.Observer {
 		keys["peerType"] = "observer"
@@ -109,6 +113,24 @@ func (e *Ensemble) line(i int) string {
 		line += ":observer"
 	}
 	return line
+}
+
+// Line is the seat's server.N with its role and its port for clients, as a reconfiguration names it.
+func (e *Ensemble) Line(sid int, role string) string {
+	return fmt.Sprintf("server.%d=%s:%s;%s", sid, e.line(sid-1), role, e.servers[sid-1].Addr())
+}
+
+// FreeLine is Line with other ports, which are free.
+func (e *Ensemble) FreeLine(sid int, role string) string {
+	e.t.Helper()
+	var ports [3]int
+	for i := range ports {
+		var err error
+		if ports[i], err = freePort(); err != nil {
+			e.t.Fatal(err)
+		}
+	}
+	return fmt.Sprintf("server.%d=127.0.0.1:%d:%d:%s;127.0.0.1:%d", sid, ports[0], ports[1], role, ports[2])
 }
 
 // Start launches every seat that has a program and waits until all serve.

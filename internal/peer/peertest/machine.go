@@ -198,6 +198,8 @@ type Machine struct {
 	Restored int
 	// Inbox are the messages of learners, or of the leader.
 	Inbox []zab.Upcall
+	// Configuration is the version of the one in force, once it has changed.
+	Configuration int64
 	// Touches are told to the leader.
 	Touches []wire.Touch
 
@@ -251,8 +253,11 @@ func (m *Machine) Serve(r peer.Role) {
 func (m *Machine) Received(messages []zab.Upcall) {
 	m.Change(func() { m.Inbox = append(m.Inbox, messages...) })
 }
-func (m *Machine) Confirmed(r zab.Read)       { m.Change(func() { m.Reads = append(m.Reads, r) }) }
-func (m *Machine) Configured(*zab.Membership) {}
+func (m *Machine) Confirmed(r zab.Read) { m.Change(func() { m.Reads = append(m.Reads, r) }) }
+
+func (m *Machine) Configured(c *zab.Membership) {
+	m.Change(func() { m.Configuration = c.Version })
+}
 
 func (m *Machine) Touched() []wire.Touch {
 	m.mu.Lock()
