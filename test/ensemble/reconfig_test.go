@@ -160,7 +160,7 @@ func (w *world) reconfigureAll() {
 	// quoll joins as an observer, and gets a vote.
 	w.Server(5).Launch()
 	w.Server(5).WaitReady()
-	text = w.reconfigure(c, client.Reconfiguration{Joining: w.Line(5, "observer"), Version: -1})
+	w.reconfigure(c, client.Reconfiguration{Joining: w.Line(5, "observer"), Version: -1})
 	w.srvr(w.Server(5).Addr(), "Mode: observer")
 	text = w.reconfigure(c, client.Reconfiguration{Joining: w.Line(5, "participant"), Version: -1})
 	w.srvr(w.Server(5).Addr(), "Mode: follower")
@@ -194,7 +194,7 @@ func (w *world) reconfigureAll() {
 		w.removed(3)
 	}
 	w.Server(3).Stop()
-	text = w.reconfigure(c, client.Reconfiguration{Leaving: "5", Version: -1})
+	w.reconfigure(c, client.Reconfiguration{Leaving: "5", Version: -1})
 	w.removed(5)
 	w.create(c, "/after-5")
 	text = w.reconfigure(c, client.Reconfiguration{Joining: w.Line(5, "participant"), Version: -1})
