@@ -15,6 +15,7 @@ import (
 	"github.com/quollhq/quoll/internal/session"
 	"github.com/quollhq/quoll/internal/storage"
 	"github.com/quollhq/quoll/internal/tree"
+	"github.com/quollhq/quoll/internal/txn"
 	"github.com/quollhq/quoll/internal/zab"
 )
 
@@ -93,8 +94,14 @@ func (s *memberState) Apply(entry []byte) error { return s.apply(entry) }
 // Close is peer.State's.
 func (s *memberState) Close() { s.drop() }
 
+// Digest is peer.State's.
+func (s *memberState) Digest(zxid int64) (storage.SnapshotDigest, bool) {
+	s.whole()
+	return storage.SnapshotDigest{Zxid: zxid, Version: txn.DigestVersion, Value: s.tree.Digest()}, s.digest
+}
+
 // Source is peer.State's.
-func (s *memberState) Source(zxid int64) storage.SnapshotSource {
+func (s *memberState) Source(zxid int64) peer.Frozen {
 	s.whole()
 	s.tree.Lock()
 	defer s.tree.Unlock()

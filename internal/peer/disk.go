@@ -34,12 +34,22 @@ func (d *disk) run() {
 	for jobs := d.jobs.wait(); jobs != nil; jobs = d.jobs.wait() {
 		err := d.do(jobs)
 		if err != nil {
+			d.drop(jobs)
 			d.p.inbox.push(func() { d.p.loop.fail(err) })
 			return
 		}
 		d.p.inbox.push(func() { d.p.loop.stored(jobs) })
 		for i := range jobs {
 			d.p.waiting.sub(jobs[i].size)
+		}
+	}
+}
+
+// drop gives up states that will not be put in force.
+func (d *disk) drop(jobs []write) {
+	for i := range jobs {
+		if r, ok := jobs[i].Snapshot.(*received); ok && !r.installed {
+			r.Close()
 		}
 	}
 }
@@ -76,7 +86,7 @@ func (d *disk) one(w *write) error {
 	case zab.WriteTruncate:
 		return d.truncate(w.Zxid, w.Reload)
 	case zab.WriteSnapshot:
-		return d.install(w.Zxid, w.Snapshot.(*received).state)
+		return d.install(w.Zxid, w.Snapshot.(*received))
 	case zab.WriteLastSeen, zab.WriteActive:
 		return d.saveConfig(w)
 	}
@@ -184,16 +194,18 @@ func (d *disk) truncate(zxid int64, reload bool) error {
 
 // install replaces log and state by a leader's. The snapshot is there before anything is removed: a crash between the
 // two leaves the old log, whose end the next leader knows to cut.
-func (d *disk) install(zxid int64, state State) error {
-	if _, err := d.store.WriteSnapshot(context.Background(), state.Source(zxid)); err != nil {
+func (d *disk) install(zxid int64, r *received) error {
+	digest, ok := r.state.Digest(zxid)
+	if _, err := r.file.Finish(digest, ok); err != nil {
 		return err
 	}
+	r.installed = true
 	if d.store.Log().SyncedZxid() > zxid {
-		state.Close()
+		r.state.Close()
 		return d.truncate(zxid, true)
 	}
 	d.store.Log().Jump(zxid)
-	d.p.machine.push(job{restore: state})
+	d.p.machine.push(job{restore: r.state})
 	return nil
 }
 

@@ -18,12 +18,14 @@ import (
 type handler struct{ p *Peer }
 
 // give has f run by the loop, unless the connection or the peer ends before.
-func (h handler) give(done <-chan struct{}, f func()) {
+func (h handler) give(done <-chan struct{}, f func()) bool {
 	select {
 	case h.p.events <- f:
+		return true
 	case <-done:
 	case <-h.p.stopped:
 	}
+	return false
 }
 
 // Up implements link.Handler. A connection that was dialled is announced by who has dialled.
@@ -36,7 +38,12 @@ func (h handler) Up(c *link.Conn) {
 
 // Received implements link.Handler.
 func (h handler) Received(c *link.Conn, batch []link.Packet) {
-	h.give(c.Done(), func() { h.p.loop.received(c, batch) })
+	if h.give(c.Done(), func() { h.p.loop.received(c, batch) }) || len(batch) == 0 {
+		return
+	}
+	if r, ok := batch[len(batch)-1].Snapshot.(*received); ok {
+		r.Close()
+	}
 }
 
 // Snapshot implements link.Handler.
@@ -46,12 +53,14 @@ func (h handler) Snapshot(c *link.Conn, zxid int64, r io.Reader) (any, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	r = &heardReader{r: r, heard: func() { h.heard(c) }}
-	if err := storage.DecodeState(ctx, r, &info, h.p.cfg.MaxPacket, state); err != nil {
+	file := h.p.cfg.Store.NewCopy(zxid)
+	if err := storage.DecodeState(ctx, io.TeeReader(r, file), &info, h.p.cfg.MaxPacket, state); err != nil {
+		file.Abort()
 		state.Close()
 		return nil, err
 	}
 	h.p.log.Info("the leader's state was read", "zxid", hex(zxid), "nodes", info.Nodes, "took", info.Elapsed)
-	return &received{state: state}, nil
+	return &received{state: state, file: file}, nil
 }
 
 // heard tells the loop that a state moves on.
@@ -101,11 +110,19 @@ func (h handler) Down(c *link.Conn, err error) {
 	h.give(nil, func() { h.p.loop.down(c, err) })
 }
 
-// received is a state that came from a leader.
-type received struct{ state State }
+// received is a state that came from a leader, and its file, which was written meanwhile.
+type received struct {
+	state State
+	file  *storage.Copy
+	// installed tells that it is in force, or closed. It is the disk's.
+	installed bool
+}
 
 // Close gives it up.
-func (r *received) Close() error { r.state.Close(); return nil }
+func (r *received) Close() {
+	r.file.Abort()
+	r.state.Close()
+}
 
 // arrived takes a connection of a learner.
 func (l *loop) arrived(c *link.Conn) {
@@ -167,6 +184,7 @@ func ended(c *link.Conn) bool {
 
 func (l *loop) down(c *link.Conn, err error) {
 	id := zab.Link(c.ID())
+	l.release(id)
 	for i := range l.early {
 		if l.early[i].conn == c {
 			l.early = append(l.early[:i], l.early[i+1:]...)
@@ -193,6 +211,9 @@ func (l *loop) received(c *link.Conn, batch []link.Packet) {
 		}
 	}
 	id := zab.Link(c.ID())
+	if n := len(batch); n > 0 && batch[n-1].Snapshot != nil {
+		l.arrivals[id] = batch[n-1].Snapshot.(*received)
+	}
 	for i := range batch {
 		if l.conns[id] != c {
 			return
@@ -210,6 +231,14 @@ func (l *loop) received(c *link.Conn, batch []link.Packet) {
 			c.Close()
 			return
 		}
+	}
+}
+
+// release gives up a state that came on a connection and was not wanted.
+func (l *loop) release(id zab.Link) {
+	if r := l.arrivals[id]; r != nil {
+		delete(l.arrivals, id)
+		l.p.tasks.Go(r.Close)
 	}
 }
 

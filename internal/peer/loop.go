@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -25,14 +26,16 @@ type loop struct {
 	err    error
 	conns  map[zab.Link]*link.Conn
 	early  []earlyLearner
-	states map[zab.Link]*future    // frozen for learners that are sent SNAP now
-	dirty  map[*link.Conn]struct{} // to be flushed
-	own    []Batch                 // proposed here, on their way to the disk
-	held   []Batch                 // to be proposed if a hand-over comes to nothing
-	status zab.Status
-	frame  zab.Message        // what is looked at and not kept
-	dial   context.CancelFunc // ends the attempt to reach the leader
-	dialNo uint64
+	states map[zab.Link]*future // frozen for learners that are sent SNAP now
+	// arrivals are states that have come from a leader and were not given to the disk.
+	arrivals map[zab.Link]*received
+	dirty    map[*link.Conn]struct{} // to be flushed
+	own      []Batch                 // proposed here, on their way to the disk
+	held     []Batch                 // to be proposed if a hand-over comes to nothing
+	status   zab.Status
+	frame    zab.Message        // what is looked at and not kept
+	dial     context.CancelFunc // ends the attempt to reach the leader
+	dialNo   uint64
 }
 
 // earlyLearner is a learner that came before this member knew whether it leads.
@@ -43,7 +46,7 @@ type earlyLearner struct {
 }
 
 func newLoop(p *Peer) loop {
-	return loop{p: p, conns: map[zab.Link]*link.Conn{}, states: map[zab.Link]*future{}, dirty: map[*link.Conn]struct{}{}, status: zab.Status{State: -1}, dial: func() {}}
+	return loop{p: p, conns: map[zab.Link]*link.Conn{}, states: map[zab.Link]*future{}, arrivals: map[zab.Link]*received{}, dirty: map[*link.Conn]struct{}{}, status: zab.Status{State: -1}, dial: func() {}}
 }
 
 // run takes what happens and does what comes of it, until ctx ends or the member cannot go on.
@@ -117,7 +120,12 @@ func (l *loop) deadline() time.Duration {
 }
 
 // stop ends what the loop has begun.
-func (l *loop) stop() { l.dial() }
+func (l *loop) stop() {
+	l.dial()
+	for id := range l.arrivals {
+		l.release(id)
+	}
+}
 
 // fail ends the loop.
 func (l *loop) fail(err error) {
@@ -239,6 +247,9 @@ func (l *loop) do(r *zab.Ready) {
 func (l *loop) write(writes []zab.Write) {
 	for _, w := range writes {
 		job := write{Write: w}
+		if r, ok := w.Snapshot.(*received); ok {
+			maps.DeleteFunc(l.arrivals, func(_ zab.Link, o *received) bool { return o == r })
+		}
 		counted := 0
 		for i := 0; len(l.own) > 0 && i < len(w.Entries); i++ {
 			if w.Entries[i].Zxid == storage.Zxid(storage.Entry(l.own[0].Records, 0)) {

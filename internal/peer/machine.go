@@ -45,8 +45,10 @@ type State interface {
 	// Apply applies a transaction of the log; entry is valid only during the call. The first call may come without a
 	// snapshot before it.
 	Apply(entry []byte) error
-	// Source is the state as a snapshot, to be read before Restore or Close. zxid is its last transaction.
-	Source(zxid int64) storage.SnapshotSource
+	// Digest is the state's digest as a snapshot has it; false for none. zxid is its last transaction.
+	Digest(zxid int64) (storage.SnapshotDigest, bool)
+	// Source is the state as a snapshot, to be read and closed before Restore or Close. zxid is its last transaction.
+	Source(zxid int64) Frozen
 	// Close gives it up.
 	Close()
 }

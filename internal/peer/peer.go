@@ -191,6 +191,7 @@ func (p *Peer) Run(ctx context.Context) error {
 	p.disk.jobs.close()
 	p.machine.close()
 	workers.Wait()
+	p.disk.drop(p.disk.jobs.take())
 	return errors.Join(err, p.cfg.Store.Close())
 }
 
@@ -326,7 +327,10 @@ func (p *Peer) load(ctx context.Context) (zab.Options, error) {
 		return zab.Options{}, err
 	}
 	if loaded.Fresh {
-		if _, err := c.Store.WriteSnapshot(ctx, state.Source(0)); err != nil {
+		source := state.Source(0)
+		_, err := c.Store.WriteSnapshot(ctx, source)
+		source.Close()
+		if err != nil {
 			state.Close()
 			return zab.Options{}, err
 		}

@@ -49,7 +49,7 @@ func DecodeState(ctx context.Context, r io.Reader, info *SnapshotInfo, maxField 
 	if err := sink.Begin(); err != nil {
 		return err
 	}
-	d := snapDecoder{in: newSumReader(r, minBlock), sink: sink, info: info, maxField: maxField}
+	d := snapDecoder{in: newBlockReader(r, streamBlock), sink: sink, info: info, maxField: maxField}
 	defer d.in.close()
 	if err := d.content(ctx); err != nil {
 		return err

@@ -166,16 +166,23 @@ func (e *snapEncoder) encode(src SnapshotSource, info *SnapshotInfo, digest, las
 	if err := e.content(src, info); err != nil {
 		return err
 	}
+	info.Digest, info.HasDigest = src.Digest()
+	info.LastZxid, info.HasLastZxid = src.Zxid(), lastZxid
+	return e.sections(info, digest)
+}
+
+// sections seals the content and writes what comes behind it.
+func (e *snapEncoder) sections(info *SnapshotInfo, digest bool) error {
 	if err := e.seal(); err != nil {
 		return err
 	}
-	if info.Digest, info.HasDigest = src.Digest(); digest && info.HasDigest {
+	if digest && info.HasDigest {
 		e.buf = appendDigestSection(e.buf, info.Digest)
 		if err := e.seal(); err != nil {
 			return err
 		}
 	}
-	if info.LastZxid, info.HasLastZxid = src.Zxid(), lastZxid; lastZxid {
+	if info.HasLastZxid {
 		e.buf = jute.AppendLong(e.buf, info.LastZxid)
 		if err := e.seal(); err != nil {
 			return err

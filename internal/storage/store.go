@@ -9,6 +9,7 @@ import (
 	"math"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -89,6 +90,7 @@ type Store struct {
 	logDir  string
 	writer  *Log
 	locks   []io.Closer
+	copies  atomic.Int64 // how many were begun
 }
 
 // Open finds and checks the directories and removes what unfinished writes

@@ -8,6 +8,8 @@ import (
 const (
 	minBlock = 64 << 10
 	maxBlock = 1 << 20
+	// streamBlock is for streams, whose length is not known.
+	streamBlock = 256 << 10
 	// blockHead is the room before a block's data: what is left of the block
 	// before is copied there, so that no record is cut by a block's border.
 	blockHead  = 16 << 10
@@ -30,6 +32,7 @@ type sumReader struct {
 	err    error
 
 	blockSize int
+	unsummed  bool
 	full      chan *block
 	free      chan *block
 	stop      chan struct{}
@@ -48,15 +51,28 @@ type block struct {
 // newSumReader starts to read r, of which about size bytes are expected. close
 // must be called before r is closed.
 func newSumReader(r io.Reader, size int64) *sumReader {
+	s := makeReader(int(max(minBlock, min(maxBlock, size))))
+	go s.run(r)
+	return s
+}
+
+// newBlockReader is newSumReader without the sum.
+func newBlockReader(r io.Reader, blockSize int) *sumReader {
+	s := makeReader(blockSize)
+	s.unsummed = true
+	go s.run(r)
+	return s
+}
+
+func makeReader(blockSize int) *sumReader {
 	s := &sumReader{
-		blockSize: int(max(minBlock, min(maxBlock, size))),
+		blockSize: blockSize,
 		full:      make(chan *block, blockCount), free: make(chan *block, blockCount),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	for range blockCount {
 		s.free <- &block{}
 	}
-	go s.run(r)
 	return s
 }
 
@@ -78,7 +94,9 @@ func (s *sumReader) run(r io.Reader) {
 			return
 		}
 		b.read(r, s.blockSize)
-		sum, tail = b.addTo(sum, tail)
+		if !s.unsummed {
+			sum, tail = b.addTo(sum, tail)
+		}
 		if b.last {
 			b.sum, b.tail = sum, tail
 		}

@@ -28,6 +28,8 @@ func TestVerdicts(t *testing.T) {
 		"more than a tenth":   {f("", 10, 1.01, timesAtMost(0.1)), "MISS"},
 		"small enough":        {f("", 0, 200, atMost(200)), "pass"},
 		"too large":           {f("", 0, 201, atMost(200)), "MISS"},
+		"large enough":        {f("", 0, 80, atLeast(80)), "pass"},
+		"too small":           {f("", 0, 79, atLeast(80)), "MISS"},
 		"nothing is enough":   {f("", 5, 0, atMost(0)), "pass"},
 		"nothing to hold":     {f("", 0, 700, timesAtLeast(7)), ""},
 		"not measured, value": {figure{Target: atMost(5)}, ""},

@@ -51,6 +51,8 @@ var suites = []suite{
 	{"throughput", "operations per second and server CPU, closed loop; latency at 20,000 operations per second", throughput},
 	{"ensemble", "three members each: operations per second and CPU of all three", ensemble},
 	{"failover", "three members: time without writes when the leader is killed, stands still, is told to stop", failover},
+	{"sync", "three members: time until one that was away serves, and what is left of the writes meanwhile", syncLearner},
+	{"idle-ensemble", "three members: CPU with 10,000 idle sessions", idleEnsemble},
 	{"memory", "bytes per znode; one parent with all children; with -big, pauses and cost of garbage collection", memory},
 	{"snapshot", "latency of writes while snapshots are written", snapshot},
 	{"start", "time and memory of an empty start; time to the first read of a full one", startUp},
@@ -123,7 +125,7 @@ func parse(args []string, usage io.Writer) (*settings, error) {
 	f.Usage = func() {
 		fmt.Fprintf(usage, "usage: compare [flags] [suite...]\n\nSuites (all by default):\n")
 		for _, suite := range suites {
-			fmt.Fprintf(usage, "  %-11s %s\n", suite.name, suite.what)
+			fmt.Fprintf(usage, "  %-13s %s\n", suite.name, suite.what)
 		}
 		fmt.Fprintf(usage, "\nFlags:\n")
 		f.PrintDefaults()

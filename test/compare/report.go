@@ -52,13 +52,14 @@ func (f *figure) set(subject string, v float64) {
 	}
 }
 
-// target is what a figure should be: quoll's value at most Value, or its ratio to Apache's at least or at most Value.
+// target is what a figure should be: quoll's value, or its ratio to Apache's, at least or at most Value.
 type target struct {
-	Kind  string  `json:"kind"` // "value<=", "ratio>=", "ratio<=" or "" for none
+	Kind  string  `json:"kind"` // "value<=", "value>=", "ratio>=", "ratio<=" or "" for none
 	Value float64 `json:"value,omitempty"`
 }
 
 func atMost(v float64) target       { return target{"value<=", v} }
+func atLeast(v float64) target      { return target{"value>=", v} }
 func timesAtLeast(v float64) target { return target{"ratio>=", v} }
 func timesAtMost(v float64) target  { return target{"ratio<=", v} }
 
@@ -76,6 +77,8 @@ func (f figure) verdict() string {
 	switch ratio := f.ratio(); {
 	case f.Target.Kind == "value<=" && f.Quoll != nil:
 		ok = *f.Quoll <= f.Target.Value
+	case f.Target.Kind == "value>=" && f.Quoll != nil:
+		ok = *f.Quoll >= f.Target.Value
 	case f.Target.Kind == "ratio>=" && ratio > 0:
 		ok = ratio >= f.Target.Value
 	case f.Target.Kind == "ratio<=" && ratio > 0:
@@ -93,6 +96,8 @@ func (f figure) targetText() string {
 	switch f.Target.Kind {
 	case "value<=":
 		return "<= " + number(f.Target.Value)
+	case "value>=":
+		return ">= " + number(f.Target.Value)
 	case "ratio>=":
 		return ">= " + number(f.Target.Value) + "x"
 	case "ratio<=":

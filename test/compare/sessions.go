@@ -66,6 +66,35 @@ func idle(ctx context.Context, c *comparison) error {
 	return err
 }
 
+// idleEnsemble measures the CPU that sessions take by being there, of all members together.
+func idleEnsemble(ctx context.Context, c *comparison) error {
+	busy := figure{Name: "three members, 10,000 idle sessions", Unit: "% of one core, all members", Target: atMost(2)}
+	err := c.each(ctx, func(s subject) (err error) {
+		t, err := c.freshTrio(ctx, s, nil)
+		defer func() { err = errors.Join(err, c.finishTrio(t)) }()
+		if err != nil {
+			return err
+		}
+		res, err := c.bench(ctx, t.together(), "idle", "--connections", fmt.Sprint(manySessions), "--hold", "40s")
+		if err != nil {
+			return err
+		}
+		p, err := phaseOf(res, "hold")
+		if err != nil {
+			return err
+		}
+		if res.Server == nil {
+			return errors.New("the CPU of the members could not be read")
+		}
+		share := 100 * res.Server.CPUSeconds / p.Seconds
+		busy.set(s.name(), share)
+		c.say("%-7s %.2f %% of one core", s.name(), share)
+		return nil
+	})
+	c.show(busy)
+	return err
+}
+
 // onFresh runs one load on a fresh server.
 func (c *comparison) onFresh(ctx context.Context, s subject, args ...string) (res *bench.Result, err error) {
 	p, err := c.fresh(ctx, s, nil)

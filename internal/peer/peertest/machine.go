@@ -95,8 +95,11 @@ func (s *state) Close() {
 	}
 }
 
+// Digest implements peer.State.
+func (s *state) Digest(int64) (storage.SnapshotDigest, bool) { return storage.SnapshotDigest{}, false }
+
 // Source implements peer.State.
-func (s *state) Source(zxid int64) storage.SnapshotSource {
+func (s *state) Source(zxid int64) peer.Frozen {
 	if s.tree == nil {
 		s.tree = tree.New()
 	}
