@@ -2,9 +2,9 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
@@ -81,6 +81,7 @@ type reply struct {
 	jute.Decoder
 	op   proto.Op
 	path string
+	zxid int64 // the newest change that the server had seen
 }
 
 // end checks that the body was well formed.
@@ -94,69 +95,119 @@ func (r *reply) end() error {
 // do sends q and waits for its reply. It owns q from here on. The error is an
 // OpError.
 func (c *Client) do(ctx context.Context, q *call) (reply, error) {
+	if len(c.opts.hooks) > 0 {
+		return c.observed(ctx, q)
+	}
+	return c.ask(ctx, q, nil)
+}
+
+// ask is do without hooks. It notes in o, unless that is nil, where q was sent.
+func (c *Client) ask(ctx context.Context, q *call, o *Outcome) (reply, error) {
 	if d := c.opts.requestTimeout; d > 0 {
 		bounded, cancel := context.WithTimeoutCause(ctx, d, ErrRequestTimeout)
 		defer cancel()
 		ctx = bounded
 	}
-	select {
-	case c.slots <- struct{}{}:
-	default:
-		select {
-		case c.slots <- struct{}{}:
-		case <-ctx.Done():
-			err := q.fail(endOf(ctx), false)
-			c.free(q)
-			return reply{}, err
-		}
+	if err := c.slot(ctx); err != nil {
+		failed := q.fail(err, false)
+		c.free(q)
+		return reply{}, failed
 	}
 	defer func() { <-c.slots }()
+	bound := boundsOf(ctx)
 	expirations := c.expirations.Load()
-	if c.linearizable(ctx, q.op) {
-		return c.doBehindSync(ctx, q, expirations)
+	try := c.try
+	if c.linearizable(bound, q.op) {
+		try = c.tryBehindSync
 	}
-	for {
-		cn, err := c.await(ctx, expirations)
-		if err != nil {
-			failed := q.fail(err, false)
+	var began time.Duration
+	for tries := 1; ; tries++ {
+		cn, r, failed, harmless := try(ctx, bound.session, expirations, q)
+		if o != nil && cn != nil {
+			o.Server, o.Tries = cn.server, tries
+		}
+		switch {
+		case failed == nil:
+			if bound.zxid != nil {
+				*bound.zxid = r.zxid
+			}
+			return r, nil
+		case !harmless:
+			return reply{}, failed
+		case tries == 1:
+			began = c.elapsed()
+		}
+		if !c.again(ctx, failed, tries, began) {
 			c.free(q)
 			return reply{}, failed
 		}
-		if !cn.enqueue(q) {
-			continue
-		}
-		again, r, err := c.outcome(ctx, q)
-		if !again {
-			return r, err
+		q.err, q.code = nil, proto.OK
+	}
+}
+
+// try sends q once and waits for its reply. The connection is nil if it was not
+// sent. If the failure is harmless, q is the caller's again.
+func (c *Client) try(ctx context.Context, bound *Session, expirations int64, q *call) (cn *conn, r reply, failed *OpError, harmless bool) {
+	cn, err := c.send(ctx, bound, expirations, q)
+	if err != nil {
+		failed = q.fail(err, false)
+		c.free(q)
+		return nil, r, failed, false
+	}
+	r, failed, harmless = c.outcome(ctx, q)
+	return cn, r, failed, harmless
+}
+
+// slot waits for the caller's turn. The slot is given back by a receive from
+// c.slots.
+func (c *Client) slot(ctx context.Context) error {
+	select {
+	case c.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case c.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return endOf(ctx)
+	}
+}
+
+// send queues calls together on a connection, which it waits for.
+func (c *Client) send(ctx context.Context, bound *Session, expirations int64, qs ...*call) (*conn, error) {
+	for {
+		cn, err := c.await(ctx, bound, expirations)
+		if err != nil || cn.enqueue(qs...) {
+			return cn, err
 		}
 	}
 }
 
-// outcome waits for q's reply. It frees q unless the request is to be made
-// again.
-func (c *Client) outcome(ctx context.Context, q *call) (again bool, r reply, err error) {
+// outcome waits for q's reply. It frees q unless the failure is harmless: then
+// the caller makes the request again or frees it.
+func (c *Client) outcome(ctx context.Context, q *call) (r reply, failed *OpError, harmless bool) {
 	select {
 	case <-q.ready:
 	case <-ctx.Done():
 		q.abandoned.Store(true)
-		return false, r, q.fail(endOf(ctx), true)
+		return r, q.fail(endOf(ctx), true), false
 	}
 	switch {
 	case q.err != nil && c.closing.Load():
-		err = q.fail(ErrClosed, true)
+		failed = q.fail(ErrClosed, true)
 	case q.err != nil:
-		if repeatable(q.op) && !c.opts.failFast && errors.Is(q.err, ErrConnectionLoss) {
-			q.err = nil
-			return true, r, nil
-		}
-		err = q.fail(q.err, true)
+		failed = q.fail(q.err, true)
 	case q.code != proto.OK:
-		err = q.fail(q.code, false)
+		failed = q.fail(q.code, false)
 	default:
-		r = reply{jute.NewDecoder(q.body), q.op, q.path}
+		r = reply{jute.NewDecoder(q.body), q.op, q.path, q.zxid}
+	}
+	if failed != nil && q.harmless(failed.Err) {
+		return r, failed, true
 	}
 	c.free(q)
-	return false, r, err
+	return r, failed, false
 }
 
 // endOf is why a request's context has ended.
@@ -168,9 +219,8 @@ func endOf(ctx context.Context) error {
 }
 
 // await returns the connection, and waits for one if need be. It is one of the
-// session that ctx is bound to, if it is to one.
-func (c *Client) await(ctx context.Context, expirations int64) (*conn, error) {
-	bound := boundTo(ctx)
+// session bound, unless that is nil.
+func (c *Client) await(ctx context.Context, bound *Session, expirations int64) (*conn, error) {
 	if bound != nil && bound.over() {
 		if err := c.endError(); err != nil { // it is not only the session that is over
 			return nil, err

@@ -202,9 +202,9 @@ func (c *Client) closeSession(cn *conn) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	_, _, err := c.outcome(ctx, q)
-	if errors.Is(err, ErrClosed) || errors.Is(err, context.DeadlineExceeded) {
+	_, failed, _ := c.outcome(ctx, q)
+	if failed == nil || errors.Is(failed, ErrClosed) || errors.Is(failed, context.DeadlineExceeded) {
 		return nil
 	}
-	return err
+	return failed
 }

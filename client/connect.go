@@ -14,6 +14,9 @@ import (
 // come at once: a server that hangs up on the client must not be hammered.
 const steady = time.Second
 
+// maxHandshake bounds a server's answer, which has 37 bytes and a password of 16.
+const maxHandshake = 1024
+
 // errExpired: a server said that the session is over.
 var errExpired = errors.New("the server says that the session has expired")
 
@@ -56,7 +59,10 @@ func (c *Client) recover(err error) bool {
 		return c.expired()
 	}
 	c.attemptFailed(err)
-	if c.rotation.round() {
+	switch {
+	case c.opts.reconnect != nil:
+		c.pause(c.opts.reconnect(c.rotation.tried))
+	case c.rotation.round():
 		c.pause(pauseAfter(c.rotation.tried, len(c.rotation.servers)))
 	}
 	return true
@@ -177,6 +183,9 @@ func (cn *conn) readConnectResponse(resp *proto.ConnectResponse) error {
 	n, err := cn.readLength(0)
 	if err != nil {
 		return err
+	}
+	if n > maxHandshake {
+		return fmt.Errorf("%w: handshake of %d bytes", ErrMalformed, n)
 	}
 	body, err := readN(cn.r, n)
 	if err != nil {

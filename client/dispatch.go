@@ -19,21 +19,41 @@ func (cn *conn) handle(h proto.ReplyHeader, body []byte) error {
 	case proto.XidSetWatches:
 		return cn.watchesSet(h)
 	}
-	cn.mu.Lock()
-	q, ok := cn.pending.pop()
-	cn.mu.Unlock()
-	if !ok {
-		return fmt.Errorf("%w: reply %d to no request", ErrMalformed, h.Xid)
-	}
-	if q.xid != h.Xid {
-		q.err = lost(fmt.Errorf("%w: reply %d where %d was due", ErrMalformed, h.Xid, q.xid))
-		err := q.err
-		q.finish()
+	q, err := cn.answered(h)
+	if err != nil {
 		return err
 	}
 	cn.c.saw(h.Zxid)
 	q.code, q.zxid, q.body = h.Err, h.Zxid, body
 	cn.c.watches.settle(q)
+	q.finish()
+	return nil
+}
+
+// answered takes the request that a reply is for.
+func (cn *conn) answered(h proto.ReplyHeader) (*call, error) {
+	cn.mu.Lock()
+	q, ok := cn.pending.pop()
+	cn.mu.Unlock()
+	if !ok {
+		return nil, fmt.Errorf("%w: reply %d to no request", ErrMalformed, h.Xid)
+	}
+	if q.xid != h.Xid {
+		err := lost(fmt.Errorf("%w: reply %d where %d was due", ErrMalformed, h.Xid, q.xid))
+		q.err = err
+		q.finish()
+		return nil, err
+	}
+	return q, nil
+}
+
+// refuse lets a request fail whose reply cannot be taken.
+func (cn *conn) refuse(h proto.ReplyHeader, cause error) error {
+	q, err := cn.answered(h)
+	if err != nil {
+		return err
+	}
+	q.err = cause
 	q.finish()
 	return nil
 }

@@ -17,8 +17,9 @@
 //	errors.Is(err, client.ErrNoNode)
 //
 // tells it. When the connection breaks between a request and its reply, reads
-// are asked again elsewhere; a write fails with [ErrConnectionLoss], and
-// [MaybeApplied] tells that nobody knows whether it took place.
+// are asked again elsewhere, or as [WithRetry] says; a write fails with
+// [ErrConnectionLoss], and [MaybeApplied] tells that nobody knows whether it took
+// place.
 //
 // # Waiting
 //
@@ -53,4 +54,10 @@
 // subtree. No event is lost while a connection lasts; after a new connection,
 // on which a server cannot tell what happened in between, the stream yields
 // an event of type [EventReset], upon which its reader looks anew.
+//
+// # Observing
+//
+// [WithLogger] logs connections, [WithHooks] has functions called for each
+// request and event; package client/telemetry makes traces and metrics for
+// OpenTelemetry of them.
 package client

@@ -49,4 +49,7 @@ type Event struct {
 	Authenticated bool
 	// SessionID is the session that an event of type EventSession tells of.
 	SessionID int64
+	// Server is the host:port, in an event of type EventSession, that the client
+	// is connected to, or was.
+	Server string
 }

@@ -52,12 +52,12 @@ func (c *Client) publish(ev Event) {
 // does not count as having seen the state after the change: of two events of
 // one multi, the second may be lost with the connection.
 func (c *Client) notified(h proto.ReplyHeader, we *proto.WatcherEvent) {
-	chans, streams := c.watches.fired(we)
+	sinks, streams := c.watches.fired(we)
 	ev := Event{Type: EventType(we.Type), State: StateConnected, Path: c.clientPath(we.Path), Zxid: h.Zxid}
 	if we.State == proto.StateConnectedReadOnly {
 		ev.State = StateReadOnly
 	}
-	c.tell(ev, chans)
+	c.tell(ev, sinks)
 	for _, w := range streams {
 		w.push(ev)
 	}
@@ -65,10 +65,10 @@ func (c *Client) notified(h proto.ReplyHeader, we *proto.WatcherEvent) {
 
 // tell gives ev to one-shot watches, which it uses up, and to all streams of
 // everything.
-func (c *Client) tell(ev Event, chans []chan Event) {
-	for _, ch := range chans {
-		ch <- ev // has room for its one event
-		close(ch)
+func (c *Client) tell(ev Event, sinks []sink) {
+	c.opts.hooks.event(ev)
+	for _, s := range sinks {
+		s.fire(ev)
 	}
 	c.mu.Lock()
 	c.publish(ev)

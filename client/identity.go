@@ -55,23 +55,23 @@ const ConfigPath = "/zookeeper/config"
 
 // Config reads the configuration of the ensemble: lines "server.N=..." and
 // "version=...".
-func (c *Client) Config(ctx context.Context) ([]byte, Stat, error) { return c.config(ctx, nil) }
+func (c *Client) Config(ctx context.Context) ([]byte, Stat, error) { return c.config(ctx, sink{}) }
 
 // ConfigW is Config with a watch, as GetW.
 func (c *Client) ConfigW(ctx context.Context) ([]byte, Stat, <-chan Event, error) {
-	ch := newOnce()
-	data, stat, err := c.config(ctx, ch)
+	to := newSink()
+	data, stat, err := c.config(ctx, to)
 	if err != nil {
 		return nil, stat, nil, err
 	}
-	return data, stat, ch, nil
+	return data, stat, to.ch, nil
 }
 
-func (c *Client) config(ctx context.Context, ch chan Event) ([]byte, Stat, error) {
+func (c *Client) config(ctx context.Context, to sink) ([]byte, Stat, error) {
 	q := c.newCall(proto.OpGetData, ConfigPath)
-	q.out = jute.AppendBool(jute.AppendString(q.out, ConfigPath), ch != nil)
-	if ch != nil {
-		q.once = &onceWatch{onceData, ConfigPath, ch}
+	q.out = jute.AppendBool(jute.AppendString(q.out, ConfigPath), to.set())
+	if to.set() {
+		q.once = &onceWatch{onceData, ConfigPath, to}
 	}
 	return dataAndStat(c.do(ctx, q))
 }

@@ -7,8 +7,6 @@ import (
 	"github.com/quollhq/quoll/internal/proto"
 )
 
-type linearizableKey struct{}
-
 // Linearizable makes reads with this context linearizable: they show everything
 // that any client was told of before they were asked. Otherwise a server answers
 // from what it knows, which can be behind what another client has seen.
@@ -25,51 +23,55 @@ type linearizableKey struct{}
 // It holds for Get, GetW, Exists, ExistsW, Children, ChildrenW, ChildNames, ACL,
 // AllChildrenNumber, Ephemerals and MultiRead.
 func Linearizable(ctx context.Context) context.Context {
-	return context.WithValue(ctx, linearizableKey{}, true)
+	b := boundsOf(ctx)
+	b.present = true
+	return context.WithValue(ctx, boundsKey{}, b)
 }
 
 // linearizable tells whether a request is to show what is present.
-func (c *Client) linearizable(ctx context.Context, op proto.Op) bool {
+func (c *Client) linearizable(b bounds, op proto.Op) bool {
 	switch op {
 	case proto.OpGetData, proto.OpExists, proto.OpGetChildren, proto.OpGetChildren2, proto.OpGetACL,
 		proto.OpGetAllChildrenNumber, proto.OpGetEphemerals, proto.OpMultiRead:
-		return c.opts.linearizable || ctx.Value(linearizableKey{}) != nil
+		return c.opts.linearizable || b.present
 	}
 	return false
 }
 
-// doBehindSync sends q behind a sync, on one connection. It owns q.
-func (c *Client) doBehindSync(ctx context.Context, q *call, expirations int64) (reply, error) {
+// tryBehindSync is try with a sync before q, on one connection.
+func (c *Client) tryBehindSync(ctx context.Context, bound *Session, expirations int64, q *call) (cn *conn, r reply, failed *OpError, harmless bool) {
+	sync := c.newCall(proto.OpSync, q.path)
+	sync.out = jute.AppendString(sync.out, "/")
+	cn, err := c.sendBehind(ctx, bound, expirations, sync, q)
+	if err != nil {
+		failed = q.fail(err, false)
+		c.free(sync)
+		c.free(q)
+		return nil, r, failed, false
+	}
+	_, refused, again := c.outcome(ctx, sync)
+	if again {
+		c.free(sync)
+	}
+	r, failed, harmless = c.outcome(ctx, q)
+	switch {
+	case refused == nil || again && harmless:
+		return cn, r, failed, harmless
+	case harmless:
+		c.free(q)
+	}
+	return cn, reply{}, refused, false
+}
+
+// sendBehind is send, but not to a server that cannot know what is present.
+func (c *Client) sendBehind(ctx context.Context, bound *Session, expirations int64, sync, q *call) (*conn, error) {
 	for {
-		cn, err := c.await(ctx, expirations)
+		cn, err := c.await(ctx, bound, expirations)
 		if err == nil && cn.readOnly {
 			err = ErrNotReadOnly
 		}
-		if err != nil {
-			failed := q.fail(err, false)
-			c.free(q)
-			return reply{}, failed
+		if err != nil || cn.enqueue(sync, q) {
+			return cn, err
 		}
-		sync := c.newCall(proto.OpSync, q.path)
-		sync.out = jute.AppendString(sync.out, "/")
-		if !cn.enqueue(sync, q) {
-			c.free(sync)
-			continue
-		}
-		syncAgain, _, failed := c.outcome(ctx, sync)
-		again, r, err := c.outcome(ctx, q)
-		if syncAgain {
-			c.free(sync)
-		}
-		switch {
-		case failed != nil:
-			if again {
-				c.free(q)
-			}
-			return reply{}, failed
-		case again:
-			continue
-		}
-		return r, err
 	}
 }

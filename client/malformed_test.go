@@ -12,14 +12,14 @@ import (
 // Whatever a server sends instead of a reply ends the connection, and the
 // request with it.
 func TestMalformedFrames(t *testing.T) {
-	huge := jute.AppendInt(nil, 1<<30)
+	huge := proto.ReplyHeader{Xid: proto.XidNotification}.Append(jute.AppendInt(nil, 1<<30))
 	for name, tc := range map[string]struct {
 		raw  []byte
 		want string
 	}{
 		"short frame":        {append(jute.AppendInt(nil, 3), 1, 2, 3), "frame of length 3"},
 		"negative length":    {jute.AppendInt(nil, -5), "frame of length -5"},
-		"too large":          {huge, "reply too large"},
+		"large event":        {huge, "reply too large"},
 		"wrong xid":          {framed(proto.ReplyHeader{Xid: 99}, nil), "reply 99 where 1 was due"},
 		"ping nobody sent":   {framed(proto.ReplyHeader{Xid: proto.XidPing}, nil), "reply to no ping"},
 		"watches nobody set": {framed(proto.ReplyHeader{Xid: proto.XidSetWatches}, nil), "reply to no watches"},
@@ -44,6 +44,37 @@ func TestMalformedFrames(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A reply that is too large fails its request, which is not made again. What
+// follows it on the connection is served.
+func TestReplyTooLarge(t *testing.T) {
+	run(t, func(t *testing.T, f *fake) {
+		c := f.client(WithMaxReply(2000))
+		fc, _ := f.accept()
+		large := async(func() error { _, _, err := c.Get(t.Context(), "/large"); return err })
+		h, _ := fc.request(proto.OpGetData)
+		write := async(func() error { _, err := c.Multi(t.Context(), DeleteOp("/a", 1)); return err })
+		w, _ := fc.request(proto.OpMulti)
+		small := async(func() error { _, _, err := c.Get(t.Context(), "/small"); return err })
+		s, _ := fc.request(proto.OpGetData)
+
+		fc.reply(h.Xid, 1, proto.OK, getReply(strings.Repeat("x", 3_000_000)))
+		err := <-large
+		wantIs(t, err, ErrReplyTooLarge)
+		if want := "getData /large: reply too large: 3000088 bytes, at most 2000 are taken"; err.Error() != want || MaybeApplied(err) {
+			t.Errorf("error %q, want %q", err, want)
+		}
+		fc.reply(w.Xid, 1, proto.OK, make([]byte, 3000))
+		if err := <-write; !errors.Is(err, ErrReplyTooLarge) || !MaybeApplied(err) {
+			t.Errorf("error of a write %v", err)
+		}
+		fc.reply(s.Xid, 2, proto.OK, getReply("fits"))
+		if err := <-small; err != nil {
+			t.Error(err)
+		}
+		shut(t, c, fc)
+	})
 }
 
 func framed(h proto.ReplyHeader, body []byte) []byte {

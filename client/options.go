@@ -31,6 +31,9 @@ type options struct {
 	requestTimeout time.Duration
 	failFast       bool
 	linearizable   bool
+	retry          RetryPolicy
+	reconnect      func(failed int) time.Duration
+	hooks          hooks
 	tls            *tls.Config
 	dial           DialFunc
 	sasl           func(server string) (SASL, error)
@@ -59,6 +62,7 @@ func defaultOptions() options {
 		maxInFlight:    DefaultMaxInFlight,
 		maxReply:       DefaultMaxReply,
 		watchBuffer:    DefaultWatchBuffer,
+		retry:          RetryReads,
 		log:            slog.New(slog.DiscardHandler),
 	}
 }
@@ -90,8 +94,8 @@ func WithReadOnly() Option { return func(o *options) { o.readOnly = true } }
 func WithSingleSession() Option { return func(o *options) { o.singleSession = true } }
 
 // WithFailFast makes requests that wait for a connection fail with
-// [ErrConnectionLoss] when an attempt to connect fails, and reads are not asked
-// again when a connection breaks. Default: off; they wait until their context
+// [ErrConnectionLoss] when an attempt to connect fails, and nothing is asked
+// again, whatever the [RetryPolicy]. Default: off; they wait until their context
 // ends.
 func WithFailFast() Option { return func(o *options) { o.failFast = true } }
 
@@ -140,14 +144,22 @@ func WithSession(id int64, password []byte) Option {
 // for their turn. Default: 16384.
 func WithMaxInFlight(n int) Option { return func(o *options) { o.maxInFlight = max(1, n) } }
 
-// WithMaxReply bounds a reply, in bytes. A longer one ends the connection with
-// [ErrReplyTooLarge]. Default: 64 MiB.
+// WithMaxReply bounds a reply, in bytes. A request with a longer one fails with
+// [ErrReplyTooLarge], the connection goes on. Default: 64 MiB.
 func WithMaxReply(bytes int) Option { return func(o *options) { o.maxReply = max(1024, bytes) } }
 
 // WithWatchBuffer bounds the events that a [Watch], or an [Events], keeps for a
 // reader that is slow. Beyond it they are replaced by one [EventReset].
 // Default: 65536.
 func WithWatchBuffer(events int) Option { return func(o *options) { o.watchBuffer = max(1, events) } }
+
+// WithReconnectPause says how long to wait before the next attempt to connect
+// after so many that have failed since the last good connection; 0 is possible,
+// too. Default: no pause until all servers of the list were tried, then 50 to
+// 100 ms, doubled with each round up to 1 s.
+func WithReconnectPause(pause func(failed int) time.Duration) Option {
+	return func(o *options) { o.reconnect = pause }
+}
 
 // WithLogger logs connections that come and go. Default: no log.
 func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log } }

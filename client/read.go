@@ -26,20 +26,18 @@ func (c *Client) appendPath(b []byte, path string) []byte {
 	return jute.AppendString(b, c.serverPath(path))
 }
 
-// read asks op of path, which takes a watch flag: ch is a one-shot watch, or nil.
-func (c *Client) read(ctx context.Context, op proto.Op, path string, kind onceKind, ch chan Event) (reply, error) {
+// read asks op of path, which takes a watch flag: to is told once, if it is set.
+func (c *Client) read(ctx context.Context, op proto.Op, path string, kind onceKind, to sink) (reply, error) {
 	q, err := c.pathCall(op, path)
 	if err != nil {
 		return reply{}, err
 	}
-	q.out = jute.AppendBool(q.out, ch != nil)
-	if ch != nil {
-		q.once = &onceWatch{kind, c.serverPath(path), ch}
+	q.out = jute.AppendBool(q.out, to.set())
+	if to.set() {
+		q.once = &onceWatch{kind, c.serverPath(path), to}
 	}
 	return c.do(ctx, q)
 }
-
-func newOnce() chan Event { return make(chan Event, 1) }
 
 func decodeStat(d *jute.Decoder) Stat {
 	var s proto.Stat
@@ -50,22 +48,22 @@ func decodeStat(d *jute.Decoder) Stat {
 // Get reads a node's data. Data that is null, as it is in a node created
 // without any, comes as nil.
 func (c *Client) Get(ctx context.Context, path string) ([]byte, Stat, error) {
-	return c.get(ctx, path, nil)
+	return c.get(ctx, path, sink{})
 }
 
 // GetW is Get with a watch: the channel yields one event when the data changes
 // or the node goes away, and is closed. See [Event] for how it ends otherwise.
 func (c *Client) GetW(ctx context.Context, path string) ([]byte, Stat, <-chan Event, error) {
-	ch := newOnce()
-	data, stat, err := c.get(ctx, path, ch)
+	to := newSink()
+	data, stat, err := c.get(ctx, path, to)
 	if err != nil {
 		return nil, stat, nil, err
 	}
-	return data, stat, ch, nil
+	return data, stat, to.ch, nil
 }
 
-func (c *Client) get(ctx context.Context, path string, ch chan Event) ([]byte, Stat, error) {
-	return dataAndStat(c.read(ctx, proto.OpGetData, path, onceData, ch))
+func (c *Client) get(ctx context.Context, path string, to sink) ([]byte, Stat, error) {
+	return dataAndStat(c.read(ctx, proto.OpGetData, path, onceData, to))
 }
 
 // dataAndStat takes apart what a call has returned whose reply is that of getData.
@@ -80,22 +78,22 @@ func dataAndStat(r reply, err error) ([]byte, Stat, error) {
 
 // Exists tells whether there is a node, and its Stat.
 func (c *Client) Exists(ctx context.Context, path string) (Stat, bool, error) {
-	return c.exists(ctx, path, nil)
+	return c.exists(ctx, path, sink{})
 }
 
 // ExistsW is Exists with a watch: the channel yields one event when the node
 // comes, goes or gets other data, and is closed.
 func (c *Client) ExistsW(ctx context.Context, path string) (Stat, bool, <-chan Event, error) {
-	ch := newOnce()
-	stat, found, err := c.exists(ctx, path, ch)
+	to := newSink()
+	stat, found, err := c.exists(ctx, path, to)
 	if err != nil {
 		return stat, false, nil, err
 	}
-	return stat, found, ch, nil
+	return stat, found, to.ch, nil
 }
 
-func (c *Client) exists(ctx context.Context, path string, ch chan Event) (Stat, bool, error) {
-	r, err := c.read(ctx, proto.OpExists, path, onceData, ch)
+func (c *Client) exists(ctx context.Context, path string, to sink) (Stat, bool, error) {
+	r, err := c.read(ctx, proto.OpExists, path, onceData, to)
 	if errors.Is(err, ErrNoNode) {
 		return Stat{}, false, nil
 	}
@@ -112,22 +110,22 @@ func (c *Client) exists(ctx context.Context, path string, ch chan Event) (Stat, 
 // Children reads the names of a node's children, in no order, and the node's
 // Stat.
 func (c *Client) Children(ctx context.Context, path string) ([]string, Stat, error) {
-	return c.children(ctx, path, nil)
+	return c.children(ctx, path, sink{})
 }
 
 // ChildrenW is Children with a watch: the channel yields one event when a child
 // comes or goes, or the node itself goes away, and is closed.
 func (c *Client) ChildrenW(ctx context.Context, path string) ([]string, Stat, <-chan Event, error) {
-	ch := newOnce()
-	names, stat, err := c.children(ctx, path, ch)
+	to := newSink()
+	names, stat, err := c.children(ctx, path, to)
 	if err != nil {
 		return nil, stat, nil, err
 	}
-	return names, stat, ch, nil
+	return names, stat, to.ch, nil
 }
 
-func (c *Client) children(ctx context.Context, path string, ch chan Event) ([]string, Stat, error) {
-	r, err := c.read(ctx, proto.OpGetChildren2, path, onceChild, ch)
+func (c *Client) children(ctx context.Context, path string, to sink) ([]string, Stat, error) {
+	r, err := c.read(ctx, proto.OpGetChildren2, path, onceChild, to)
 	if err != nil {
 		return nil, Stat{}, err
 	}
@@ -138,7 +136,7 @@ func (c *Client) children(ctx context.Context, path string, ch chan Event) ([]st
 
 // ChildNames is Children without the Stat.
 func (c *Client) ChildNames(ctx context.Context, path string) ([]string, error) {
-	r, err := c.read(ctx, proto.OpGetChildren, path, onceChild, nil)
+	r, err := c.read(ctx, proto.OpGetChildren, path, onceChild, sink{})
 	if err != nil {
 		return nil, err
 	}

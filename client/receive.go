@@ -26,10 +26,16 @@ func (cn *conn) readLoop() error {
 			}
 		}
 		h, body, err := cn.readReply()
-		if err != nil {
-			return cn.readError(err, idle)
+		var long *longReply
+		switch {
+		case errors.As(err, &long) && h.Xid > 0:
+			err = cn.passOver(h, long, idle)
+		case err != nil:
+			err = cn.readError(err, idle)
+		default:
+			err = cn.handle(h, body)
 		}
-		if err := cn.handle(h, body); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -46,7 +52,34 @@ func (cn *conn) readError(err error, idle time.Duration) error {
 	return err
 }
 
-// readReply reads one frame: its header, and the body in memory of its own.
+// longReply is a reply that is longer than may be: its body is not read so far.
+type longReply struct{ body, limit int }
+
+func (e *longReply) Error() string {
+	return fmt.Sprintf("%v: %d bytes, at most %d are taken", ErrReplyTooLarge, e.body+proto.ReplyHeaderLen, e.limit)
+}
+
+func (e *longReply) Is(target error) bool { return target == ErrReplyTooLarge }
+
+// passOver lets the request fail that a long reply is for, and skips its body.
+func (cn *conn) passOver(h proto.ReplyHeader, long *longReply, idle time.Duration) error {
+	if err := cn.refuse(h, long); err != nil {
+		return err
+	}
+	for left := long.body; left > 0; {
+		if err := cn.nc.SetReadDeadline(time.Now().Add(idle)); err != nil {
+			return err
+		}
+		n, err := cn.r.Discard(min(left, readChunk))
+		if left -= n; err != nil {
+			return cn.readError(err, idle)
+		}
+	}
+	return nil
+}
+
+// readReply reads one frame: its header, and the body in memory of its own. It
+// fails with a longReply after the header of one.
 func (cn *conn) readReply() (h proto.ReplyHeader, body []byte, err error) {
 	n, err := cn.readLength(proto.ReplyHeaderLen)
 	if err != nil {
@@ -61,6 +94,9 @@ func (cn *conn) readReply() (h proto.ReplyHeader, body []byte, err error) {
 	if _, err := cn.r.Discard(proto.ReplyHeaderLen); err != nil {
 		return h, nil, err
 	}
+	if limit := cn.c.opts.maxReply; n > limit {
+		return h, nil, &longReply{n - proto.ReplyHeaderLen, limit}
+	}
 	body, err = readN(cn.r, n-proto.ReplyHeaderLen)
 	return h, body, err
 }
@@ -72,11 +108,8 @@ func (cn *conn) readLength(shortest int) (int, error) {
 		return 0, err
 	}
 	n := int32(binary.BigEndian.Uint32(b))
-	switch {
-	case int(n) < shortest:
+	if int(n) < shortest {
 		return 0, fmt.Errorf("%w: frame of length %d", ErrMalformed, n)
-	case int(n) > cn.c.opts.maxReply:
-		return 0, fmt.Errorf("%w: %d bytes, at most %d are taken", ErrReplyTooLarge, n, cn.c.opts.maxReply)
 	}
 	_, err = cn.r.Discard(4)
 	return int(n), err

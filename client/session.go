@@ -102,21 +102,6 @@ func (s *Session) over() bool {
 	}
 }
 
-type sessionKey struct{}
-
-// WithinSession binds requests to a session: made with this context they fail
-// with [ErrSessionExpired] when the session is over, and are never made in a
-// later one.
-func WithinSession(ctx context.Context, s *Session) context.Context {
-	return context.WithValue(ctx, sessionKey{}, s)
-}
-
-// boundTo is the session that requests with ctx are bound to, or nil.
-func boundTo(ctx context.Context) *Session {
-	s, _ := ctx.Value(sessionKey{}).(*Session)
-	return s
-}
-
 // heard records that what was sent at that time has been answered.
 func (s *Session) heard(sent time.Duration) {
 	for {

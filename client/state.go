@@ -6,7 +6,6 @@ import "strconv"
 // the event streams.
 func (c *Client) change(ev Event, update func()) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.state = ev.State
 	update()
 	c.wake()
@@ -15,6 +14,8 @@ func (c *Client) change(ev Event, update func()) {
 	}
 	ev.Type, ev.Zxid = EventSession, -1
 	c.publish(ev)
+	c.mu.Unlock()
+	c.opts.hooks.event(ev)
 }
 
 // wake tells who waits that something changed. c.mu is held.
@@ -26,7 +27,7 @@ func (c *Client) wake() {
 // connected makes cn the connection that requests use.
 func (c *Client) connected(cn *conn) {
 	old := c.session.Load()
-	ev := Event{State: cn.state(), Authenticated: c.opts.sasl != nil}
+	ev := Event{State: cn.state(), Authenticated: c.opts.sasl != nil, Server: cn.server}
 	c.change(ev, func() {
 		c.session.Store(cn.session)
 		c.live.Store(cn)
@@ -45,7 +46,7 @@ func (c *Client) disconnected(cn *conn, cause error) {
 		c.live.Store(nil)
 		return
 	}
-	c.change(Event{State: StateConnecting, Err: cause}, func() {
+	c.change(Event{State: StateConnecting, Err: cause, Server: cn.server}, func() {
 		c.live.Store(nil)
 	})
 	cn.logger().Info("disconnected", "session", sessionHex(cn.session.id), "cause", cause)

@@ -166,9 +166,9 @@ func (f *forgotten) apply() bool {
 			continue
 		}
 		ev.Type = k.removed()
-		if chans := f.c.watches.takeOnce(k, f.path); len(chans) > 0 {
+		if sinks := f.c.watches.takeOnce(k, f.path); len(sinks) > 0 {
 			found = true
-			f.c.tell(ev, chans)
+			f.c.tell(ev, sinks)
 		}
 	}
 	var gone []*Watch

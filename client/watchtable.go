@@ -38,7 +38,30 @@ func (k onceKind) removed() EventType {
 type onceWatch struct {
 	kind onceKind
 	path string // the server's
-	ch   chan Event
+	sink sink
+}
+
+// sink is where the one event of a one-shot watch goes: a channel with room for
+// it, or a function.
+type sink struct {
+	ch     chan Event
+	notify func(Event)
+}
+
+// newSink makes a channel to be told by.
+func newSink() sink { return sink{ch: make(chan Event, 1)} }
+
+// set tells whether there is anybody to be told.
+func (s sink) set() bool { return s.ch != nil || s.notify != nil }
+
+// fire delivers the event. It is called once.
+func (s sink) fire(ev Event) {
+	if s.notify != nil {
+		s.notify(ev)
+		return
+	}
+	s.ch <- ev
+	close(s.ch)
 }
 
 // watchTable is what the client watches, by the server's paths. Whatever
@@ -46,13 +69,13 @@ type onceWatch struct {
 // goroutine, in the order in which the server said it.
 type watchTable struct {
 	mu      sync.Mutex
-	once    [3]map[string][]chan Event
+	once    [3]map[string][]sink
 	streams [2]map[string][]*Watch // by WatchMode
 }
 
 func (t *watchTable) init() {
 	for i := range t.once {
-		t.once[i] = map[string][]chan Event{}
+		t.once[i] = map[string][]sink{}
 	}
 	for i := range t.streams {
 		t.streams[i] = map[string][]*Watch{}
@@ -92,16 +115,16 @@ func (t *watchTable) settleOnce(q *call) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	m := t.once[kind]
-	m[q.once.path] = append(m[q.once.path], q.once.ch)
+	m[q.once.path] = append(m[q.once.path], q.once.sink)
 }
 
 // takeOnce removes the one-shot watches of a path.
-func (t *watchTable) takeOnce(k onceKind, path string) []chan Event {
+func (t *watchTable) takeOnce(k onceKind, path string) []sink {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	chans := t.once[k][path]
+	sinks := t.once[k][path]
 	delete(t.once[k], path)
-	return chans
+	return sinks
 }
 
 // dropOnce removes one one-shot watch.
@@ -109,7 +132,7 @@ func (t *watchTable) dropOnce(path string, ch <-chan Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, m := range t.once {
-		i := slices.IndexFunc(m[path], func(c chan Event) bool { return c == ch })
+		i := slices.IndexFunc(m[path], func(s sink) bool { return s.ch != nil && s.ch == ch })
 		if i < 0 {
 			continue
 		}
@@ -153,21 +176,21 @@ func (t *watchTable) drop(w *Watch) bool {
 
 // fired removes the one-shot watches that an event concerns and returns them
 // with the streams that it concerns.
-func (t *watchTable) fired(ev *proto.WatcherEvent) (chans []chan Event, streams []*Watch) {
+func (t *watchTable) fired(ev *proto.WatcherEvent) (sinks []sink, streams []*Watch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, k := range firedBy(ev.Type) {
-		chans = append(chans, t.once[k][ev.Path]...)
+		sinks = append(sinks, t.once[k][ev.Path]...)
 		delete(t.once[k], ev.Path)
 	}
 	streams = append(streams, t.streams[WatchNode][ev.Path]...)
 	if ev.Type == proto.EventNodeChildrenChanged || len(t.streams[WatchTree]) == 0 {
-		return chans, streams
+		return sinks, streams
 	}
 	for path := ev.Path; path != ""; path = parentOf(path) {
 		streams = append(streams, t.streams[WatchTree][path]...)
 	}
-	return chans, streams
+	return sinks, streams
 }
 
 // firedBy tells which one-shot watches an event uses up.
@@ -201,10 +224,9 @@ func (t *watchTable) endAll(ev Event) {
 	t.init()
 	t.mu.Unlock()
 	for _, m := range once {
-		for _, chans := range m {
-			for _, ch := range chans {
-				ch <- ev
-				close(ch)
+		for _, sinks := range m {
+			for _, s := range sinks {
+				s.fire(ev)
 			}
 		}
 	}
