@@ -108,7 +108,7 @@ func (c *Client) ask(ctx context.Context, q *call, o *Outcome) (reply, error) {
 		defer cancel()
 		ctx = bounded
 	}
-	if err := c.slot(ctx); err != nil {
+	if err := c.admit(ctx, q); err != nil {
 		failed := q.fail(err, false)
 		c.free(q)
 		return reply{}, failed
@@ -158,9 +158,17 @@ func (c *Client) try(ctx context.Context, bound *Session, expirations int64, q *
 	return cn, r, failed, harmless
 }
 
-// slot waits for the caller's turn. The slot is given back by a receive from
-// c.slots.
-func (c *Client) slot(ctx context.Context) error {
+// requestHeader is what precedes a request's body, without the length.
+const requestHeader = 8
+
+// admit checks calls that are to be sent together, and waits for their turn, a
+// slot, which is given back by a receive from c.slots.
+func (c *Client) admit(ctx context.Context, qs ...*call) error {
+	for _, q := range qs {
+		if n := requestHeader + len(q.out); n > c.opts.maxRequest {
+			return fmt.Errorf("%w: %d bytes, at most %d are sent", ErrRequestTooLarge, n, c.opts.maxRequest)
+		}
+	}
 	select {
 	case c.slots <- struct{}{}:
 		return nil

@@ -102,7 +102,7 @@ func (cn *conn) nextXid() int32 {
 
 // frame appends a request to out. cn.mu is held, or cn is not shared so far.
 func (cn *conn) frame(h proto.RequestHeader, body []byte) {
-	cn.out = jute.AppendInt(cn.out, int32(8+len(body)))
+	cn.out = jute.AppendInt(cn.out, int32(requestHeader+len(body)))
 	cn.out = h.Append(cn.out)
 	cn.out = append(cn.out, body...)
 }

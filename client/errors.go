@@ -53,6 +53,9 @@ var (
 	ErrMalformed = errors.New("malformed reply")
 	// ErrReplyTooLarge marks a reply longer than [WithMaxReply] allows.
 	ErrReplyTooLarge = errors.New("reply too large")
+	// ErrRequestTooLarge marks a request longer than [WithMaxRequest] allows. It
+	// was not sent.
+	ErrRequestTooLarge = errors.New("request too large")
 )
 
 // OpError is the failure of one operation. Err is a [Code], a context's error,

@@ -13,6 +13,7 @@ const (
 	DefaultSessionTimeout = 30 * time.Second
 	DefaultMaxInFlight    = 16384
 	DefaultMaxReply       = 64 << 20
+	DefaultMaxRequest     = 1<<20 - 1
 	DefaultWatchBuffer    = 65536
 )
 
@@ -24,6 +25,7 @@ type options struct {
 	connectTimeout time.Duration
 	maxInFlight    int
 	maxReply       int
+	maxRequest     int
 	watchBuffer    int
 	keepOrder      bool
 	readOnly       bool
@@ -61,6 +63,7 @@ func defaultOptions() options {
 		sessionTimeout: DefaultSessionTimeout,
 		maxInFlight:    DefaultMaxInFlight,
 		maxReply:       DefaultMaxReply,
+		maxRequest:     DefaultMaxRequest,
 		watchBuffer:    DefaultWatchBuffer,
 		retry:          RetryReads,
 		log:            slog.New(slog.DiscardHandler),
@@ -147,6 +150,11 @@ func WithMaxInFlight(n int) Option { return func(o *options) { o.maxInFlight = m
 // WithMaxReply bounds a reply, in bytes. A request with a longer one fails with
 // [ErrReplyTooLarge], the connection goes on. Default: 64 MiB.
 func WithMaxReply(bytes int) Option { return func(o *options) { o.maxReply = max(1024, bytes) } }
+
+// WithMaxRequest bounds a request, in bytes: a longer one fails with
+// [ErrRequestTooLarge] and is not sent. It should be the servers' jute.maxbuffer,
+// on more than which they close the connection. Default: theirs, 1 MiB less one.
+func WithMaxRequest(bytes int) Option { return func(o *options) { o.maxRequest = bytes } }
 
 // WithWatchBuffer bounds the events that a [Watch], or an [Events], keeps for a
 // reader that is slow. Beyond it they are replaced by one [EventReset].

@@ -37,7 +37,7 @@ func (c *Client) doAll(ctx context.Context, qs ...*call) ([]reply, []error) {
 
 // sendAll takes one slot for all calls and queues them on one connection.
 func (c *Client) sendAll(ctx context.Context, qs []*call) (*conn, error) {
-	if err := c.slot(ctx); err != nil {
+	if err := c.admit(ctx, qs...); err != nil {
 		return nil, err
 	}
 	cn, err := c.send(ctx, boundTo(ctx), c.expirations.Load(), qs...)

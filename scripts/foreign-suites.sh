@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs test suites of other projects against quoll, or against Apache ZooKeeper to compare: kazoo's own, which it ships,
-# and go-zookeeper/zk's own. Shims in scripts/peers/shim start quoll where the suites would start Java.
+# and go-zookeeper/zk's own, with that library ("go") and with compat/zk in its place ("compat"). Shims in
+# scripts/peers/shim start quoll where the suites would start Java.
 #
-#   scripts/foreign-suites.sh                  both, against quoll
+#   scripts/foreign-suites.sh                  all, against quoll
 #   scripts/foreign-suites.sh kazoo apache     one of them, against Apache ZooKeeper
 #
 # Where a test wants three servers it gets an ensemble. The whole takes ten minutes.
@@ -47,11 +48,25 @@ kazoo() {
   return $failed
 }
 
-# Its tests wait for a server by srvr, whose date of build it cannot read since ZooKeeper 3.6; ruok does as well.
 gozk() {
-  local src dir=$work/zk bin=$root/scripts/peers/shim
-  src=$(cd "$root/test/clients/go" && GOWORK=off go list -m -f '{{.Dir}}' github.com/go-zookeeper/zk) || return
-  cp -r "$src" "$dir" && chmod -R u+w "$dir" && cd "$dir" || return
+  local src
+  src=$(gozk_source) || return
+  cp -r "$src" "$work/zk" && chmod -R u+w "$work/zk" && cd "$work/zk" && gozk_run
+}
+
+gozk_source() { (cd "$root/test/clients/go" && GOWORK=off go list -m -f '{{.Dir}}' github.com/go-zookeeper/zk); }
+
+# The same tests with compat/zk in place of what they come with.
+compat() {
+  local src
+  src=$(gozk_source) || return
+  mkdir "$work/compat" && cp "$root"/compat/zk/*.go "$root/compat/zk/go.mod" "$work/compat" && cd "$work/compat" &&
+    sed -i "s|=> ../..|=> $root|" go.mod && python3 "$root/scripts/peers/gozk-tests.py" "$src" . && gozk_run
+}
+
+# The tests wait for a server by srvr, whose date of build the original cannot read since ZooKeeper 3.6; ruok does as well.
+gozk_run() {
+  local bin=$root/scripts/peers/shim log=$work/gozk.log
   sed -i 's/_, ok := FLWSrvr(serverAddrs, time.Second)/ok := healthy(serverAddrs)/' server_help_test.go
   cat >healthy_test.go <<'GO'
 package zk
@@ -68,11 +83,13 @@ func healthy(servers []string) bool {
 }
 GO
   [[ $subject == apache ]] && bin=$peers/zookeeper-3.9.4/bin
-  JVMFLAGS='-Dzookeeper.4lw.commands.whitelist=*' ZOOKEEPER_BIN_PATH=$bin GOWORK=off go test -count 1 -timeout 10m -v \
-    . >"$work/gozk.log" 2>&1
+  JVMFLAGS='-Dzookeeper.4lw.commands.whitelist=*' ZOOKEEPER_BIN_PATH=$bin GOWORK=off go test -vet=off -count 1 -timeout 10m -v \
+    . >"$log" 2>&1
   local failed=$?
-  grep -E "^--- FAIL|_test.go:.*(unable|error|failed)" "$work/gozk.log"
-  printf '%d passed, %d failed\n' "$(grep -c '^--- PASS' "$work/gozk.log")" "$(grep -c '^--- FAIL' "$work/gozk.log")"
+  grep -E "^--- FAIL|^panic|^FAIL|_test.go:.*(unable|error|failed)" "$log"
+  [[ -z ${KEEP_LOG:-} ]] || cp "$log" "$KEEP_LOG"
+  printf '%d passed, %d skipped, %d failed\n' "$(grep -c '^--- PASS' "$log")" "$(grep -c '^--- SKIP' "$log")" \
+    "$(grep -c '^--- FAIL' "$log")"
   return $failed
 }
 
@@ -83,5 +100,9 @@ fi
 if [[ $suite == all || $suite == go ]]; then
   say "go-zookeeper's tests on $subject"
   (gozk) || status=1
+fi
+if [[ $suite == all || $suite == compat ]]; then
+  say "go-zookeeper's tests, with compat/zk, on $subject"
+  (compat) || status=1
 fi
 exit $status

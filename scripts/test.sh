@@ -28,34 +28,43 @@ format() {
   return 1
 }
 
-# The gRPC resolver is a module of its own, which follows this one's dependencies without being told.
-grpcresolver() {
-  local dir status
+# Modules of their own, which follow this one's dependencies without being told. A module's name and a command for it.
+module() {
+  local name=$1 dir status
+  shift
   dir=$(mktemp -d) || return
-  cp discovery/grpcresolver/go.{mod,sum} "$dir" &&
+  cp "$name"/go.{mod,sum} "$dir" &&
     sed -i "s|=> ../..|=> $PWD|" "$dir/go.mod" &&
-    (cd discovery/grpcresolver && GOFLAGS="-mod=mod -modfile=$dir/go.mod" "$@" ./...)
+    (cd "$name" && GOFLAGS="-mod=mod -modfile=$dir/go.mod" "$@" ./...)
   status=$?
   rm -rf "$dir"
   return $status
 }
 
-vet() { go vet ./... && (cd test/clients/go && go vet ./...) && grpcresolver go vet; }
+modules() {
+  local name status=0
+  for name in discovery/grpcresolver compat/zk; do
+    module "$name" "$@" || status=1
+  done
+  return $status
+}
 
-# The tool has its own module; built once, it also checks the Go client's judge, which is a module of its own, too. The
-# gRPC resolver is left to vet: looking through gRPC would take longer than all else together.
+vet() { go vet ./... && (cd test/clients/go && go vet ./...) && modules go vet; }
+
+# The tool has its own module; built once, it also checks the Go client's judge and compat/zk, which are modules of their
+# own, too. The gRPC resolver is left to vet: looking through gRPC would take longer than all else together.
 staticcheck() {
   local dir status
   dir=$(mktemp -d) || return
   (cd scripts/tools && go build -o "$dir/staticcheck" honnef.co/go/tools/cmd/staticcheck) &&
-    "$dir/staticcheck" ./... && (cd test/clients/go && "$dir/staticcheck" ./...)
+    "$dir/staticcheck" ./... && (cd test/clients/go && "$dir/staticcheck" ./...) && (cd compat/zk && "$dir/staticcheck" ./...)
   status=$?
   rm -rf "$dir"
   return $status
 }
 
 # What needs servers lies under test/ and has a section of its own.
-unit() { go test -race -timeout 10m $(go list ./... | grep -v '/test/') && grpcresolver go test -race -timeout 10m; }
+unit() { go test -race -timeout 10m $(go list ./... | grep -v '/test/') && modules go test -race -timeout 10m; }
 
 # Without the race detector, which makes schedules ten times as slow and has nothing to find in one goroutine.
 simulation() { go test -count 1 -timeout 10m -run 'TestSimulation$|TestPlanted$' -v ./internal/zab | grep -v '^=== RUN'; }

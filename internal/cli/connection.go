@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,7 @@ func (sh *shell) connect(ctx context.Context, servers string) error {
 		client.WithSessionTimeout(sh.config.timeout),
 		client.WithSingleSession(),
 		client.WithFailFast(),
+		client.WithMaxRequest(math.MaxInt32), // what a server takes is for it to say
 	}, sh.config.options...)
 	if sh.config.readOnly {
 		opts = append(opts, client.WithReadOnly())

@@ -42,6 +42,24 @@ func TestGo(t *testing.T) {
 	judge(t, func(*testing.T, *scene) *exec.Cmd { return exec.Command(binary) })
 }
 
+// TestGoCompat is the same program with compat/zk in place of github.com/go-zookeeper/zk, by lines in its go.mod.
+func TestGoCompat(t *testing.T) {
+	skipShort(t)
+	root, err := harness.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("go")); err != nil {
+		t.Fatal(err)
+	}
+	run(t, dir, "go", "mod", "edit", "-replace", "github.com/go-zookeeper/zk="+filepath.Join(root, "compat", "zk"),
+		"-replace", "github.com/quollhq/quoll="+root)
+	binary := filepath.Join(dir, "judge")
+	run(t, dir, "go", "build", "-mod=mod", "-o", binary, ".")
+	judge(t, func(*testing.T, *scene) *exec.Cmd { return exec.Command(binary) })
+}
+
 // TestC is the C client's library, libzookeeper_mt.
 func TestC(t *testing.T) {
 	skipShort(t)
