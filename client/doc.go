@@ -58,6 +58,5 @@
 // # Observing
 //
 // [WithLogger] logs connections, [WithHooks] has functions called for each
-// request and event; package client/telemetry makes traces and metrics for
-// OpenTelemetry of them.
+// request and event, for metrics and traces.
 package client
