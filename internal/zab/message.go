@@ -64,7 +64,7 @@ type Message struct {
 	// Entry is of PROPOSAL, INFORM and INFORMANDACTIVATE; its Zxid equals the packet's.
 	Entry Entry
 	// Data is the text of the configuration in NEWLEADER, and the body of
-	// REQUEST, REVALIDATE and PING, which zab hands on.
+	// REVALIDATE and PING, which zab hands on.
 	Data []byte
 	// Learner is of FOLLOWERINFO and OBSERVERINFO.
 	Learner LearnerInfo
@@ -73,15 +73,10 @@ type Message struct {
 	Epoch int64
 	// Designated is the next leader, in COMMITANDACTIVATE and INFORMANDACTIVATE.
 	Designated int64
-	// Auth is what the client of a REQUEST has proven to be.
-	Auth []Identity
 	// Snapshot is of SNAP: the state itself, however the owner of the peer passes
 	// it. A sender leaves it nil: the state is streamed behind the message.
 	Snapshot any
 }
-
-// Identity is a scheme and an id.
-type Identity struct{ Scheme, ID string }
 
 // LearnerInfo is what a learner says of itself.
 type LearnerInfo struct {

@@ -6,5 +6,5 @@ const (
 	// usualSchedules is how many schedules a run without flags simulates.
 	usualSchedules = 10000
 	// plantedLimit is how many schedules there are to find a planted bug.
-	plantedLimit = 20000
+	plantedLimit = enoughForAll
 )
