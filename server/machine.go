@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -183,6 +184,39 @@ func (m *machine) take(was bool, reason string) {
 	m.s.log.Info("serving", "role", m.mode(), "leader", r.Leader, "epoch", r.Epoch, "zxid", fmt.Sprintf("0x%x", uint64(e.Zxid())))
 }
 
+// Requests is peer.Machine's.
+func (m *machine) Requests(learner zab.Link, asked []wire.ClientRequest) {
+	list := make([]request.Forwarded, 0, len(asked))
+	var known identities
+	for i := range asked {
+		r := &asked[i]
+		if proto.Op(r.Op) == proto.OpSync {
+			m.peer.Sync(learner, &zab.Message{Type: zab.Sync})
+			continue
+		}
+		list = append(list, request.Forwarded{Session: r.Session, Xid: r.Cxid, Op: proto.Op(r.Op), Body: r.Body, IDs: known.of(r.Auth)})
+	}
+	if len(list) > 0 {
+		m.s.engine.Remote(owner(learner), list)
+	}
+}
+
+// identities translates those of requests. Neighbours often have the same.
+type identities struct {
+	wire []wire.Identity
+	ids  []auth.ID
+}
+
+func (k *identities) of(list []wire.Identity) []auth.ID {
+	if k.ids == nil || !slices.Equal(k.wire, list) {
+		k.wire, k.ids = list, make([]auth.ID, len(list))
+		for i, id := range list {
+			k.ids[i] = auth.ID(id)
+		}
+	}
+	return k.ids
+}
+
 func (m *machine) Received(messages []zab.Upcall) {
 	for i := range messages {
 		if err := m.received(&messages[i]); err != nil {
@@ -194,16 +228,6 @@ func (m *machine) Received(messages []zab.Upcall) {
 func (m *machine) received(u *zab.Upcall) error {
 	e, owner := m.s.engine, owner(u.Link)
 	switch u.Msg.Type {
-	case zab.Request:
-		r, err := peer.ClientRequest(u.Msg)
-		if err != nil {
-			return err
-		}
-		if proto.Op(r.Op) == proto.OpSync {
-			m.peer.Sync(u.Link, &zab.Message{Type: zab.Sync})
-			return nil
-		}
-		e.Remote(owner, &request.Forwarded{Session: r.Session, Xid: r.Cxid, Op: proto.Op(r.Op), Body: r.Body, IDs: ids(r.Auth)})
 	case zab.Revalidate:
 		return m.revalidate(u, owner)
 	case zab.Ping:
@@ -240,14 +264,6 @@ func (m *machine) revalidate(u *zab.Upcall, owner session.Owner) error {
 
 // owner is a learner as the owner of sessions.
 func owner(l zab.Link) session.Owner { return session.Owner(l) + request.LocalOwner + 1 }
-
-func ids(list []wire.Identity) []auth.ID {
-	all := make([]auth.ID, len(list))
-	for i, id := range list {
-		all[i] = auth.ID{Scheme: id.Scheme, ID: id.ID}
-	}
-	return all
-}
 
 func (m *machine) Confirmed(r zab.Read) {
 	if r.OK {
@@ -286,18 +302,25 @@ func (m *machine) termNow() context.Context {
 	return m.term
 }
 
-func (m *machine) Forward(r *request.Forwarded) {
-	f := wire.ClientRequest{Session: r.Session, Cxid: r.Xid, Op: int32(r.Op), Body: r.Body}
-	for _, id := range r.IDs {
-		f.Auth = append(f.Auth, wire.Identity{Scheme: id.Scheme, ID: id.ID})
-	}
-	m.peer.Forward(peer.RequestMessage(&f))
+func (m *machine) Forward(list []request.Forwarded) {
+	m.peer.Forward(func(b []byte) []byte {
+		var identities [4]wire.Identity
+		for i := range list {
+			f := &list[i]
+			r := wire.ClientRequest{Session: f.Session, Cxid: f.Xid, Op: int32(f.Op), Body: f.Body, Auth: identities[:0]}
+			for _, id := range f.IDs {
+				r.Auth = append(r.Auth, wire.Identity(id))
+			}
+			b = wire.AppendRequest(b, &r)
+		}
+		return b
+	})
 }
 
 func (m *machine) Confirm(token uint64) { m.peer.ConfirmRead(token) }
 
 func (m *machine) Revalidate(id int64, timeout int32) {
-	m.peer.Forward(peer.RevalidateMessage(id, timeout))
+	m.peer.Ask(peer.RevalidateMessage(id, timeout))
 }
 
 func (m *machine) Roll() { m.peer.Roll() }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"strings"
 
@@ -123,9 +124,13 @@ func settingFlags(flags *pflag.FlagSet, into map[string]string) {
 }
 
 // tune lets one more thread than processors run Go code, because the log's is
-// mostly waiting for the disk.
+// mostly waiting for the disk; and the collector run when the heap is five times
+// what lives in it, since little does: the tree and the watches lie outside.
 func tune() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
 	}
 }

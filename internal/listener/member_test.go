@@ -18,10 +18,10 @@ func (nobody) Propose(_, _ []byte) error { return nil }
 func (nobody) Reconfigure(*proto.ReconfigRequest, int64) ([]byte, proto.Code) {
 	return nil, proto.Unimplemented
 }
-func (nobody) Forward(*request.Forwarded) {}
-func (nobody) Confirm(uint64)             {}
-func (nobody) Revalidate(int64, int32)    {}
-func (nobody) Roll()                      {}
+func (nobody) Forward([]request.Forwarded) {}
+func (nobody) Confirm(uint64)              {}
+func (nobody) Revalidate(int64, int32)     {}
+func (nobody) Roll()                       {}
 
 // TestRoleEndsDuringHandshakes has members lose their role while clients wait for
 // a session, a new one or their own.
@@ -58,7 +58,7 @@ type leader struct {
 
 func (l *leader) Revalidate(id int64, _ int32) { go l.w.Engine.Renewed(id, true) }
 
-func (l *leader) Forward(*request.Forwarded) { l.syncs.Add(1) }
+func (l *leader) Forward([]request.Forwarded) { l.syncs.Add(1) }
 
 // TestSyncKeepsItsPlace sends a write behind a sync that is refused without
 // anybody being asked.

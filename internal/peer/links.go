@@ -36,14 +36,43 @@ func (h handler) Up(c *link.Conn) {
 	}
 }
 
-// Received implements link.Handler.
+// Received implements link.Handler. Requests of a learner that is in sync are the machine's at once: the agreement has
+// nothing to say about them.
 func (h handler) Received(c *link.Conn, batch []link.Packet) {
+	if c.Mark.Load() {
+		if batch = h.requests(c, batch); len(batch) == 0 {
+			return
+		}
+	}
 	if h.give(c.Done(), func() { h.p.loop.received(c, batch) }) || len(batch) == 0 {
 		return
 	}
 	if r, ok := batch[len(batch)-1].Snapshot.(*received); ok {
 		r.Close()
 	}
+}
+
+// requests gives the requests among packets to the machine, and returns the other packets.
+func (h handler) requests(c *link.Conn, batch []link.Packet) (others []link.Packet) {
+	list := make([]wire.ClientRequest, 0, len(batch))
+	others = batch[:0]
+	for i := range batch {
+		if batch[i].Type != wire.Request {
+			others = append(others, batch[i])
+			continue
+		}
+		r, err := wire.DecodeRequest(&batch[i].Packet)
+		if err != nil {
+			h.p.log.Warn("a member broke the protocol", "remote", c.RemoteAddr().String(), "packet", wire.Request.String(), "reason", err)
+			c.Close()
+			return nil
+		}
+		list = append(list, r)
+	}
+	if len(list) > 0 {
+		h.p.cfg.Machine.Requests(zab.Link(c.ID()), list)
+	}
+	return others
 }
 
 // Snapshot implements link.Handler.
@@ -279,6 +308,9 @@ func (l *loop) send(id zab.Link, m *zab.Message) {
 	c := l.conns[id]
 	if c == nil {
 		return
+	}
+	if m.Type == zab.UpToDate {
+		c.Mark.Store(true) // it may forward requests from now on
 	}
 	c.Append(func(b []byte) []byte { return l.encode(b, c, m) })
 	l.dirty[c] = struct{}{}

@@ -232,6 +232,7 @@ func (l *loop) do(r *zab.Ready) {
 	l.sendAll(r.Sends)
 	for _, id := range r.Close {
 		if c := l.conns[id]; c != nil {
+			c.Mark.Store(false)
 			c.Finish()
 		}
 	}
@@ -239,8 +240,25 @@ func (l *loop) do(r *zab.Ready) {
 		l.connect(*r.Connect)
 	}
 	if r.Status != nil {
+		if r.Status.Serving() {
+			l.serve(*r.Status)
+		}
 		l.became(*r.Status)
 	}
+}
+
+// serve lets clients in. By now all has been sent that comes before their requests.
+func (l *loop) serve(s zab.Status) {
+	role := Role{Status: s}
+	if role.Leads() {
+		role.NextZxid = l.p.zab.NextZxid()
+	}
+	for _, c := range l.conns {
+		if c.Dialled() {
+			l.p.uplink.Store(c)
+		}
+	}
+	l.push(job{serve: &role})
 }
 
 // write gives writes to the disk. The transactions of a leader were counted when they were proposed.
@@ -286,11 +304,9 @@ func (l *loop) tellMachine(r *zab.Ready) {
 		l.push(job{freeze: l.states[s.Link]})
 	}
 	j := job{commit: commits, reads: r.Reads, messages: r.Upcalls, configure: r.Config}
-	if r.Status != nil {
+	if r.Status != nil && !r.Status.Serving() {
+		l.p.uplink.Store(nil)
 		j.serve = &Role{Status: *r.Status}
-		if j.serve.Leads() {
-			j.serve.NextZxid = l.p.zab.NextZxid()
-		}
 	}
 	l.push(j)
 }

@@ -9,7 +9,7 @@ import (
 // Machine is what an ensemble keeps equal on all members: the tree with its sessions, and those who serve it. Its
 // owner implements it.
 //
-// All methods but NewState and Touched are called by one goroutine, in the order of what was agreed; before that, New
+// All methods but NewState, Requests and Touched are called by one goroutine, in the order of what was agreed; before that, New
 // calls Restore. They should not wait
 // for clients; while one of them waits, nothing else is applied, and after some megabytes nothing is read from the
 // leader any more.
@@ -27,8 +27,12 @@ type Machine interface {
 	// Serve tells what the member is from now on. Unless role.Serving, clients are let go and what was being proposed
 	// is forgotten: some of it may still be committed, and is then applied like anything else.
 	Serve(role Role)
-	// Received hands over messages of learners to this leader, or of the leader to this learner: REQUEST, REVALIDATE and
-	// PING, or REVALIDATE and SYNC.
+	// Requests hands over what clients of a learner ask this leader for, in order. The list is the machine's. It is called
+	// by any goroutine, one at a time for each learner, and must not wait. It may still be called when the machine has
+	// heard that this member does not lead any more.
+	Requests(learner zab.Link, list []wire.ClientRequest)
+	// Received hands over messages of learners to this leader, or of the leader to this learner: REVALIDATE and PING, or
+	// REVALIDATE and SYNC.
 	Received(messages []zab.Upcall)
 	// Confirmed answers a Peer.ConfirmRead.
 	Confirmed(zab.Read)

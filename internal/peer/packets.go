@@ -39,17 +39,6 @@ func (l *loop) encode(b []byte, c *link.Conn, m *zab.Message) []byte {
 	return wire.AppendPacket(b, packet(m))
 }
 
-func identities(auth []zab.Identity) []wire.Identity {
-	if auth == nil {
-		return nil
-	}
-	list := make([]wire.Identity, len(auth))
-	for i, id := range auth {
-		list[i] = wire.Identity{Scheme: id.Scheme, ID: id.ID}
-	}
-	return list
-}
-
 // passing tells of messages that the agreement looks at and does not keep.
 func passing(t wire.Type) bool {
 	return t == wire.Proposal || t == wire.Commit || t == wire.Ack || t == wire.Inform
@@ -86,11 +75,8 @@ func decode(c *link.Conn, p *link.Packet, m *zab.Message) error {
 		_, m.Data, err = wire.DecodeNewLeader(&p.Packet)
 	case zab.Snap:
 		m.Snapshot = p.Snapshot
-	case zab.Request, zab.Revalidate, zab.Ping, zab.Sync:
+	case zab.Revalidate, zab.Ping, zab.Sync:
 		m.Data = p.Data
-		for _, id := range p.Auth {
-			m.Auth = append(m.Auth, zab.Identity{Scheme: id.Scheme, ID: id.ID})
-		}
 	}
 	return err
 }
@@ -106,18 +92,6 @@ func entry(zxid int64, data []byte) (zab.Entry, error) {
 	}
 	return e, nil
 }
-
-// RequestMessage is a client's request as a learner forwards it.
-func RequestMessage(r *wire.ClientRequest) *zab.Message {
-	m := &zab.Message{Type: zab.Request, Zxid: -1, Data: wire.AppendRequestBody(nil, r)}
-	for _, id := range r.Auth {
-		m.Auth = append(m.Auth, zab.Identity{Scheme: id.Scheme, ID: id.ID})
-	}
-	return m
-}
-
-// ClientRequest reads a REQUEST of a learner. Its body aliases the message.
-func ClientRequest(m *zab.Message) (wire.ClientRequest, error) { return wire.DecodeRequest(packet(m)) }
 
 // Touches reads a learner's PING: the sessions that were heard of there.
 func Touches(m *zab.Message) (iter.Seq[wire.Touch], error) { return wire.DecodePong(packet(m)) }
@@ -141,5 +115,5 @@ func Revalidated(m *zab.Message) (session int64, valid bool, err error) {
 }
 
 func packet(m *zab.Message) *wire.Packet {
-	return &wire.Packet{Type: wire.Type(m.Type), Zxid: m.Zxid, Data: m.Data, Auth: identities(m.Auth)}
+	return &wire.Packet{Type: wire.Type(m.Type), Zxid: m.Zxid, Data: m.Data}
 }

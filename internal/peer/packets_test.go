@@ -24,7 +24,7 @@ func messages() []zab.Message {
 		{Type: zab.AckEpoch, Zxid: 5, Epoch: 4}, {Type: zab.AckEpoch, Zxid: 5, Epoch: -1},
 		{Type: zab.NewLeader, Zxid: 1 << 32, Data: []byte("config")},
 		{Type: zab.LeaderInfo, Zxid: 1 << 32, Data: []byte{0, 1, 0, 0}},
-		{Type: zab.Request, Zxid: -1, Data: []byte("request"), Auth: []zab.Identity{{Scheme: "a", ID: "b"}}},
+		{Type: zab.Revalidate, Zxid: -1, Data: []byte("session")},
 	}
 	for _, typ := range []zab.Type{zab.FollowerInfo, zab.ObserverInfo} {
 		list = append(list, zab.Message{Type: typ, Zxid: 3 << 32, Learner: zab.LearnerInfo{Sid: 4, ProtocolVersion: zab.ProtocolVersion, ConfigVersion: 6}})

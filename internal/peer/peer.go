@@ -122,6 +122,7 @@ type Peer struct {
 	links   *link.Endpoint
 	members atomic.Pointer[directory]
 	waiting budget
+	uplink  atomic.Pointer[link.Conn] // to the leader, while clients are served
 
 	// events are from connections, which wait until one was taken; inbox is everything else that happens.
 	events  chan func()
@@ -246,9 +247,17 @@ func (p *Peer) room(ctx context.Context) error {
 	}
 }
 
-// Forward sends messages of this learner's clients to the leader: REQUEST, REVALIDATE. They are dropped if there is
-// none; the machine hears of that by Serve.
-func (p *Peer) Forward(messages ...*zab.Message) {
+// Forward sends requests of this learner's clients to the leader: appendAll appends them as packets of the quorum
+// protocol. They are dropped if there is no leader; the machine hears of that by Serve.
+func (p *Peer) Forward(appendAll func(b []byte) []byte) {
+	if c := p.uplink.Load(); c != nil {
+		c.Append(appendAll)
+		c.Flush()
+	}
+}
+
+// Ask sends messages to the leader: REVALIDATE. They are dropped if there is none; the machine hears of that by Serve.
+func (p *Peer) Ask(messages ...*zab.Message) {
 	p.inbox.push(func() {
 		for _, m := range messages {
 			p.zab.Forward(m)

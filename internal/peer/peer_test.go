@@ -347,14 +347,20 @@ func TestMessages(t *testing.T) {
 	leader := e.leader()
 	follower := e.members[leader.ID%3]
 	request := wire.ClientRequest{Session: 7, Cxid: 8, Op: 1, Body: []byte("body"), Auth: []wire.Identity{{Scheme: "ip", ID: "::1"}}}
-	follower.Peer.Forward(peer.RequestMessage(&request))
-	got := receive(leader, zab.Request)
-	if r, err := peer.ClientRequest(got.Msg); err != nil || r.Session != 7 || r.Cxid != 8 || string(r.Body) != "body" || r.Auth[0].ID != "::1" {
-		t.Fatalf("got %+v, %v", r, err)
+	follower.Peer.Forward(func(b []byte) []byte { return wire.AppendRequest(b, &request) })
+	var got peertest.Asked
+	leader.Await("the request", func() bool {
+		if len(leader.Asked) > 0 {
+			got = leader.Asked[0]
+		}
+		return len(leader.Asked) > 0
+	})
+	if r := got.Request; r.Session != 7 || r.Cxid != 8 || string(r.Body) != "body" || r.Auth[0].ID != "::1" {
+		t.Fatalf("got %+v", r)
 	}
-	leader.Peer.Sync(got.Link, &zab.Message{Type: zab.Sync})
+	leader.Peer.Sync(got.Learner, &zab.Message{Type: zab.Sync})
 	receive(follower, zab.Sync)
-	follower.Peer.Forward(peer.RevalidateMessage(7, 3000))
+	follower.Peer.Ask(peer.RevalidateMessage(7, 3000))
 	question := receive(leader, zab.Revalidate)
 	if touch, err := peer.Revalidation(question.Msg); err != nil || touch != (wire.Touch{Session: 7, Timeout: 3000}) {
 		t.Fatalf("got %+v, %v", touch, err)

@@ -31,8 +31,9 @@ type Ensemble interface {
 	// Reconfigure is the configuration that comes of a change by the transaction
 	// zxid, if that can be proposed next. It does not wait for other members.
 	Reconfigure(r *proto.ReconfigRequest, zxid int64) (config []byte, code proto.Code)
-	// Forward sends a request to the leader.
-	Forward(r *Forwarded)
+	// Forward sends requests to the leader. They are the caller's again when it
+	// returns.
+	Forward(list []Forwarded)
 	// Confirm asks for Confirmed, once a quorum has said that this member leads, and
 	// what was committed by then is applied.
 	Confirm(token uint64)
@@ -69,6 +70,7 @@ type flight struct {
 	number uint64             // of the role: one more with each change
 	led    fifo[item]         // proposed by this leader, by zxid
 	local  map[int64]*waiters // of this learner's clients, by session
+	going  []Forwarded        // memory for what is forwarded
 	asked  *moment            // is being confirmed, nil if none is
 	next   *moment            // waits until then
 	token  uint64             // of asked
@@ -236,20 +238,26 @@ func (p *pipeline) drop() {
 	p.recycle(p.batch)
 }
 
-// Remote takes a request that a learner has forwarded. The ensemble's commit is
-// the answer.
-func (e *Engine) Remote(owner session.Owner, f *Forwarded) {
-	p := &e.pipe
-	p.queue.push(&submission{size: len(f.Body), when: e.Now(), own: func(when time.Time) {
-		pr := &p.prep
-		pr.asker, pr.owner, pr.session, pr.ids = e.Sessions.Get(f.Session), owner, f.Session, f.IDs
-		it := item{xid: f.Xid, op: f.Op, when: when.Sub(e.began)}
-		if f.Op == proto.OpCreateSession {
-			p.createRemote(&it, f)
-			return
-		}
-		p.enter(&it, &Request{Xid: f.Xid, Op: f.Op, Body: f.Body})
-	}})
+// Remote takes requests that a learner has forwarded, in order. They are the
+// engine's from then on. The ensemble's commits are the answers.
+func (e *Engine) Remote(owner session.Owner, list []Forwarded) {
+	size := 0
+	for i := range list {
+		size += len(list[i].Body)
+	}
+	e.pipe.queue.push(&submission{size: size, when: e.Now(), owner: owner, remote: list})
+}
+
+// forwarded prepares one of the requests that a learner has forwarded.
+func (p *pipeline) forwarded(owner session.Owner, f *Forwarded, when time.Duration) {
+	pr := &p.prep
+	pr.asker, pr.owner, pr.session, pr.ids = p.e.Sessions.Get(f.Session), owner, f.Session, f.IDs
+	it := item{xid: f.Xid, op: f.Op, when: when}
+	if f.Op == proto.OpCreateSession {
+		p.createRemote(&it, f)
+		return
+	}
+	p.enter(&it, &Request{Xid: f.Xid, Op: f.Op, Body: f.Body})
 }
 
 // createRemote opens a session at a learner.
@@ -348,7 +356,7 @@ func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
 	}
 	c.add(len(reqs))
 	p.inFlight.Add(int64(len(reqs)))
-	id := c.Session.ID()
+	id, ids := c.Session.ID(), c.IDs()
 	w := f.local[id]
 	if w == nil {
 		w = new(waiters)
@@ -367,8 +375,13 @@ func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
 		}
 		w.push(it)
 		if it.code == proto.OK {
-			p.e.Ensemble.Forward(&Forwarded{Session: id, Xid: r.Xid, Op: r.Op, Body: r.Body, IDs: c.IDs()})
+			f.going = append(f.going, Forwarded{Session: id, Xid: r.Xid, Op: r.Op, Body: r.Body, IDs: ids})
 		}
+	}
+	if len(f.going) > 0 {
+		p.e.Ensemble.Forward(f.going)
+		clear(f.going)
+		f.going = f.going[:0]
 	}
 	if w.len() == 0 {
 		delete(f.local, id)

@@ -65,10 +65,10 @@ func (m *members) Propose(records, config []byte) error {
 	return nil
 }
 
-func (m *members) Forward(r *Forwarded) {
+func (m *members) Forward(list []Forwarded) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.forwarded = append(m.forwarded, *r)
+	m.forwarded = append(m.forwarded, list...)
 }
 
 func (m *members) Confirm(token uint64)    { m.token.Store(token); m.confirms.Add(1) }
@@ -432,7 +432,7 @@ func TestRemoteDoesNotWait(t *testing.T) {
 		s.submit(c, Request{Xid: int32(i + 1), Op: proto.OpCreate, Body: createBody(fmt.Sprint("/b", i), string(make([]byte, 200)), 0)})
 	}
 	for i := range 10 {
-		s.Remote(9, &Forwarded{Session: 8, Xid: int32(i + 1), Op: proto.OpCreate, Body: createBody(fmt.Sprint("/a", i), "", 0)})
+		s.Remote(9, []Forwarded{{Session: 8, Xid: int32(i + 1), Op: proto.OpCreate, Body: createBody(fmt.Sprint("/a", i), "", 0)}})
 	}
 	close(s.others.gate)
 	s.commit(s.others.take(t, 12)...)

@@ -141,12 +141,14 @@ func (p *pipeline) prepare(s *submission) bool {
 		s.own(s.when)
 	}
 	when := s.when.Sub(p.e.began)
-	for s.done < len(s.reqs) && !p.batch.full() {
+	for ; s.done < len(s.reqs) && !p.batch.full(); s.done++ {
 		p.request(s.client, &s.reqs[s.done], when)
-		s.done++
+	}
+	for ; s.done < len(s.remote) && !p.batch.full(); s.done++ {
+		p.forwarded(s.owner, &s.remote[s.done], when)
 	}
 	t.RUnlock(0)
-	if s.done < len(s.reqs) {
+	if s.done < max(len(s.reqs), len(s.remote)) {
 		return false
 	}
 	p.batch.taken += s.size

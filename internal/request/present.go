@@ -69,7 +69,7 @@ func (e *Engine) askNext() {
 		e.Ensemble.Confirm(f.token)
 		return
 	}
-	e.Ensemble.Forward(&Forwarded{Session: f.asked.session, Op: proto.OpSync, Body: jute.AppendString(nil, "/"), IDs: f.asked.ids})
+	e.Ensemble.Forward([]Forwarded{{Session: f.asked.session, Op: proto.OpSync, Body: jute.AppendString(nil, "/"), IDs: f.asked.ids}})
 }
 
 // Confirmed is the answer to Ensemble.Confirm.

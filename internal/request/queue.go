@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/quollhq/quoll/internal/session"
 )
 
 // ErrClosed is the answer to whoever submits to an engine that is closed or
@@ -21,7 +23,14 @@ type submission struct {
 	done   int    // how many of reqs were prepared
 	when   time.Time
 	own    func(when time.Time) // instead of requests
+
+	// Instead of requests of a client: those that a learner has forwarded.
+	remote []Forwarded
+	owner  session.Owner
 }
+
+// writes is how many there are.
+func (s *submission) writes() int { return max(len(s.reqs), len(s.remote), 1) }
 
 var submissions = sync.Pool{New: func() any { return new(submission) }}
 
@@ -52,7 +61,7 @@ func (s *submission) recycle() {
 		return
 	}
 	clear(s.reqs)
-	s.client, s.own = nil, nil
+	s.client, s.own, s.remote = nil, nil, nil
 	submissions.Put(s)
 }
 
@@ -124,7 +133,7 @@ func (q *queue) push(s *submission) {
 // submit enters s and counts its writes as in flight. The lock is held: so none
 // is counted after refuse.
 func (q *queue) submit(s *submission) {
-	q.inFlight.Add(int64(max(len(s.reqs), 1)))
+	q.inFlight.Add(int64(s.writes()))
 	q.enter(s)
 }
 
@@ -167,7 +176,7 @@ func (q *queue) last(s *submission) error {
 func (q *queue) enter(s *submission) {
 	q.list = append(q.list, s)
 	q.bytes += s.size
-	q.count += max(len(s.reqs), 1)
+	q.count += s.writes()
 	q.wake()
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/peer"
 	"github.com/quollhq/quoll/internal/peer/peertest"
+	"github.com/quollhq/quoll/internal/peer/wire"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/storage"
 	"github.com/quollhq/quoll/internal/txn"
@@ -152,6 +153,7 @@ type leaderOf struct {
 	mu   sync.Mutex
 	next int64
 	seen int // of the machine's inbox
+	done int // of the requests
 }
 
 // run answers until the test ends.
@@ -159,9 +161,16 @@ func (l *leaderOf) run(ctx context.Context) {
 	m := l.tb.member
 	for ctx.Err() == nil {
 		var todo []zab.Upcall
-		m.Change(func() { todo, l.seen = append(todo, m.Inbox[l.seen:]...), len(m.Inbox) })
+		var asked []peertest.Asked
+		m.Change(func() {
+			todo, l.seen = append(todo, m.Inbox[l.seen:]...), len(m.Inbox)
+			asked, l.done = append(asked, m.Asked[l.done:]...), len(m.Asked)
+		})
 		for _, u := range todo {
-			l.answer(ctx, u)
+			l.answer(u)
+		}
+		for _, a := range asked {
+			l.request(ctx, a.Learner, &a.Request)
 		}
 		select {
 		case <-time.After(5 * time.Millisecond):
@@ -170,36 +179,30 @@ func (l *leaderOf) run(ctx context.Context) {
 	}
 }
 
-func (l *leaderOf) answer(ctx context.Context, u zab.Upcall) {
-	switch u.Msg.Type {
-	case zab.Request:
-		r, err := peer.ClientRequest(u.Msg)
-		if err != nil {
-			l.tb.t.Error(err)
-			return
-		}
-		l.request(ctx, u, r.Session, r.Cxid, proto.Op(r.Op), r.Body)
-	case zab.Revalidate:
-		// A client comes back to a server that was killed. Nobody ends sessions here.
-		touch, err := peer.Revalidation(u.Msg)
-		if err != nil {
-			l.tb.t.Error(err)
-			return
-		}
-		l.tb.member.Peer.Reply(u.Link, peer.RevalidatedMessage(touch.Session, true))
+func (l *leaderOf) answer(u zab.Upcall) {
+	if u.Msg.Type != zab.Revalidate {
+		return
 	}
+	// A client comes back to a server that was killed. Nobody ends sessions here.
+	touch, err := peer.Revalidation(u.Msg)
+	if err != nil {
+		l.tb.t.Error(err)
+		return
+	}
+	l.tb.member.Peer.Reply(u.Link, peer.RevalidatedMessage(touch.Session, true))
 }
 
-func (l *leaderOf) request(ctx context.Context, u zab.Upcall, session int64, cxid int32, op proto.Op, body []byte) {
-	tx := txn.Txn{Header: txn.Header{ClientID: session, Cxid: cxid, Type: op}, Body: txn.Body{Type: op}}
+func (l *leaderOf) request(ctx context.Context, learner zab.Link, r *wire.ClientRequest) {
+	op := proto.Op(r.Op)
+	tx := txn.Txn{Header: txn.Header{ClientID: r.Session, Cxid: r.Cxid, Type: op}, Body: txn.Body{Type: op}}
 	switch op {
 	case proto.OpCreateSession:
-		d := jute.NewDecoder(body)
+		d := jute.NewDecoder(r.Body)
 		tx.TimeOut = d.Int()
 	case proto.OpCloseSession:
 		tx.HasPaths = true
 	case proto.OpSync:
-		l.tb.member.Peer.Sync(u.Link, &zab.Message{Type: zab.Sync, Data: u.Msg.Data, Auth: u.Msg.Auth})
+		l.tb.member.Peer.Sync(learner, &zab.Message{Type: zab.Sync})
 		return
 	default:
 		l.tb.t.Errorf("request of type %v", op)

@@ -28,6 +28,9 @@ type Conn struct {
 	usual   int           // how many packets arrive at once, about; of the goroutine that reads
 	moved   atomic.Int64  // when something was written, or begun to be; UnixNano
 
+	// Mark is the Handler's, to know the connection by.
+	Mark atomic.Bool
+
 	ctx context.Context // ends with the connection
 	end context.CancelCauseFunc
 }

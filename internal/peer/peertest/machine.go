@@ -199,8 +199,9 @@ type Machine struct {
 	Ended bool
 	// Restored counts the states that were put in force.
 	Restored int
-	// Inbox are the messages of learners, or of the leader.
+	// Inbox are the messages of learners, or of the leader; Asked are the requests of learners' clients.
 	Inbox []zab.Upcall
+	Asked []Asked
 	// Configuration is the version of the one in force, once it has changed.
 	Configuration int64
 	// Touches are told to the leader.
@@ -251,6 +252,20 @@ func (m *Machine) Freeze() peer.Frozen {
 
 func (m *Machine) Serve(r peer.Role) {
 	m.Change(func() { m.Role = r })
+}
+
+// Asked is a request of a learner's client.
+type Asked struct {
+	Learner zab.Link
+	Request wire.ClientRequest
+}
+
+func (m *Machine) Requests(learner zab.Link, list []wire.ClientRequest) {
+	m.Change(func() {
+		for _, r := range list {
+			m.Asked = append(m.Asked, Asked{learner, r})
+		}
+	})
 }
 
 func (m *Machine) Received(messages []zab.Upcall) {

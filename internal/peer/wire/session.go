@@ -91,16 +91,11 @@ type ClientRequest struct {
 // AppendRequest appends REQUEST.
 func AppendRequest(b []byte, r *ClientRequest) []byte {
 	b = appendHead(b, Request, -1, requestHead+len(r.Body))
-	b = AppendRequestBody(b, r)
-	return appendAuth(b, r.Auth)
-}
-
-// AppendRequestBody appends the data of REQUEST, without the packet around it.
-func AppendRequestBody(b []byte, r *ClientRequest) []byte {
 	b = jute.AppendLong(b, r.Session)
 	b = jute.AppendInt(b, r.Cxid)
 	b = jute.AppendInt(b, r.Op)
-	return append(b, r.Body...)
+	b = append(b, r.Body...)
+	return appendAuth(b, r.Auth)
 }
 
 const requestHead = 8 + 4 + 4
