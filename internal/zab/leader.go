@@ -161,7 +161,7 @@ func (p *Peer) takeFromLearner(f *follower, m *Message) error {
 		p.confirmReads()
 		p.releaseSyncs()
 		p.pass(f, m)
-	case m.Type == Revalidate:
+	case m.Type == Request || m.Type == Revalidate:
 		p.pass(f, m)
 	default:
 		return fmt.Errorf("learner %d sent %v", f.sid, m.Type)

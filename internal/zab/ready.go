@@ -44,7 +44,7 @@ type Write struct {
 	// loaded anew. Otherwise it may be behind the end of the log, and must stay there:
 	// what it lacks is handed out once it is known to be committed.
 	Reload bool
-	Config   []byte
+	Config []byte
 	// Ack, if not 0, is the link on which each of Entries is acknowledged once this
 	// write and all before it are durable, before Release.
 	Ack Link
