@@ -25,6 +25,8 @@ import (
 type machine struct {
 	s    *Server
 	peer *peer.Peer // set before anything is served
+	// loaded tells where the state came from. It belongs to who calls the machine.
+	loaded storage.Loaded
 	// touched is when the leader was last told of sessions, on the server's clock.
 	touched atomic.Int64
 
@@ -82,11 +84,12 @@ func (m *machine) mode() string {
 type memberState struct {
 	*state
 	digest bool
+	loaded storage.Loaded
 }
 
 // NewState is peer.Machine's, like the methods that follow.
 func (m *machine) NewState() peer.State {
-	return &memberState{newState(m.s.treeOptions(), m.s.log), m.s.cfg.Storage.Digest}
+	return &memberState{state: newState(m.s.treeOptions(), m.s.log), digest: m.s.cfg.Storage.Digest}
 }
 
 // Apply is peer.State's.
@@ -94,6 +97,9 @@ func (s *memberState) Apply(entry []byte) error { return s.apply(entry) }
 
 // Close is peer.State's.
 func (s *memberState) Close() { s.drop() }
+
+// Loaded is peer.State's.
+func (s *memberState) Loaded(l storage.Loaded) { s.loaded = l }
 
 // Digest is peer.State's.
 func (s *memberState) Digest(zxid int64) (storage.SnapshotDigest, bool) {
@@ -127,7 +133,9 @@ func (f *memberFrozen) Close() { f.f.View.Close() }
 func (m *machine) Restore(s peer.State) {
 	st := s.(*memberState)
 	st.whole()
-	m.s.engine.Install(st.tree, st.sessions)
+	m.s.engine.Install(st.tree, st.sessions, int(st.loaded.Replayed))
+	m.s.snapshots.loaded(st.loaded.Snapshot)
+	m.loaded = st.loaded
 	m.configure()
 }
 

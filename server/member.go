@@ -47,9 +47,11 @@ func (s *Server) joinEnsemble(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	start := time.Now()
 	if m.peer, err = peer.New(ctx, cfg); err != nil {
 		return errors.Join(err, cfg.Election.Close(), cfg.Quorum.Close())
 	}
+	s.noteLoaded(m.loaded, s.znodes(), time.Since(start))
 	s.runPeer(m.peer)
 	return nil
 }

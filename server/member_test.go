@@ -114,3 +114,38 @@ func TestLonelyMember(t *testing.T) {
 	r.Close()
 	await(t, "goroutines to end", func() bool { return ours() <= before })
 }
+
+// TestSnapshotsInSpiteOfRestarts has members write a snapshot although none of them logs enough for one between two starts.
+func TestSnapshotsInSpiteOfRestarts(t *testing.T) {
+	known := ensemble(t)
+	known["snapCount"] = "200"
+	var seats []string
+	for sid := 1; sid <= 3; sid++ {
+		seats = append(seats, seat(t, sid))
+	}
+	snapshots := func() int {
+		files, err := filepath.Glob(filepath.Join(seats[0], "version-2", "snapshot.*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	for run := range 5 {
+		var all []*running
+		for _, dir := range seats {
+			all = append(all, start(t, dir, known))
+		}
+		c := all[0].dial(t)
+		for i := range 60 {
+			if _, err := c.Create(within(t), "/a", nil); err != nil && !errors.Is(err, client.ErrNodeExists) {
+				t.Fatal(i, err)
+			}
+		}
+		if run == 4 {
+			await(t, "a snapshot", func() bool { return snapshots() > 1 })
+		}
+		for _, r := range all {
+			r.Close()
+		}
+	}
+}

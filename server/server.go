@@ -255,7 +255,6 @@ func (s *Server) znodes() int {
 
 // load opens the disk and rebuilds the state.
 func (s *Server) load(ctx context.Context) (*state, error) {
-	c := &s.cfg
 	store, err := storage.Open(s.storageOptions())
 	if err != nil {
 		return nil, err
@@ -263,16 +262,22 @@ func (s *Server) load(ctx context.Context) (*state, error) {
 	s.store = store
 	st := newState(s.treeOptions(), s.log)
 	start := time.Now()
-	s.loaded, err = store.Load(ctx, st, st.apply)
+	loaded, err := store.Load(ctx, st, st.apply)
 	if err != nil {
 		return nil, err
 	}
 	if st.tree == nil {
 		st.tree = tree.New(st.opts)
 	}
-	s.log.Info("data loaded", "dir", c.Data.Dir, "snapshot", s.loaded.SnapshotPath(), "replayed", s.loaded.Replayed,
-		"znodes", st.tree.NodeCount(), "sessions", len(st.sessions), "took", time.Since(start).Round(time.Millisecond))
+	s.noteLoaded(loaded, st.tree.NodeCount(), time.Since(start))
 	return st, nil
+}
+
+// noteLoaded tells operators what was found on the disk.
+func (s *Server) noteLoaded(l storage.Loaded, znodes int, took time.Duration) {
+	s.loaded = l
+	s.log.Info("data loaded", "dir", s.cfg.Data.Dir, "snapshot", l.SnapshotPath(), "replayed", l.Replayed,
+		"znodes", znodes, "took", took.Round(time.Millisecond))
 }
 
 func (s *Server) storageOptions() storage.Options {

@@ -188,6 +188,7 @@ func (d *disk) truncate(zxid int64, reload bool) error {
 		state.Close()
 		return err
 	}
+	state.Loaded(loaded)
 	d.p.machine.push(job{restore: state})
 	return nil
 }
@@ -196,7 +197,8 @@ func (d *disk) truncate(zxid int64, reload bool) error {
 // two leaves the old log, whose end the next leader knows to cut.
 func (d *disk) install(zxid int64, r *received) error {
 	digest, ok := r.state.Digest(zxid)
-	if _, err := r.file.Finish(digest, ok); err != nil {
+	info, err := r.file.Finish(digest, ok)
+	if err != nil {
 		return err
 	}
 	r.installed = true
@@ -205,6 +207,7 @@ func (d *disk) install(zxid int64, r *received) error {
 		return d.truncate(zxid, true)
 	}
 	d.store.Log().Jump(zxid)
+	r.state.Loaded(storage.Loaded{Snapshot: &info, LastZxid: zxid})
 	d.p.machine.push(job{restore: r.state})
 	return nil
 }

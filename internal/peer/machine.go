@@ -49,6 +49,9 @@ type State interface {
 	// Apply applies a transaction of the log; entry is valid only during the call. The first call may come without a
 	// snapshot before it.
 	Apply(entry []byte) error
+	// Loaded tells where the state comes from, before Restore: what was loaded from the disk, or the snapshot of a state
+	// that came from a leader.
+	Loaded(l storage.Loaded)
 	// Digest is the state's digest as a snapshot has it; false for none. zxid is its last transaction.
 	Digest(zxid int64) (storage.SnapshotDigest, bool)
 	// Source is the state as a snapshot, to be read and closed before Restore or Close. zxid is its last transaction.

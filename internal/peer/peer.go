@@ -337,8 +337,9 @@ func (p *Peer) load(ctx context.Context) (zab.Options, error) {
 	}
 	if loaded.Fresh {
 		source := state.Source(0)
-		_, err := c.Store.WriteSnapshot(ctx, source)
+		info, err := c.Store.WriteSnapshot(ctx, source)
 		source.Close()
+		loaded.Snapshot = &info
 		if err != nil {
 			state.Close()
 			return zab.Options{}, err
@@ -365,6 +366,7 @@ func (p *Peer) load(ctx context.Context) (zab.Options, error) {
 		state.Close()
 		return zab.Options{}, fmt.Errorf("epochs: %w", err)
 	}
+	state.Loaded(loaded)
 	c.Machine.Restore(state)
 	return o, nil
 }

@@ -526,8 +526,9 @@ func (f *flight) stuck(s *session.Session) (list []item) {
 }
 
 // Install puts a state in the place of the one before, while the engine rests.
-// The tree is taken over, and has no Views.
-func (e *Engine) Install(t *tree.Tree, sessions map[int64]int32) {
+// The tree is taken over, and has no Views. logged is how many transactions of it
+// are in the log and not in a snapshot.
+func (e *Engine) Install(t *tree.Tree, sessions map[int64]int32, logged int) {
 	p := &e.pipe
 	e.Tree.Lock()
 	e.Tree.Swap(t)
@@ -536,6 +537,7 @@ func (e *Engine) Install(t *tree.Tree, sessions map[int64]int32) {
 	e.Tree.Unlock()
 	t.Close()
 	p.commit.plan()
+	p.commit.logged = logged
 }
 
 // ShowConfig makes a text the data of /zookeeper/config, with the version of the

@@ -95,6 +95,9 @@ func (s *state) Close() {
 	}
 }
 
+// Loaded implements peer.State.
+func (s *state) Loaded(storage.Loaded) {}
+
 // Digest implements peer.State.
 func (s *state) Digest(int64) (storage.SnapshotDigest, bool) { return storage.SnapshotDigest{}, false }
 
