@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -149,6 +150,7 @@ func (cn *conn) writeLoop() {
 	for {
 		select {
 		case <-cn.wake:
+			cn.gather()
 		case <-ping.C:
 			cn.ping()
 		case <-cn.done:
@@ -158,6 +160,14 @@ func (cn *conn) writeLoop() {
 			cn.fail(err)
 			return
 		}
+	}
+}
+
+// gather lets other callers that are about to queue requests do so before all of
+// them are sent in one write. Who calls alone does not wait for anybody.
+func (cn *conn) gather() {
+	if len(cn.c.slots) > 1 {
+		runtime.Gosched()
 	}
 }
 
