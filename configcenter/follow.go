@@ -3,6 +3,7 @@ package configcenter
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -65,6 +66,12 @@ func (l *Live[T]) follow(ctx context.Context) error {
 		}
 		select {
 		case <-dirty:
+			// The events of one publication come together: one reading is for all.
+			runtime.Gosched()
+			select {
+			case <-dirty:
+			default:
+			}
 		case <-watching.Done():
 			return context.Cause(watching)
 		}

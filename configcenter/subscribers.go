@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -116,12 +117,30 @@ func (r *reporter) run(ctx context.Context) {
 		var err error
 		if member == nil {
 			member, err = r.join(ctx)
+		} else if !pause(ctx, rand.N(reportSpread)) {
+			continue
 		} else {
 			err = member.Update(ctx, r.latest())
 		}
 		if err != nil && ctx.Err() == nil {
 			r.center.log.Warn("subscriber not listed as it is", "app", r.app.Name, "instance", r.app.Instance, "error", err)
 		}
+	}
+}
+
+// reportSpread is the time over which the programs that have taken a change say so:
+// not while others are still about to get it.
+const reportSpread = 500 * time.Millisecond
+
+// pause waits, and tells whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
