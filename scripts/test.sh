@@ -34,7 +34,7 @@ module() {
   shift
   dir=$(mktemp -d) || return
   cp "$name"/go.{mod,sum} "$dir" &&
-    sed -i "s|=> ../..|=> $PWD|" "$dir/go.mod" &&
+    sed -i "s|=> \\(\\.\\./\\)*\\.\\.|=> $PWD|" "$dir/go.mod" &&
     (cd "$name" && GOFLAGS="-mod=mod -modfile=$dir/go.mod" "$@" ./...)
   status=$?
   rm -rf "$dir"
@@ -43,7 +43,7 @@ module() {
 
 modules() {
   local name status=0
-  for name in discovery/grpcresolver compat/zk; do
+  for name in discovery/grpcresolver compat/zk test/compare/clients; do
     module "$name" "$@" || status=1
   done
   return $status
