@@ -41,10 +41,11 @@ func (h handler) Up(c *link.Conn) {
 func (h handler) Received(c *link.Conn, batch []link.Packet) {
 	if c.Mark.Load() {
 		if batch = h.requests(c, batch); len(batch) == 0 {
+			c.Recycle(batch)
 			return
 		}
 	}
-	if h.give(c.Done(), func() { h.p.loop.received(c, batch) }) || len(batch) == 0 {
+	if h.give(c.Done(), func() { h.p.loop.received(c, batch); c.Recycle(batch) }) || len(batch) == 0 {
 		return
 	}
 	if r, ok := batch[len(batch)-1].Snapshot.(*received); ok {
@@ -54,7 +55,7 @@ func (h handler) Received(c *link.Conn, batch []link.Packet) {
 
 // requests gives the requests among packets to the machine, and returns the other packets.
 func (h handler) requests(c *link.Conn, batch []link.Packet) (others []link.Packet) {
-	list := make([]wire.ClientRequest, 0, len(batch))
+	var list []wire.ClientRequest
 	others = batch[:0]
 	for i := range batch {
 		if batch[i].Type != wire.Request {
@@ -66,6 +67,9 @@ func (h handler) requests(c *link.Conn, batch []link.Packet) (others []link.Pack
 			h.p.log.Warn("a member broke the protocol", "remote", c.RemoteAddr().String(), "packet", wire.Request.String(), "reason", err)
 			c.Close()
 			return nil
+		}
+		if list == nil {
+			list = make([]wire.ClientRequest, 0, len(batch)-i)
 		}
 		list = append(list, r)
 	}
@@ -297,10 +301,35 @@ func (l *loop) sendAll(sends []zab.Send) {
 		case s.Msg.Type == zab.Snap:
 			l.send(s.Link, s.Msg)
 			l.sendState(s.Link)
+		case s.Each != nil:
+			l.sendEach(s)
 		default:
 			l.send(s.Link, s.Msg)
 		}
 	}
+}
+
+// sendEach queues a run of messages.
+func (l *loop) sendEach(s *zab.Send) {
+	c := l.conns[s.Link]
+	if c == nil {
+		return
+	}
+	c.Append(func(b []byte) []byte {
+		for i := range s.Each {
+			e := &s.Each[i]
+			switch s.Msg.Type {
+			case zab.Proposal:
+				b = wire.AppendProposal(b, e.Zxid, e.Data)
+			case zab.Inform:
+				b = wire.AppendInform(b, e.Zxid, e.Data)
+			default:
+				b = wire.AppendCommit(b, e.Zxid)
+			}
+		}
+		return b
+	})
+	l.dirty[c] = struct{}{}
 }
 
 // send queues a message; settle flushes it.

@@ -175,14 +175,15 @@ func (l *loop) propose(b Batch) {
 		l.p.waiting.sub(len(b.Records))
 		return
 	}
-	taken := 0
-	for i := range entries {
-		if err := l.p.zab.Propose(entries[i]); err != nil {
-			l.p.log.Warn("a proposal was refused", "zxid", hex(entries[i].Zxid), "reason", err)
-			l.p.zab.StepDown("a transaction could not be proposed") // and what comes next has a later number
-			break
+	n, err := l.p.zab.Propose(entries...)
+	taken := len(b.Records)
+	if err != nil {
+		l.p.log.Warn("a proposal was refused", "zxid", hex(entries[n].Zxid), "reason", err)
+		l.p.zab.StepDown("a transaction could not be proposed") // and what comes next has a later number
+		taken = 0
+		for _, e := range entries[:n] {
+			taken += storage.RecordLen(len(e.Data))
 		}
-		taken += storage.RecordLen(len(entries[i].Data))
 	}
 	if b.Config != nil {
 		taken = 0 // a write of the configuration stands between its transactions: they are counted one by one

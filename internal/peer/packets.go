@@ -46,7 +46,7 @@ func passing(t wire.Type) bool {
 
 // decode reads a packet into m. The message aliases it.
 func decode(c *link.Conn, p *link.Packet, m *zab.Message) error {
-	*m = zab.Message{Type: zab.Type(p.Type), Zxid: p.Zxid}
+	*m = zab.Message{Type: zab.Type(p.Type), Zxid: p.Zxid, Run: p.Run}
 	var err error
 	switch m.Type {
 	case zab.Proposal, zab.Inform:

@@ -27,35 +27,57 @@ func (p *Peer) canPropose() error {
 	return nil
 }
 
-// Propose puts a transaction before the ensemble. Its number must be NextZxid:
-// who makes the transaction has to know it beforehand. The proposal leaves for
-// the followers before this server's own disk has it; it counts itself only
-// when it does.
-func (p *Peer) Propose(e Entry) error {
-	if err := p.canPropose(); err != nil {
-		return err
+// Propose puts transactions before the ensemble, and tells how many. The number of
+// the first must be NextZxid, and one follows the other: who makes transactions
+// has to know that beforehand. The proposals leave for the followers before this
+// server's own disk has them; it counts itself only when it does. The entries are
+// the peer's from then on.
+func (p *Peer) Propose(entries ...Entry) (n int, err error) {
+	for n < len(entries) {
+		if err := p.canPropose(); err != nil {
+			return n, err
+		}
+		if err := p.checkReconfig(entries[n]); err != nil {
+			return n, err
+		}
+		end := n + 1
+		for last := min(len(entries), n+p.numbersLeft()); end < last && entries[end].Config == nil; end++ {
+		}
+		p.propose(entries[n:end:end])
+		n = end
 	}
+	return n, nil
+}
+
+// numbersLeft is how many proposals this epoch has numbers for.
+func (p *Peer) numbersLeft() int { return int(maxCounter - 1 - counterOf(p.leader.proposed)) }
+
+func (p *Peer) propose(run []Entry) {
 	l := p.leader
-	if e.Zxid != l.proposed+1 {
-		bug("proposal %s is made, and %s is the next number", zxidText(e.Zxid), zxidText(l.proposed+1))
+	for i := range run {
+		if run[i].Zxid != l.proposed+1 {
+			bug("proposal %s is made, and %s is the next number", zxidText(run[i].Zxid), zxidText(l.proposed+1))
+		}
+		l.proposed = run[i].Zxid
+		p.log.append(run[i])
 	}
-	if err := p.checkReconfig(e); err != nil {
-		return err
-	}
-	l.proposed = e.Zxid
-	p.log.append(e)
-	p.write(Write{Kind: WriteAppend, Entries: []Entry{e}})
+	p.write(Write{Kind: WriteAppend, Entries: run})
 	if p.faults.ackBeforeSync {
-		l.acks[p.opts.ID] = e.Zxid
+		l.acks[p.opts.ID] = l.proposed
 	}
-	m := &Message{Type: Proposal, Zxid: e.Zxid, Entry: e}
 	for _, f := range l.learners {
 		if f.forwarded && !f.observer {
-			p.send(f.link, m)
+			p.out.Sends = append(p.out.Sends, Send{Link: f.link, Msg: proposals, Each: run})
 		}
 	}
-	return nil
 }
+
+// What is the same in all messages of a run.
+var (
+	proposals = &Message{Type: Proposal}
+	commits   = &Message{Type: Commit}
+	informs   = &Message{Type: Inform}
+)
 
 // advance commits what quorums have on disk, in order.
 func (p *Peer) advance() {
@@ -64,16 +86,46 @@ func (p *Peer) advance() {
 		return
 	}
 	for !l.retired && p.log.applied < p.log.last {
-		e := p.log.after(p.log.applied)[0]
-		if !p.enough(e.Zxid) {
+		next := p.log.after(p.log.applied)[0]
+		if !p.enough(next.Zxid) {
 			break
 		}
-		p.commit(e.Zxid)
-		p.announceCommit(e)
+		if l.reconfigZxid != 0 || l.dual != nil {
+			p.commit(next.Zxid)
+			p.announceCommit(next)
+			continue
+		}
+		from := len(p.out.Commit)
+		p.commit(p.mostAgreed())
+		p.announceCommits(p.out.Commit[from:len(p.out.Commit):len(p.out.Commit)])
 	}
 	p.releaseSyncs()
 	p.finishHandOver()
 	p.retire()
+}
+
+// mostAgreed is the last transaction that a quorum of the configuration in force
+// has on disk. There is no other configuration.
+func (p *Peer) mostAgreed() (zxid int64) {
+	for _, has := range p.leader.acks {
+		if z := min(has, p.log.last); z > zxid && p.enough(z) {
+			zxid = z
+		}
+	}
+	return zxid
+}
+
+// announceCommits tells the learners of committed transactions, none of which is a
+// reconfiguration.
+func (p *Peer) announceCommits(run []Entry) {
+	for _, f := range p.leader.learners {
+		switch {
+		case f.forwarded && f.observer:
+			p.out.Sends = append(p.out.Sends, Send{Link: f.link, Msg: informs, Each: run})
+		case f.forwarded:
+			p.out.Sends = append(p.out.Sends, Send{Link: f.link, Msg: commits, Each: run})
+		}
+	}
 }
 
 // enough tells whether a transaction is on enough disks: a quorum of every

@@ -275,15 +275,15 @@ func (p *Peer) logAsLearner(e Entry) {
 
 func (p *Peer) appendAsLearner(e Entry) {
 	l := &p.learner
-	w := Write{Kind: WriteAppend, Entries: []Entry{e}}
+	ack := Link(0)
 	switch {
 	case p.state != Following || !l.synced:
 	case p.faults.ackBeforeSync:
 		p.send(l.link, &Message{Type: Ack, Zxid: e.Zxid})
 	default:
-		w.Ack = l.link
+		ack = l.link
 	}
-	p.write(w)
+	p.writeEntry(e, ack)
 }
 
 // takeCommit takes the leader's word that a transaction is committed. Commits
@@ -299,7 +299,11 @@ func (p *Peer) takeCommit(m *Message) error {
 	if p.faults.commitOfLogged && l.synced && p.phase != Broadcast && len(l.unacked) > 0 && m.Zxid <= l.unacked[len(l.unacked)-1] {
 		return p.refuse(m, "which is not known")
 	}
-	if err := p.nextCommit(m); err != nil {
+	run := m.Run
+	if l.mode == Snap && m.Zxid-run <= l.state {
+		run = m.Zxid - l.state - 1
+	}
+	if err := p.nextCommits(m, run+1); err != nil {
 		return err
 	}
 	l.commitTo = m.Zxid
@@ -311,7 +315,7 @@ func (p *Peer) takeCommit(m *Message) error {
 		}
 	}
 	if !l.synced {
-		if len(l.unacked) > 0 && l.unacked[0] == m.Zxid {
+		for len(l.unacked) > 0 && m.Zxid-run <= l.unacked[0] && l.unacked[0] <= m.Zxid {
 			l.unacked = l.unacked[1:]
 		}
 	}
@@ -322,12 +326,14 @@ func (p *Peer) takeCommit(m *Message) error {
 	return nil
 }
 
-func (p *Peer) nextCommit(m *Message) error {
+// nextCommits checks that the n transactions up to the message's are those that
+// must be committed next.
+func (p *Peer) nextCommits(m *Message, n int64) error {
 	l := &p.learner
 	if m.Zxid > p.log.last {
 		return p.refuse(m, "and the transaction did not come")
 	}
-	if m.Zxid <= l.commitTo || len(p.log.between(max(l.commitTo, p.log.before), m.Zxid)) != 1 && !p.faults.holeInWindow {
+	if m.Zxid <= l.commitTo || len(p.log.between(max(l.commitTo, p.log.before), m.Zxid)) != int(n) && !p.faults.holeInWindow {
 		return p.refuse(m, "and "+zxidText(l.commitTo)+" was the last that is committed")
 	}
 	return nil

@@ -61,6 +61,9 @@ type Message struct {
 	Type Type
 	// Zxid is the packet's: of the transaction, of an epoch's start, of a state.
 	Zxid int64
+	// Run is how many more a COMMIT or an ACK stands for: those of the numbers right
+	// before Zxid.
+	Run int64
 	// Entry is of PROPOSAL, INFORM and INFORMANDACTIVATE; its Zxid equals the packet's.
 	Entry Entry
 	// Data is the text of the configuration in NEWLEADER, and the body of

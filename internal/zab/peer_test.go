@@ -62,7 +62,13 @@ func newHost(t *testing.T, o Options, configs ...*Membership) *host {
 func (h *host) drain() {
 	for {
 		r := h.p.Ready()
-		h.sends = append(h.sends, r.Sends...)
+		for _, s := range r.Sends {
+			if s.Replay != nil {
+				h.sends = append(h.sends, s)
+				continue
+			}
+			s.Messages(func(m *Message) { h.sends = append(h.sends, Send{Link: s.Link, Msg: m}) })
+		}
 		if r.Status != nil || r.Connect != nil || len(r.Commit) > 0 {
 			h.last = r
 		}
@@ -129,7 +135,7 @@ func (h *host) join(sid, last int64) {
 
 func TestLeaderServesWithAQuorum(t *testing.T) {
 	h := leads(t, Options{Active: members(t, 5, 1, 2, 3)})
-	if err := h.p.Propose(Entry{Zxid: h.p.NextZxid()}); err != nil {
+	if _, err := h.p.Propose(Entry{Zxid: h.p.NextZxid()}); err != nil {
 		t.Fatal(err)
 	}
 	h.drain()
@@ -229,7 +235,7 @@ func TestDeposedLeaderIsGone(t *testing.T) {
 	now, next := members(t, 1, 1, 2, 3), members(t, EpochStart(1)+1, 1, 2)
 	h := leads(t, Options{Active: now}, now, next)
 	h.join(1, 0)
-	if err := h.p.Propose(Entry{Zxid: next.Version, Config: next.Text}); err != nil {
+	if _, err := h.p.Propose(Entry{Zxid: next.Version, Config: next.Text}); err != nil {
 		t.Fatal(err)
 	}
 	h.drain()
@@ -250,7 +256,7 @@ func TestObserverIsNoQuorumForAReconfiguration(t *testing.T) {
 	h.drain()
 	h.join(1, 0)
 	h.join(2, 0)
-	if err := h.p.Propose(Entry{Zxid: next.Version, Config: next.Text}); err != ErrNoQuorum {
+	if _, err := h.p.Propose(Entry{Zxid: next.Version, Config: next.Text}); err != ErrNoQuorum {
 		t.Fatalf("got %v, want %v", err, ErrNoQuorum)
 	}
 }
@@ -297,7 +303,7 @@ func TestHandOver(t *testing.T) {
 	})
 	t.Run("to one that has come back with everything", func(t *testing.T) {
 		h := leads(t, Options{Active: members(t, 1, 1, 2, 3)})
-		if err := h.p.Propose(Entry{Zxid: EpochStart(1) + 1}); err != nil {
+		if _, err := h.p.Propose(Entry{Zxid: EpochStart(1) + 1}); err != nil {
 			t.Fatal(err)
 		}
 		h.drain()
@@ -313,13 +319,13 @@ func TestHandOver(t *testing.T) {
 	})
 	t.Run("to nobody", func(t *testing.T) {
 		h := leads(t, Options{Active: members(t, 1, 1, 2, 3)})
-		if err := h.p.Propose(Entry{Zxid: EpochStart(1) + 1}); err != nil {
+		if _, err := h.p.Propose(Entry{Zxid: EpochStart(1) + 1}); err != nil {
 			t.Fatal(err)
 		}
 		if err := h.p.HandOver(); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.p.Propose(Entry{Zxid: EpochStart(1) + 2}); err != ErrHandingOver {
+		if _, err := h.p.Propose(Entry{Zxid: EpochStart(1) + 2}); err != ErrHandingOver {
 			t.Fatalf("got %v, want %v", err, ErrHandingOver)
 		}
 		h.now += 3 * time.Second

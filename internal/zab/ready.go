@@ -62,9 +62,29 @@ type Send struct {
 	// Msg is nil for a Replay. With SNAP the state as of Msg.Zxid is sent behind
 	// the message: all of Ready.Commit that came so far, and nothing later.
 	Msg *Message
+	// Each, if not nil, makes many messages of it: Msg once for each of these
+	// transactions, with its number, and unless it is a COMMIT the transaction. Msg
+	// belongs to many.
+	Each []Entry
 	// Replay is a part of the log that is no longer in memory: each transaction is
 	// sent as a PROPOSAL with its COMMIT.
 	Replay *Span
+}
+
+// Messages calls f for each of the messages. It is not for a Replay.
+func (s *Send) Messages(f func(*Message)) {
+	if s.Each == nil {
+		f(s.Msg)
+		return
+	}
+	for _, e := range s.Each {
+		m := *s.Msg
+		m.Zxid = e.Zxid
+		if m.Type != Commit {
+			m.Entry = e
+		}
+		f(&m)
+	}
 }
 
 // Upcall is a message for those above, who act on what the state machine knows
@@ -161,15 +181,34 @@ func (p *Peer) write(w Write) {
 		last.Entries = append(last.Entries, w.Entries...)
 		last.Release = append(last.Release, w.Release...)
 		last.Seq = w.Seq
+		p.pending = p.pending[:len(p.pending)-1] // last's
 	} else {
 		p.out.Writes = append(p.out.Writes, w)
 	}
 	p.pending = append(p.pending, durable{seq: w.Seq, last: p.log.last, current: p.current})
 }
 
+// writeEntry is write of one transaction.
+func (p *Peer) writeEntry(e Entry, ack Link) {
+	n := len(p.out.Writes)
+	if n == 0 || !p.out.Writes[n-1].extends(ack) {
+		p.write(Write{Kind: WriteAppend, Ack: ack, Entries: append(make([]Entry, 0, p.usual), e)})
+		return
+	}
+	p.seq++
+	last := &p.out.Writes[n-1]
+	last.Entries, last.Seq = append(last.Entries, e), p.seq
+	p.pending[len(p.pending)-1] = durable{seq: p.seq, last: p.log.last, current: p.current}
+}
+
 // takes tells whether next can be a part of w.
 func (w *Write) takes(next *Write) bool {
-	return w.Kind == WriteAppend && next.Kind == WriteAppend && w.Ack == next.Ack && len(w.Release) == 0
+	return next.Kind == WriteAppend && w.extends(next.Ack)
+}
+
+// extends tells whether w can take transactions that are acknowledged on this link.
+func (w *Write) extends(ack Link) bool {
+	return w.Kind == WriteAppend && w.Ack == ack && len(w.Release) == 0
 }
 
 // Acks calls send for each acknowledgement that the write sets free, and for each

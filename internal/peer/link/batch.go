@@ -1,6 +1,7 @@
 package link
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/quollhq/quoll/internal/peer/wire"
@@ -21,11 +22,24 @@ type batch struct {
 
 // add copies p. ahead is how many bytes have arrived behind it, so that all of them find room in one piece of memory.
 func (b *batch) add(p *wire.Packet, ahead int) {
+	var last *Packet
+	if n := len(b.packets); n > 0 {
+		last = &b.packets[n-1]
+		if last.goesOn(p) {
+			last.Zxid++
+			last.Run++
+			return
+		}
+	}
 	q := Packet{Packet: wire.Packet{Type: p.Type, Zxid: p.Zxid}}
 	if p.Data != nil {
 		q.Data = b.keep(p.Data, ahead)
 	}
-	if p.Auth != nil {
+	switch {
+	case p.Auth == nil:
+	case last != nil && last.Auth != nil && slices.Equal(p.Auth, last.Auth): // of the same client, mostly
+		q.Auth = last.Auth
+	default:
 		q.Auth = make([]wire.Identity, len(p.Auth))
 		for i, id := range p.Auth {
 			q.Auth[i] = wire.Identity{Scheme: strings.Clone(id.Scheme), ID: strings.Clone(id.ID)}
@@ -33,6 +47,12 @@ func (b *batch) add(p *wire.Packet, ahead int) {
 	}
 	b.packets = append(b.packets, q)
 	b.bytes += len(p.Data)
+}
+
+// goesOn tells whether p can be added to a run that ends with q. That a whole epoch is acknowledged is a word of its own.
+func (q *Packet) goesOn(p *wire.Packet) bool {
+	return (p.Type == wire.Commit || p.Type == wire.Ack) && q.Type == p.Type && p.Zxid == q.Zxid+1 &&
+		uint32(q.Zxid) != 0 && uint32(p.Zxid) != 0 && p.Data == nil && p.Auth == nil && q.Data == nil && q.Auth == nil
 }
 
 func (b *batch) keep(data []byte, ahead int) []byte {

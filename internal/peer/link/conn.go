@@ -26,6 +26,7 @@ type Conn struct {
 	out     outbox
 	wake    chan struct{} // there may be something to write
 	usual   int           // how many packets arrive at once, about; of the goroutine that reads
+	spare   chan []Packet // memory for packets, given back
 	moved   atomic.Int64  // when something was written, or begun to be; UnixNano
 
 	// Mark is the Handler's, to know the connection by.
@@ -36,7 +37,7 @@ type Conn struct {
 }
 
 func newConn(e *Endpoint, conn net.Conn, r *bufio.Reader, in *input, id uint64, dialled bool) *Conn {
-	c := &Conn{id: id, dialled: dialled, e: e, conn: conn, in: in, r: wire.NewReader(r, e.cfg.MaxPacket), wake: make(chan struct{}, 1)}
+	c := &Conn{id: id, dialled: dialled, e: e, conn: conn, in: in, r: wire.NewReader(r, e.cfg.MaxPacket), wake: make(chan struct{}, 1), spare: make(chan []Packet, 2)}
 	c.ctx, c.end = context.WithCancelCause(context.Background())
 	in.done = c.ctx.Done()
 	c.SetTimeout(e.cfg.Timeout)
@@ -138,7 +139,7 @@ func (c *Conn) read() error {
 
 // next waits for a packet and takes those that have arrived with it.
 func (c *Conn) next() (batch, error) {
-	b := batch{packets: make([]Packet, 0, c.usual)}
+	b := batch{packets: c.room()}
 	defer func() { c.usual = (c.usual + len(b.packets) + 1) / 2 }()
 	for {
 		var p wire.Packet
@@ -157,6 +158,26 @@ func (c *Conn) next() (batch, error) {
 		if b.full() || !c.r.Whole() {
 			return b, nil
 		}
+	}
+}
+
+// room is memory for about as many packets as usual.
+func (c *Conn) room() []Packet {
+	select {
+	case p := <-c.spare:
+		return p
+	default:
+		return make([]Packet, 0, c.usual)
+	}
+}
+
+// Recycle takes back the memory of packets that the Handler was given and needs no more; what they point to stays its
+// own.
+func (c *Conn) Recycle(packets []Packet) {
+	clear(packets[:cap(packets)])
+	select {
+	case c.spare <- packets[:0]:
+	default:
 	}
 }
 

@@ -61,6 +61,9 @@ type Handler interface {
 // Packet is a packet whose memory belongs to those it is handed to.
 type Packet struct {
 	wire.Packet
+	// Run is how many more a COMMIT or an ACK stands for: those of the numbers right before its own, which came right
+	// before it.
+	Run int64
 	// Snapshot is of SNAP: what Handler.Snapshot has returned.
 	Snapshot any
 }

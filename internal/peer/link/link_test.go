@@ -118,6 +118,31 @@ func TestBatches(t *testing.T) {
 	})
 }
 
+// What commits or acknowledges transactions in a row arrives as one packet; the word for an epoch does not.
+func TestRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		leader, learner := w.leader(), w.learner()
+		c := w.connect(learner)
+		for _, z := range []int64{1 << 32, 1<<32 + 1, 1<<32 + 2, 1<<32 + 3, 1<<32 + 5, 2 << 32, 2<<32 + 1} {
+			c.Append(func(b []byte) []byte { return wire.AppendAck(b, z) })
+		}
+		c.Append(func(b []byte) []byte { return wire.AppendCommit(b, 2<<32+2) })
+		c.Flush()
+		synctest.Wait()
+		var got []string
+		for _, b := range leader.take() {
+			for _, p := range b {
+				got = append(got, fmt.Sprintf("%v %x+%d", p.Type, p.Zxid, p.Run))
+			}
+		}
+		want := []string{"ACK 100000000+0", "ACK 100000003+2", "ACK 100000005+0", "ACK 200000000+0", "ACK 200000001+0", "COMMIT 200000002+0"}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
 // A batch has an end, and what is null stays null.
 func TestBatchIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -125,7 +150,7 @@ func TestBatchIsBounded(t *testing.T) {
 		leader, learner := w.leader(), w.learner()
 		c := w.connect(learner)
 		for i := range 3 * batchPackets {
-			c.Append(func(b []byte) []byte { return wire.AppendAck(b, int64(i)) })
+			c.Append(func(b []byte) []byte { return wire.AppendAck(b, 2*int64(i)) })
 		}
 		big := bytes.Repeat([]byte{1}, batchBytes/2)
 		for range 6 {
@@ -138,7 +163,7 @@ func TestBatchIsBounded(t *testing.T) {
 			size := 0
 			for _, p := range b {
 				size += len(p.Data)
-				if p.Type == wire.Ack && (p.Zxid != int64(n) || p.Data != nil || p.Auth != nil) {
+				if p.Type == wire.Ack && (p.Zxid != 2*int64(n) || p.Data != nil || p.Auth != nil) {
 					t.Fatalf("%+v in place of acknowledgement %d", p, n)
 				}
 				n++
@@ -395,7 +420,7 @@ func TestFinish(t *testing.T) {
 		w.connect(learner)
 		c := leader.conn(0)
 		for i := range 1000 {
-			c.Append(func(b []byte) []byte { return wire.AppendCommit(b, int64(i)) })
+			c.Append(func(b []byte) []byte { return wire.AppendCommit(b, 2*int64(i)) })
 		}
 		c.Finish()
 		c.Append(func(b []byte) []byte { return wire.AppendCommit(b, 1000) })

@@ -108,13 +108,29 @@ func (w *world) arrive(c *conn, side int) {
 	n = max(n, 1)
 	due := from.queue[:n]
 	from.queue = from.queue[n:]
-	for _, t := range due {
+	for len(due) > 0 {
 		if !to.alive() || w.err != nil {
 			return
 		}
-		w.deliver(to.s, c.id, t.msg)
+		var m *zab.Message
+		m, due = together(due)
+		w.deliver(to.s, c.id, m)
 	}
 	w.move(c, side)
+}
+
+// together takes the first message, and with it the COMMITs or ACKs that it is
+// the first of, as those do who read from a connection.
+func together(due []timed) (m *zab.Message, rest []timed) {
+	m, rest = due[0].msg, due[1:]
+	if m.Type != zab.Commit && m.Type != zab.Ack || uint32(m.Zxid) == 0 {
+		return m, rest
+	}
+	for len(rest) > 0 && rest[0].msg.Type == m.Type && rest[0].msg.Zxid == m.Zxid+1 {
+		m = &zab.Message{Type: m.Type, Zxid: m.Zxid + 1, Run: m.Run + 1}
+		rest = rest[1:]
+	}
+	return m, rest
 }
 
 // hangUp tells an end that its connection is gone.

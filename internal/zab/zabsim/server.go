@@ -311,8 +311,10 @@ func (s *server) sendAll(sends []zab.Send) {
 			m.Snapshot = upTo(s.state, m.Zxid)
 			w.transmit(s, o.Link, &m)
 		default:
-			w.checkMessage(s, o.Msg)
-			w.transmit(s, o.Link, o.Msg)
+			o.Messages(func(m *zab.Message) {
+				w.checkMessage(s, m)
+				w.transmit(s, o.Link, m)
+			})
 		}
 	}
 }
@@ -326,7 +328,7 @@ func (s *server) replay(link zab.Link, span zab.Span) {
 	}
 }
 
-// propose makes a transaction, if this server leads.
+// propose makes a transaction, or some at once, if this server leads.
 func (s *server) propose(config *zab.Membership) {
 	w := s.w
 	w.on(s, "propose", func(p *zab.Peer) {
@@ -334,12 +336,16 @@ func (s *server) propose(config *zab.Membership) {
 		if zxid == 0 {
 			return
 		}
-		w.made++
-		e := zab.Entry{Zxid: zxid, Data: binary.BigEndian.AppendUint64(nil, w.made)}
-		if config != nil {
-			e.Config = w.textOf(config, zxid)
+		var list []zab.Entry
+		for more := true; more; more = w.r.chance(0.2) {
+			w.made++
+			list = append(list, zab.Entry{Zxid: zxid + int64(len(list)), Data: binary.BigEndian.AppendUint64(nil, w.made)})
 		}
-		if err := p.Propose(e); err != nil && w.tracing() {
+		if config != nil {
+			last := &list[len(list)-1]
+			last.Config = w.textOf(config, last.Zxid)
+		}
+		if _, err := p.Propose(list...); err != nil && w.tracing() {
 			w.trace("server %d refuses: %v", s.id, err)
 		}
 	})
