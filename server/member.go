@@ -151,7 +151,8 @@ func (s *Server) listenFor(what string, o socket.Options) peer.Listen {
 		}
 		l, err := o.ListenAll(ctx, at, e.Election.BindRetry)
 		if err != nil {
-			return nil, fmt.Errorf("cannot listen for members (server.%d, port of %s): %w", s.cfg.MyID, what, err)
+			key := fmt.Sprintf("server.%d", s.cfg.MyID)
+			return nil, fmt.Errorf("cannot listen for members (%s, port of %s): %w", key, what, taken(err, key+" at all members"))
 		}
 		return l, nil
 	}

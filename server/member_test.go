@@ -149,3 +149,24 @@ func TestSnapshotsInSpiteOfRestarts(t *testing.T) {
 		}
 	}
 }
+
+// TestMembersPortInUse names the port, the setting, and what is to be done.
+func TestMembersPortInUse(t *testing.T) {
+	for i, what := range []string{"the leader", "elections"} {
+		known := ensemble(t)
+		taken, err := net.Listen("tcp", "127.0.0.1:"+strings.Split(known["server.1"], ":")[1+i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer taken.Close()
+		known["electionPortBindRetry"] = "1"
+		r := newServer(t, seat(t, 1), known)
+		err = r.Start(context.Background())
+		r.Close()
+		for _, part := range []string{taken.Addr().String(), "server.1", what, "in use", "stop that one"} {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("%v says nothing of %q", err, part)
+			}
+		}
+	}
+}

@@ -164,7 +164,7 @@ func TestFailedStarts(t *testing.T) {
 		settings map[string]string
 		says     []string
 	}{
-		"port in use":   {map[string]string{"clientPort": port}, []string{port, "clientPort", "in use"}},
+		"port in use":   {map[string]string{"clientPort": port}, []string{port, "clientPort", "in use", "stop that one, or change clientPort"}},
 		"admin port":    {map[string]string{"admin.enableServer": "true", "admin.serverAddress": "127.0.0.1", "admin.serverPort": port}, []string{port, "in use"}},
 		"no directory":  {map[string]string{"dataDir": occupied}, []string{occupied, "is a file"}},
 		"key store":     {map[string]string{"secureClientPort": "0", "ssl.keyStore.location": file + ".pem"}, []string{"TLS", file + ".pem"}},

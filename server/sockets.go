@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/listener"
@@ -98,7 +99,7 @@ func (s *Server) listen(ctx context.Context) error {
 func (s *Server) bind(at config.Endpoint, key string) (net.Listener, error) {
 	sock, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", at.String())
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen for clients on %s (%s): %w", at, key, err)
+		return nil, fmt.Errorf("cannot listen for clients on %s (%s): %w", at, key, taken(err, key))
 	}
 	if n := s.cfg.Listen.Backlog; n > 0 {
 		setBacklog(sock, n)
@@ -181,3 +182,12 @@ func (s *Server) Addr() net.Addr { return s.sockets.addr(false) }
 // SecureAddr is the address of the client port with TLS, nil before Start or
 // without one.
 func (s *Server) SecureAddr() net.Addr { return s.sockets.addr(true) }
+
+// taken says what to do about an error of listening if somebody else listens
+// there; key is the setting that says where.
+func taken(err error, key string) error {
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	return fmt.Errorf("%w: another program listens there, perhaps a server that still runs; stop that one, or change %s", err, key)
+}

@@ -179,6 +179,7 @@ func (d *disk) truncate(zxid int64, reload bool) error {
 		}
 		return err
 	}
+	d.p.log.Info("the log was cut: what followed was never committed", "zxid", hex(zxid))
 	state := d.p.cfg.Machine.NewState()
 	loaded, err := d.store.Load(context.Background(), state, state.Apply)
 	if err == nil && loaded.LastZxid != zxid {
