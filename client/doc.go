@@ -58,5 +58,6 @@
 // # Observing
 //
 // [WithLogger] logs connections, [WithHooks] has functions called for each
-// request and event, for metrics and traces.
+// request and event: module client/telemetry makes traces and metrics for
+// OpenTelemetry of them. Without hooks there is nothing to pay.
 package client

@@ -43,7 +43,7 @@ module() {
 
 modules() {
   local name status=0
-  for name in discovery/grpcresolver compat/zk test/compare/clients; do
+  for name in discovery/grpcresolver client/telemetry compat/zk test/compare/clients; do
     module "$name" "$@" || status=1
   done
   return $status
