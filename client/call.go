@@ -165,8 +165,8 @@ const requestHeader = 8
 // slot, which is given back by a receive from c.slots.
 func (c *Client) admit(ctx context.Context, qs ...*call) error {
 	for _, q := range qs {
-		if n := requestHeader + len(q.out); n > c.opts.maxRequest {
-			return fmt.Errorf("%w: %d bytes, at most %d are sent", ErrRequestTooLarge, n, c.opts.maxRequest)
+		if err := c.fits(q); err != nil {
+			return err
 		}
 	}
 	select {
@@ -180,6 +180,14 @@ func (c *Client) admit(ctx context.Context, qs ...*call) error {
 	case <-ctx.Done():
 		return endOf(ctx)
 	}
+}
+
+// fits tells whether a server may be sent q.
+func (c *Client) fits(q *call) error {
+	if n := requestHeader + len(q.out); n > c.opts.maxRequest {
+		return fmt.Errorf("%w: %d bytes, at most %d are sent", ErrRequestTooLarge, n, c.opts.maxRequest)
+	}
+	return nil
 }
 
 // send queues calls together on a connection, which it waits for.

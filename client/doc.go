@@ -32,6 +32,12 @@
 // seen or written before, but it can be behind what another client has seen.
 // [Linearizable], for one request, and [WithLinearizableReads] ask for the present.
 //
+// # Many requests at once
+//
+// Goroutines that share a client do not wait for each other. One goroutine has
+// many requests under way by a [Batch]. [Client.Multi] is one change of several
+// operations, [Client.MultiRead] are reads of one state of the tree.
+//
 // # Sessions
 //
 // When the server lets a session expire, its ephemeral nodes and its watches

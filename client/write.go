@@ -142,16 +142,24 @@ func (c *Client) Create2(ctx context.Context, path string, data []byte, opts ...
 	return c.create(ctx, p.op(true), path, data, &p)
 }
 
-func (c *Client) create(ctx context.Context, op proto.Op, path string, data []byte, p *creation) (string, Stat, error) {
+func (c *Client) createCall(op proto.Op, path string, data []byte, p *creation) (*call, error) {
 	err := createPath(path, p.mode)
 	if err == nil {
 		err = p.check()
 	}
 	if err != nil {
-		return "", Stat{}, &OpError{Op: op.String(), Path: path, Err: err}
+		return nil, &OpError{Op: op.String(), Path: path, Err: err}
 	}
 	q := c.newCall(op, path)
 	q.out = p.appendTo(c.appendPrefix(q.out, path), data)
+	return q, nil
+}
+
+func (c *Client) create(ctx context.Context, op proto.Op, path string, data []byte, p *creation) (string, Stat, error) {
+	q, err := c.createCall(op, path, data, p)
+	if err != nil {
+		return "", Stat{}, err
+	}
 	r, err := c.do(ctx, q)
 	if err != nil {
 		return "", Stat{}, err
@@ -176,12 +184,19 @@ func (c *Client) appendPrefix(b []byte, path string) []byte {
 // Set replaces a node's data if it has this version, or any if version is
 // [AnyVersion], and returns its new Stat.
 func (c *Client) Set(ctx context.Context, path string, data []byte, version int32) (Stat, error) {
-	q, err := c.pathCall(proto.OpSetData, path)
+	q, err := c.setCall(path, data, version)
 	if err != nil {
 		return Stat{}, err
 	}
-	q.out = jute.AppendInt(jute.AppendBuffer(q.out, data), version)
 	return c.statOf(ctx, q)
+}
+
+func (c *Client) setCall(path string, data []byte, version int32) (*call, error) {
+	q, err := c.pathCall(proto.OpSetData, path)
+	if err == nil {
+		q.out = jute.AppendInt(jute.AppendBuffer(q.out, data), version)
+	}
+	return q, err
 }
 
 // SetACL replaces a node's access control list if its Aversion is version, or
@@ -208,11 +223,18 @@ func (c *Client) statOf(ctx context.Context, q *call) (Stat, error) {
 // Delete deletes a node that has no children if its data has this version, or
 // any if version is [AnyVersion].
 func (c *Client) Delete(ctx context.Context, path string, version int32) error {
-	q, err := c.pathCall(proto.OpDelete, path)
+	q, err := c.deleteCall(path, version)
 	if err != nil {
 		return err
 	}
-	q.out = jute.AppendInt(q.out, version)
 	_, err = c.do(ctx, q)
 	return err
+}
+
+func (c *Client) deleteCall(path string, version int32) (*call, error) {
+	q, err := c.pathCall(proto.OpDelete, path)
+	if err == nil {
+		q.out = jute.AppendInt(q.out, version)
+	}
+	return q, err
 }
