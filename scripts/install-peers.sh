@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the black-box tests talk to: Apache ZooKeeper (server and Java client), Curator, kazoo, the C client,
-# node-zookeeper-client and go-zookeeper. Everything but Debian's own packages goes to .cache/peers in the checkout
+# Installs what the black-box tests talk to: Apache ZooKeeper (server and Java client of 3.9 and 3.8), Curator, kazoo, the
+# C client, node-zookeeper-client and go-zookeeper. Everything but Debian's own packages goes to .cache/peers in the checkout
 # (QUOLL_CACHE names another directory). A second run finds its own stamps and returns at once.
 #
 #   scripts/install-peers.sh                 everything the tests need
@@ -12,6 +12,7 @@ here=$root/scripts/peers
 cache=${QUOLL_CACHE:-$root/.cache}
 peers=$cache/peers
 default_version=3.9.4
+older_version=3.8.6
 failures=()
 
 say() { printf 'peers: %s\n' "$*"; }
@@ -160,6 +161,7 @@ main() {
     zookeeper "${2:-$default_version}"
   else
     zookeeper "$default_version"
+    zookeeper "$older_version"
     curator
     spring
     kazoo

@@ -27,6 +27,8 @@ var mixtures = []struct {
 	{"quoll", []harness.Subject{harness.Quoll, harness.Quoll, harness.Quoll}},
 	{"apache follows", []harness.Subject{harness.Apache, harness.Quoll, harness.Quoll}},
 	{"apache leads", []harness.Subject{harness.Quoll, harness.Quoll, harness.Apache}},
+	// Both lead: leaders are killed.
+	{"apache 3.8", []harness.Subject{harness.Apache38, harness.Quoll, harness.Apache38}},
 }
 
 // world is an ensemble and who uses it.

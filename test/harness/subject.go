@@ -29,6 +29,8 @@ var (
 	Quoll Subject = quoll{}
 	// Apache is Apache ZooKeeper 3.9.4, the judge of the judges.
 	Apache Subject = ApacheVersion("3.9.4")
+	// Apache38 is the last one of the line before.
+	Apache38 Subject = ApacheVersion("3.8.6")
 )
 
 // Subjects returns the servers that QUOLL_SUBJECTS names, both by default.
