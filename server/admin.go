@@ -118,7 +118,7 @@ var errNotInForce = errors.New("this member of the ensemble has no leader: its s
 
 // Snapshot is admin.Host's.
 func (h host) Snapshot(ctx context.Context) (admin.Snapshot, error) {
-	if !h.s.engine.Serving() {
+	if e := h.s.engine; !e.Serving() || e.ReadsOnly() {
 		return admin.Snapshot{}, errNotInForce
 	}
 	info, err := h.s.snapshots.Take(ctx, h.s.engine.Freeze)

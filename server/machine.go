@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/peer"
@@ -37,11 +38,14 @@ type machine struct {
 	term    context.Context // of the role; it is over when the member stops serving
 	over    context.CancelFunc
 	changed chan struct{} // closed when the role changes
+	looks   bool          // for a leader
+	grace   *time.Timer   // until it serves read-only clients while it looks
 	failed  bool
 }
 
 func newMachine(s *Server, active *zab.Membership) *machine {
-	m := &machine{s: s, config: active, changed: make(chan struct{})}
+	m := &machine{s: s, config: active, changed: make(chan struct{}), grace: time.AfterFunc(time.Hour, func() {})}
+	m.grace.Stop()
 	m.term, m.over = context.WithCancel(context.Background())
 	return m
 }
@@ -70,6 +74,8 @@ func (m *machine) mode() string {
 	switch {
 	case m.removed:
 		return "removed"
+	case m.s.engine.ReadsOnly():
+		return "read-only"
 	case !m.role.Serving():
 		return "looking"
 	case m.role.State == zab.Leading:
@@ -154,13 +160,52 @@ func (m *machine) Freeze() peer.Frozen {
 
 func (m *machine) Serve(r peer.Role) {
 	m.mu.Lock()
-	was := m.serves()
-	m.role = r
+	was, looked := m.serves(), m.looks
+	m.role, m.looks = r, r.State == zab.Looking
+	if looked && m.looks {
+		m.mu.Unlock()
+		return // it may read by now, and goes on
+	}
 	m.over()
 	close(m.changed)
 	m.changed = make(chan struct{})
 	m.mu.Unlock()
 	m.take(was, "this member has no leader, or a new one")
+	m.awaitQuorum()
+}
+
+// leastGrace is how long a member is without a leader, at least, before it serves
+// read-only clients: an election is over sooner.
+const leastGrace = 2 * time.Second
+
+// awaitQuorum lets a member that looks for a leader read after a while.
+func (m *machine) awaitQuorum() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.grace.Stop()
+	if m.looks && m.s.cfg.Ensemble.ReadOnly {
+		looking := m.changed
+		m.grace = time.AfterFunc(max(leastGrace, m.s.cfg.TickTime), func() { m.read(looking) })
+	}
+}
+
+// read serves read-only clients, unless the role in which that was planned is over.
+func (m *machine) read(looking chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.changed != looking || m.removed {
+		return
+	}
+	m.s.engine.ReadOnly()
+	m.s.log.Warn("serving read-only clients: there is no quorum", "zxid", fmt.Sprintf("0x%x", uint64(m.s.engine.Zxid())))
+}
+
+// stopReading forgets that the member is to read.
+func (m *machine) stopReading() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.looks = false
+	m.grace.Stop()
 }
 
 // serves tells whether clients are served in the present role: not by a member

@@ -173,4 +173,5 @@ func (m *member) leave() {
 	}
 	m.stop()
 	<-m.done
+	m.machine.stopReading()
 }

@@ -325,6 +325,7 @@ func (s *Server) assemble(ctx context.Context, st *state, ensemble request.Ensem
 		MaxInFlight: 64 << 20, MaxEntry: min(s.maxEntry(), 1<<30),
 		SnapCount: c.Storage.SnapCount, SnapSize: c.Storage.SnapSizeLimit, Snapshots: s.snapshots, Logged: int(s.loaded.Replayed),
 		Audit: s.audit, AuditClient: s.auditClient,
+		LocalSessions: request.LocalSessions{Enabled: c.Session.Local, Upgrading: c.Session.LocalUpgrading, Server: c.MyID},
 		QuotaExceeded: s.ops.QuotaExceeded, Ensemble: ensemble, Clock: s.clock.Now,
 		SessionClosed: func(id int64) { s.listener.CloseSession(id, "session expired") },
 	})

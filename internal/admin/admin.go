@@ -98,7 +98,7 @@ const defaultTraceMask = 0b100110010
 
 // New makes an Admin that has no node and listens nowhere.
 func New(o Options) *Admin {
-	a := &Admin{Options: o, words: whitelist(o.Config.Listen.FourLetterWords)}
+	a := &Admin{Options: o, words: whitelist(o.Config.Listen.FourLetterWords, o.Config.Ensemble.ReadOnly)}
 	a.trace.Store(defaultTraceMask)
 	// Apache takes the interval of snapshots in microseconds, though it is
 	// configured in milliseconds. Scripts that take a snapshot every minute work

@@ -34,6 +34,8 @@ func (a *Admin) readyChecks() []check {
 				return errors.New("clients are not served: the server is starting or stopping")
 			case !n.Engine.Serving():
 				return errors.New("clients are not served: this member of the ensemble has no leader")
+			case n.Engine.ReadsOnly():
+				return errors.New("only read-only clients are served: this member of the ensemble has no leader")
 			}
 			return nil
 		}},

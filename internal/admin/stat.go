@@ -12,17 +12,24 @@ import (
 )
 
 func wordSrvr(a *Admin, b []byte, n *Node, _ []byte) []byte {
-	b = append(b, "Zookeeper version: "+a.Version+"\n"...)
-	return a.appendStats(b, n)
+	return a.appendStats(a.appendTitle(b, n), n)
 }
 
 func wordStat(a *Admin, b []byte, n *Node, _ []byte) []byte {
-	b = append(b, "Zookeeper version: "+a.Version+"\nClients:\n"...)
+	b = append(a.appendTitle(b, n), "Clients:\n"...)
 	for _, c := range n.Listener.Conns() {
 		b = append(a.appendConn(b, &c, true), '\n')
 	}
 	b = append(b, '\n')
 	return a.appendStats(b, n)
+}
+
+func (a *Admin) appendTitle(b []byte, n *Node) []byte {
+	b = append(b, "Zookeeper version: "+a.Version+"\n"...)
+	if n.Engine.ReadsOnly() {
+		b = append(b, "READ-ONLY mode; serving only read-only clients\n"...)
+	}
+	return b
 }
 
 // appendStats appends the figures of the server as a whole.

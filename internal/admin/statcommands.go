@@ -122,7 +122,7 @@ func (a *Admin) serverStats(n *Node) object {
 	sizes := object{{"last_buffer_size", last}, {"min_buffer_size", shortest}, {"max_buffer_size", longest}}
 	return object{
 		{"version", a.Version},
-		{"read_only", false},
+		{"read_only", n.Engine.ReadsOnly()},
 		{"server_stats", a.statsObject(n, sizes)},
 		{"client_response", sizes},
 		{"node_count", treeFigures(n).nodes},

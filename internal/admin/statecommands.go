@@ -148,7 +148,7 @@ func cmdWatchSummary(_ *Admin, c *call) *response {
 func ensembleCommands() []command {
 	return []command{
 		{names: []string{"is_read_only", "isro"}, run: func(_ *Admin, c *call) *response {
-			return c.answer(field{"read_only", false})
+			return c.answer(field{"read_only", c.node.Engine.ReadsOnly()})
 		}},
 		{names: []string{"leader", "lead"}, run: func(_ *Admin, c *call) *response {
 			return c.answer(field{"error", "server is not initialized"})

@@ -40,9 +40,13 @@ func fourLetterWords() map[string]word {
 }
 
 // whitelist is the set of words that may be used. srvr always may: scripts that
-// manage servers depend on it.
-func whitelist(configured []string) map[string]bool {
+// manage servers depend on it; so may isro where clients that may read without a
+// quorum ask for one that has it.
+func whitelist(configured []string, readOnly bool) map[string]bool {
 	allowed := map[string]bool{"srvr": true}
+	if readOnly {
+		allowed["isro"] = true
+	}
 	for _, w := range configured {
 		w = strings.TrimSpace(w)
 		if w == "*" {
@@ -89,6 +93,9 @@ func wordRuok(_ *Admin, b []byte, _ *Node, _ []byte) []byte { return append(b, "
 func wordIsro(_ *Admin, b []byte, n *Node, _ []byte) []byte {
 	if n == nil {
 		return append(b, "null"...)
+	}
+	if n.Engine.ReadsOnly() {
+		return append(b, "ro"...)
 	}
 	return append(b, "rw"...)
 }

@@ -13,7 +13,6 @@ var notInEnsemble = map[string][]string{
 	"observers connect to the leader, followers serve none":             {"observerMasterPort", "observerMaster.sizeLimit"},
 	"the quorum of two servers is both":                                 {"oraclePath"},
 	"the leader serves clients, too":                                    {"leaderServes"},
-	"clients are served while there is a quorum only":                   {"readonlymode.enabled"},
 	"observers write logs and snapshots":                                {"syncEnabled", "observer.syncEnabled"},
 	"observers look for a leader at once":                               {"observer.election.DelayMs", "observer.reconnectDelayMs"},
 	"a new leader waits as long as initLimit says":                      {"leader.maxTimeToWaitForEpoch"},

@@ -49,7 +49,9 @@ func (c *conn) frame(frame []byte, now time.Time) error {
 		return c.refuse(&r, now, proto.SessionClosedRequireSASLAuth, "client has not authenticated")
 	}
 	switch {
-	case request.IsWrite(h.Op):
+	case h.Op == proto.OpCloseSession && c.Session.Local():
+		return c.closeLocal(r, now)
+	case request.IsWrite(h.Op), h.Op == proto.OpSync && c.ReadOnly:
 		return c.write(r, now)
 	case request.IsRead(h.Op):
 		return c.read(r, now)
@@ -68,7 +70,7 @@ func (c *conn) read(r request.Request, now time.Time) error {
 		}
 	}
 	c.reads = extend(c.reads, r)
-	c.present = c.present || r.Op == proto.OpSync || c.l.Linearizable && request.ReadsTree(r.Op)
+	c.present = c.present || r.Op == proto.OpSync || c.l.Linearizable && !c.ReadOnly && request.ReadsTree(r.Op)
 	return nil
 }
 
@@ -97,6 +99,20 @@ func (c *conn) write(r request.Request, now time.Time) error {
 	// to renew the session shall know.
 	c.l.Engine.Closing(&c.Client)
 	return err
+}
+
+// closeLocal ends a local session at its client's wish, behind all that it asked
+// for before: that may have made the session part of the replicated state.
+func (c *conn) closeLocal(r request.Request, now time.Time) error {
+	if err := c.quiet(now); err != nil {
+		return err
+	}
+	if !c.l.Engine.CloseLocal(&c.Client) {
+		return c.write(r, now)
+	}
+	c.Reply(proto.ReplyHeader{Xid: r.Xid, Zxid: c.l.Engine.Zxid()}, nil)
+	c.CloseAfter()
+	return c.finish()
 }
 
 // flushRuns executes the reads or writes gathered so far.

@@ -52,6 +52,9 @@ func (c *conn) handshake() error {
 	if !c.l.Engine.Enter(&c.Client) {
 		return errNotServing
 	}
+	if c.ReadOnly && !r.ReadOnly {
+		return errNotServing
+	}
 	if !c.l.Gate.Handshake(r.SessionID != 0) {
 		c.l.Rejected.Add(1)
 		return errEnd
@@ -98,8 +101,13 @@ func (c *conn) fourLetter() (handled bool, err error) {
 	return true, errEnd
 }
 
-// openSession makes a new session and waits until it is durable.
+// openSession makes a new session, and waits until it is durable unless it is a
+// local one.
 func (c *conn) openSession(r *proto.ConnectRequest) error {
+	if c.l.Engine.OpensLocal(&c.Client) {
+		c.l.Engine.OpenLocal(&c.Client, c.l.IDs.Next(), c.timeout)
+		return c.claim(r)
+	}
 	s, _ := c.l.Sessions.Track(c.l.IDs.Next(), c.timeout, c.l.Clock())
 	s.SetOwner(request.LocalOwner)
 	c.Session = s
@@ -170,7 +178,7 @@ func (c *conn) welcome(r *proto.ConnectRequest) error {
 	password := session.Password(c.Session.ID())
 	c.Raw(func(b []byte) []byte {
 		return (&proto.ConnectResponse{
-			TimeOut: c.timeout, SessionID: c.Session.ID(), Passwd: password[:], HasReadOnly: r.HasReadOnly,
+			TimeOut: c.timeout, SessionID: c.Session.ID(), Passwd: password[:], ReadOnly: c.ReadOnly, HasReadOnly: r.HasReadOnly,
 		}).Append(b)
 	})
 	c.Flush()

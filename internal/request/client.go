@@ -28,7 +28,10 @@ type Client struct {
 	Session *session.Session // set once, before the first request
 	Watcher watch.ID
 	Addr    netip.AddrPort // where it connects from
-	Slot    uint32         // spreads readers over the tree's locks
+	// ReadOnly tells that the member has no quorum. It is as of Enter: a client is let
+	// go when that changes.
+	ReadOnly bool
+	Slot     uint32 // spreads readers over the tree's locks
 
 	ids   atomic.Pointer[[]auth.ID]
 	dirty bool   // the writer's: is on its list to be flushed

@@ -110,6 +110,8 @@ type Options struct {
 	// Ensemble is the one that this server is a member of; nil if it is alone. The
 	// engine rests until Lead or Follow. Log is not used then.
 	Ensemble Ensemble
+	// LocalSessions are those of a member.
+	LocalSessions LocalSessions
 	// Clock is what sessions are tracked by, in milliseconds; required in an
 	// ensemble.
 	Clock func() int64
@@ -119,8 +121,8 @@ type Options struct {
 	// Audit is told of every write; nil is off. AuditClient names the client.
 	Audit       *audit.Logger
 	AuditClient func(*Client) audit.Client
-	// SessionClosed is called by the writer, holding the tree's lock,
-	// when a session has ended that its client did not close.
+	// SessionClosed is called when a session has ended that its client did not close,
+	// mostly by the writer, which holds the tree's lock.
 	SessionClosed func(id int64)
 	// QuotaExceeded is called when a hard limit refused a request below the
 	// given top-level namespace.

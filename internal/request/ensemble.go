@@ -60,6 +60,7 @@ const (
 	resting               // takes none
 	leading               // proposes them
 	following             // forwards them
+	reading               // refuses them: it has no quorum
 )
 
 // flight is what waits for the ensemble. Its lock is taken after the tree's and
@@ -140,6 +141,17 @@ func (e *Engine) Lead(next int64) {
 	p.queue.accept(p.become(leading))
 }
 
+// ReadOnly lets the engine answer reads of clients that know that it has no
+// quorum. The state may lack what was acknowledged elsewhere, and hold what never
+// was.
+func (e *Engine) ReadOnly() {
+	e.Sessions.Renew(e.Clock())
+	e.pipe.become(reading)
+}
+
+// ReadsOnly tells whether writes are refused for want of a quorum.
+func (e *Engine) ReadsOnly() bool { return e.pipe.flight.role.Load() == reading }
+
 // Follow lets the engine forward what clients ask for.
 func (e *Engine) Follow() {
 	e.Sessions.Renew(e.Clock())
@@ -170,7 +182,7 @@ func (e *Engine) Enter(c *Client) bool {
 	f := &e.pipe.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c.role = f.number
+	c.role, c.ReadOnly = f.number, f.role.Load() == reading
 	return f.role.Load() != resting
 }
 
@@ -292,7 +304,7 @@ func (e *Engine) Own(owner session.Owner, id int64, timeout int32) bool {
 
 func (e *Engine) own(owner session.Owner, id int64, timeout int32, now int64) *session.Session {
 	s := e.Sessions.Get(id)
-	if s == nil || !e.Sessions.Touch(s, timeout, now) || s.SetOwner(owner) != proto.OK {
+	if s == nil || s.Local() && owner != LocalOwner || !e.Sessions.Touch(s, timeout, now) || s.SetOwner(owner) != proto.OK {
 		return nil
 	}
 	return s
@@ -303,8 +315,12 @@ func (e *Engine) own(owner session.Owner, id int64, timeout int32, now int64) *s
 // ErrNotServing, also once gone is closed.
 func (e *Engine) Renew(gone <-chan struct{}, id int64, timeout int32, now int64) (*session.Session, error) {
 	f := &e.pipe.flight
-	if e.Leads() {
+	s := e.Sessions.Get(id)
+	switch {
+	case e.Leads() || s != nil && s.Local():
 		return e.own(LocalOwner, id, timeout, now), nil
+	case s == nil && e.ReadsOnly() && e.wasLocal(id):
+		return nil, nil
 	}
 	answer := make(chan bool, 1)
 	f.mu.Lock()
@@ -368,7 +384,13 @@ func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
 		if p.e.Audit.Enabled() {
 			it.audit = describe(r.Op, bytes.Clone(r.Body))
 		}
-		if it.code = decodable(r); it.code != proto.OK && w.len() == 0 {
+		if it.code = decodable(r); it.code == proto.OK {
+			var up bool
+			if up, it.instead = p.e.upgrade(c.Session, r); up {
+				p.forwardUpgrade(c, w)
+			}
+		}
+		if it.code != proto.OK && w.len() == 0 {
 			p.inFlight.Add(-1)
 			c.replyTo(it.xid, p.e.Zxid(), it.code, nil, nil)
 			continue
@@ -460,6 +482,9 @@ func (c *committer) agreed(data []byte) error {
 	c.apply(it.known)
 	if c.tx.Header.Type == proto.OpError {
 		it.code, it.op = c.tx.Err, opOf(it.op)
+		if it.instead != proto.OK {
+			it.code = it.instead
+		}
 	}
 	c.sessionEvent(&it)
 	if c.e.Audit.Enabled() {
@@ -585,7 +610,7 @@ func (e *Engine) Touched(f func(id int64, timeout int32)) {
 // without the client's doing, too.
 func (e *Engine) touch(c *Client, f func(id int64, timeout int32)) {
 	n := c.Stats.Received.Load()
-	if n == c.told {
+	if n == c.told || c.Session != nil && c.Session.Local() {
 		return
 	}
 	c.mu.Lock()

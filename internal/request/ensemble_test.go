@@ -406,7 +406,7 @@ func TestTouched(t *testing.T) {
 	if got := touched(); len(got) != 1 {
 		t.Errorf("after another: %v", got)
 	}
-	s.Sessions.Keep(1_000_000)
+	s.Sessions.Keep(1_000_000, nil)
 	if got := touched(); len(got) != 0 {
 		t.Errorf("after none: %v", got)
 	}

@@ -30,6 +30,7 @@ type item struct {
 	zxid    int64          // 0: nothing was logged
 	off, n  int32          // the entry in the batch's buffer
 	known   tree.Known     // for applying it
+	instead proto.Code     // what the client is told if the leader refuses it, unless OK
 	when    time.Duration  // when it came in, from Engine.began on
 	audit   *audit.Request // what the audit log has to know, nil if nothing
 }
@@ -69,7 +70,12 @@ func (p *pipeline) request(c *Client, r *Request, when time.Duration) {
 	if p.e.Audit.Enabled() {
 		it.audit = describe(r.Op, r.Body)
 	}
+	var up bool
+	if up, s.refusal = p.e.upgrade(c.Session, r); up {
+		p.prepareUpgrade(c.Session)
+	}
 	p.enter(&it, r)
+	s.refusal = proto.OK
 }
 
 // describe is what the audit log has to know of a write, nil if nothing. It

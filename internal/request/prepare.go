@@ -33,6 +33,7 @@ type preparer struct {
 	owner   session.Owner    // through whom the request came; 0 for the server's own
 	session int64
 	ids     []auth.ID
+	refusal proto.Code // of ephemerals, unless OK
 	body    txn.Body   // what it becomes
 	known   tree.Known // of its znode, or of the parent of the one it creates
 
@@ -152,9 +153,21 @@ func (p *preparer) checkSession() proto.Code {
 	case p.owner == 0:
 		return proto.OK
 	case p.asker == nil:
-		return proto.SessionExpired
+		return p.strange()
 	}
 	return p.asker.Check(p.owner)
+}
+
+// checkOwner is checkSession for who is to own an ephemeral znode: a session of
+// the replicated state, or on its way there.
+func (p *preparer) checkOwner() proto.Code {
+	switch {
+	case p.refusal != proto.OK:
+		return p.refusal
+	case p.owner != 0 && (p.asker == nil || p.asker.Local()):
+		return proto.SessionExpired
+	}
+	return p.checkSession()
 }
 
 func (p *preparer) create(op proto.Op, r *proto.CreateRequest) proto.Code {
@@ -254,6 +267,9 @@ func (p *preparer) checkCreate(op proto.Op, r *proto.CreateRequest) proto.Code {
 		return proto.BadArguments
 	case op == proto.OpCreateTTL && !ttlMode:
 		return proto.BadArguments // Apache's server fails while applying it
+	}
+	if r.Flags == proto.FlagEphemeral || r.Flags == proto.FlagEphemeralSequential {
+		return p.checkOwner()
 	}
 	return p.checkSession()
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/session"
 )
 
@@ -94,11 +95,28 @@ func (q *queue) init(limit int, inFlight *atomic.Int64) {
 // Submit takes writes of one client, in order. Their replies go to its outbox.
 // It waits while too much is in flight.
 func (e *Engine) Submit(c *Client, reqs []Request) error {
+	if c.ReadOnly {
+		e.refuse(c, reqs, proto.NotReadOnly)
+		return nil
+	}
 	if e.pipe.flight.role.Load() == following {
 		return e.pipe.forward(c, reqs, e.Now())
 	}
 	c.add(len(reqs))
 	return e.pipe.queue.put(copyOf(c, reqs, e.Now()))
+}
+
+// refuse answers writes by a code alone.
+func (e *Engine) refuse(c *Client, reqs []Request, code proto.Code) {
+	for i := range reqs {
+		c.Reply(proto.ReplyHeader{Xid: reqs[i].Xid, Zxid: e.Zxid(), Err: code}, nil)
+	}
+	now := e.Now()
+	e.Metrics.Sent.Add(int64(len(reqs)))
+	last := &reqs[len(reqs)-1]
+	c.mu.Lock()
+	c.Stats.answered(last.Op, last.Xid, e.Zxid(), int64(len(reqs)), 0, now)
+	c.mu.Unlock()
 }
 
 // put waits until there is room in flight, and enters s.

@@ -18,6 +18,18 @@ func (t *Tracker) Len() int {
 	return len(t.sessions)
 }
 
+// LenLocal is how many of them are local.
+func (t *Tracker) LenLocal() (n int) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, s := range t.sessions {
+		if s.local.Load() {
+			n++
+		}
+	}
+	return n
+}
+
 // AppendCommitted appends the sessions of the replicated state, by number.
 func (t *Tracker) AppendCommitted(rs []Record) []Record {
 	from := len(rs)

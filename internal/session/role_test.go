@@ -14,7 +14,7 @@ func TestKeep(t *testing.T) {
 	lost, _ := tr.Track(2, 4000, 0)
 	before := kept.Deadline()
 	for now := int64(0); now <= 100_000; now += 500 {
-		tr.Keep(now)
+		tr.Keep(now, func(s *Session) { t.Errorf("session %s is no local one", s) })
 	}
 	if tr.Get(1) != kept || kept.Closing() || kept.Deadline() != before {
 		t.Error("a session ended, or was touched, without the leader's word")
@@ -51,5 +51,36 @@ func TestRenew(t *testing.T) {
 	}
 	if got := due(tr, 55_000); !slices.Equal(got, []int64{1}) {
 		t.Errorf("expired %v", got)
+	}
+}
+
+// TestLocal has the server on which a local session lives decide about it, whoever leads.
+func TestLocal(t *testing.T) {
+	tr := NewTracker(1000, 0)
+	tr.Commit(1, 4000, 0)
+	s, other := tr.TrackLocal(3, 4000, 0), tr.TrackLocal(2, 4000, 0)
+	if !s.Local() || tr.Len() != 3 || tr.LenLocal() != 2 {
+		t.Fatalf("%d sessions, %d local ones", tr.Len(), tr.LenLocal())
+	}
+	var expired []int64
+	keep := func(now int64) { tr.Keep(now, func(s *Session) { expired = append(expired, s.ID()) }) }
+	for now := int64(0); now <= 4000; now += 500 {
+		keep(now)
+	}
+	tr.Touch(s, 4000, 4000)
+	for now := int64(4000); now <= 8000; now += 500 {
+		keep(now)
+	}
+	if !slices.Equal(expired, []int64{2}) || !other.Closing() || s.Closing() {
+		t.Errorf("expired: %v", expired)
+	}
+	if !s.Globalize() || s.Globalize() || s.Local() {
+		t.Error("a session becomes global once")
+	}
+	tr.Commit(3, 4000, 8000)
+	last := tr.TrackLocal(4, 4000, 8000)
+	tr.Renew(9000)
+	if tr.Get(3) != s || tr.Get(4) != nil || !last.Closing() {
+		t.Error("local sessions end with the role, and no others")
 	}
 }

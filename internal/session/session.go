@@ -18,6 +18,7 @@ type Session struct {
 	timeout  atomic.Int32  // ms, as negotiated when the session was made or last committed
 	closing  atomic.Bool   // no longer touched: it was closed, or it expired
 	owner    atomic.Uint64 // an Owner
+	local    atomic.Bool   // this server alone knows it
 	deadline atomic.Int64  // ms; the bucket in which it expires unless it is touched
 
 	// queued is the bucket in which the session lies: at most deadline, once
@@ -38,6 +39,13 @@ func (s *Session) Closing() bool { return s.closing.Load() }
 
 // Deadline is when the session expires unless it is touched before.
 func (s *Session) Deadline() int64 { return s.deadline.Load() }
+
+// Local tells whether this server alone knows the session.
+func (s *Session) Local() bool { return s.local.Load() }
+
+// Globalize makes a local session one of the replicated state. It is true for one
+// caller, who sees that it gets there, or that it ends.
+func (s *Session) Globalize() bool { return s.local.CompareAndSwap(true, false) }
 
 // String is the session's number as Apache's logs and dumps show it.
 func (s *Session) String() string { return fmt.Sprintf("0x%x", uint64(s.id)) }

@@ -68,6 +68,15 @@ func (t *Tracker) track(id int64, timeout int32, now int64) (s *Session, added b
 	return s, added
 }
 
+// TrackLocal adds a session that is none of the replicated state.
+func (t *Tracker) TrackLocal(id int64, timeout int32, now int64) *Session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, _ := t.track(id, timeout, now)
+	s.local.Store(true)
+	return s
+}
+
 // Commit marks a session as part of the replicated state, once its
 // createSession transaction is applied or it was read from a snapshot. A
 // session that is not tracked yet is added, as by Track.
@@ -80,6 +89,7 @@ func (t *Tracker) Commit(id int64, timeout int32, now int64) *Session {
 	}
 	s.timeout.Store(timeout)
 	s.committed = true
+	s.local.Store(false)
 	return s
 }
 
@@ -166,21 +176,36 @@ func (t *Tracker) poll(now int64) (expired []*Session, more bool) {
 	return expired, more
 }
 
-// Keep is Due on a server that does not decide: what would expire is looked at
-// again after its time-out. Sessions that never became part of the replicated
-// state are forgotten.
-func (t *Tracker) Keep(now int64) {
+// Keep is Due on a server that decides about local sessions only: of others, what
+// would expire is looked at again after its time-out. Sessions that never became
+// part of the replicated state are forgotten.
+func (t *Tracker) Keep(now int64, expire func(*Session)) {
+	for _, s := range t.keep(now) {
+		expire(s)
+	}
+}
+
+// keep gives the local sessions that expire, by number.
+func (t *Tracker) keep(now int64) (expired []*Session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for t.next(now, func(s *Session) {
-		if !s.committed {
+		switch {
+		case s.local.Load():
+			t.unlink(s)
+			if s.closing.CompareAndSwap(false, true) {
+				expired = append(expired, s)
+			}
+		case !s.committed:
 			t.forget(s)
-			return
+		default:
+			t.unlink(s)
+			t.link(s, t.roundUp(now+int64(s.timeout.Load())))
 		}
-		t.unlink(s)
-		t.link(s, t.roundUp(now+int64(s.timeout.Load())))
 	}) {
 	}
+	slices.SortFunc(expired, func(a, b *Session) int { return cmp.Compare(a.id, b.id) })
+	return expired
 }
 
 // next empties the next bucket that is due by now: over takes what was not heard
