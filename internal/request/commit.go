@@ -42,6 +42,7 @@ type committer struct {
 	now    time.Time
 	dirty  []*Client  // got something that is not sent
 	unsent int        // transactions since the last flush
+	landed int        // transactions that this leader has proposed, of those being applied
 	sizes  frameSizes // of the replies to the batch
 
 	// The change being told to watchers.

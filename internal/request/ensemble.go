@@ -216,6 +216,7 @@ func (p *pipeline) propose() {
 		if b.empty() {
 			return
 		}
+		p.queue.fly(len(b.items))
 		p.flight.mu.Lock()
 		if p.flight.role.Load() == leading {
 			p.flight.led.push(b.items...)
@@ -228,6 +229,9 @@ func (p *pipeline) propose() {
 		b.buf = make([]byte, 0, roomFor(len(records)))
 		if err := p.e.Ensemble.Propose(records, config); err != nil {
 			break
+		}
+		if p.next == len(p.taken) {
+			return
 		}
 	}
 	p.drop()
@@ -460,6 +464,10 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) bool {
 		}
 		c.turn(end - from)
 	}
+	if c.landed > 0 {
+		c.p.queue.land(c.landed)
+		c.landed = 0
+	}
 	c.applied(n, bytes)
 	c.snapshotIfDue()
 	return true
@@ -494,6 +502,9 @@ func (c *committer) agreed(data []byte) error {
 		return nil
 	}
 	c.p.inFlight.Add(-1)
+	if it.zxid != 0 {
+		c.landed++
+	}
 	if it.client == nil {
 		return nil
 	}

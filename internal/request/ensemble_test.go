@@ -487,6 +487,35 @@ func TestBatchesTakeWhatTheyNeed(t *testing.T) {
 	}
 }
 
+// TestBatchesWaitForThoseUnderWay has a leader gather writes while the members
+// are at work on others: until those are committed, or until as many wait.
+func TestBatchesWaitForThoseUnderWay(t *testing.T) {
+	s := newSeat(t, nil)
+	s.Lead(1<<32 + 1)
+	write := func(from, n int) {
+		list := make([]Forwarded, n)
+		for i := range list {
+			list[i] = Forwarded{Session: 8, Xid: int32(from + i), Op: proto.OpCreate, Body: createBody(fmt.Sprint("/a", from+i), "", 0)}
+		}
+		s.Remote(9, list)
+	}
+	write(0, 4)
+	first := s.others.take(t, 4)
+	write(4, 3)
+	s.pipe.queue.mu.Lock()
+	ripe := s.pipe.queue.ripe()
+	s.pipe.queue.mu.Unlock()
+	if ripe {
+		t.Fatal("three writes leave although the members are at work on four")
+	}
+	write(7, 1)
+	second := s.others.take(t, 4)
+	write(8, 2)
+	s.commit(first...)
+	s.commit(second...)
+	s.commit(s.others.take(t, 2)...)
+}
+
 // TestNotForwarded are writes that leaders may not survive.
 func TestNotForwarded(t *testing.T) {
 	whole := createBody("/a", "data", 0)

@@ -74,6 +74,7 @@ type queue struct {
 	room     sync.Cond // bytes in flight fell below the limit
 	list     []*submission
 	count    int  // writes in the list
+	flying   int  // writes that the members are at work on
 	bytes    int  // of the list, and of what the writer took from it and has not committed
 	limit    int  // of bytes
 	waiting  bool // the writer waits
@@ -171,7 +172,7 @@ func (q *queue) refuse() {
 // accept lets writes in again, of clients that came in the role of this number.
 func (q *queue) accept(role uint64) {
 	q.mu.Lock()
-	q.refusing, q.role = false, role
+	q.refusing, q.role, q.flying = false, role, 0
 	q.mu.Unlock()
 }
 
@@ -198,27 +199,46 @@ func (q *queue) enter(s *submission) {
 	q.wake()
 }
 
-// wake wakes the writer. The lock is held.
+// wake wakes the writer if it is time. The lock is held.
 func (q *queue) wake() {
-	if q.waiting {
+	if q.waiting && q.ripe() {
 		q.waiting = false
 		q.work.Signal()
 	}
 }
 
-// await waits until there is something to take. It is false if the queue is
-// closed, and empty.
+// ripe tells whether the writer shall begin: when there is something, and as much
+// as other members are at work on, if they are. A batch of a few writes costs all
+// members a sync each as one of many does. The lock is held.
+func (q *queue) ripe() bool {
+	return q.closing || len(q.list) > 0 && q.count >= q.flying
+}
+
+// await waits until the writer shall begin. It is false if the queue is closed,
+// and empty.
 func (q *queue) await() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.list) == 0 {
-		if q.closing {
-			return false
-		}
+	for !q.ripe() {
 		q.waiting = true
 		q.work.Wait()
 	}
-	return true
+	return len(q.list) > 0
+}
+
+// fly notes that the members are at work on n more writes.
+func (q *queue) fly(n int) {
+	q.mu.Lock()
+	q.flying += n
+	q.mu.Unlock()
+}
+
+// land notes that n of them are committed.
+func (q *queue) land(n int) {
+	q.mu.Lock()
+	q.flying = max(q.flying-n, 0)
+	q.wake()
+	q.mu.Unlock()
 }
 
 // take takes all submissions in exchange for an empty list. It is false if there
