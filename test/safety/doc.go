@@ -1,5 +1,6 @@
-// Package safety lets many processes lock, elect, count and hand over messages while they are killed and paused and the
-// server is killed and started again, and then checks what is left in the tree:
+// Package safety lets many processes lock, elect, count and hand over messages while they are killed, paused and cut off,
+// in both directions or in one, and a server, or the leader of three, is killed and started again. Then it checks what is
+// left in the tree:
 //
 //   - what holders of a lock wrote under its guard stands in the order of their tokens: never did an earlier holder write
 //     after a later one;
