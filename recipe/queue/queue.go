@@ -123,7 +123,7 @@ func (q *Queue) PutAll(ctx context.Context, bodies [][]byte, opts ...PutOption) 
 	for {
 		_, err := q.c.Multi(ctx, ops...)
 		if !errors.Is(err, client.ErrNoNode) {
-			return wrap(err)
+			return q.wrap(err)
 		}
 		if err := q.ensure(ctx, q.path); err != nil {
 			return err
@@ -131,11 +131,11 @@ func (q *Queue) PutAll(ctx context.Context, bodies [][]byte, opts ...PutOption) 
 	}
 }
 
-func wrap(err error) error {
+func (q *Queue) wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("queue: %w", err)
+	return fmt.Errorf("queue %s: %w", q.path, err)
 }
 
 func (q *Queue) options(mode client.CreateMode) []client.CreateOption {
@@ -147,13 +147,13 @@ func (q *Queue) options(mode client.CreateMode) []client.CreateOption {
 }
 
 func (q *Queue) ensure(ctx context.Context, path string) error {
-	return wrap(q.c.EnsurePath(ctx, path, q.options(client.Persistent)...))
+	return q.wrap(q.c.EnsurePath(ctx, path, q.options(client.Persistent)...))
 }
 
 // Len counts the messages, those that are being delivered included.
 func (q *Queue) Len(ctx context.Context) (int, error) {
 	stat, _, err := q.c.Exists(ctx, q.path)
-	return int(stat.NumChildren), wrap(err)
+	return int(stat.NumChildren), q.wrap(err)
 }
 
 // Message is what was put.

@@ -53,7 +53,7 @@ func (q *Queue) lock(ctx context.Context, e entry) (*Delivery, error) {
 	d := &Delivery{q: q, lock: client.Join(q.locks, e.name), Message: Message{Path: client.Join(q.path, e.name)}}
 	word := []byte(contend.NewID())
 	if d.session = q.c.Session(); d.session == nil {
-		return nil, wrap(client.ErrSessionExpired)
+		return nil, q.wrap(client.ErrSessionExpired)
 	}
 	in := client.WithinSession(ctx, d.session)
 	for {
@@ -69,17 +69,17 @@ func (q *Queue) lock(ctx context.Context, e entry) (*Delivery, error) {
 			}
 			continue
 		case !client.MaybeApplied(err):
-			return nil, wrap(err)
+			return nil, q.wrap(err)
 		}
 		if ctx.Err() != nil {
 			q.unlockLater(in, d.lock, word)
-			return nil, wrap(err)
+			return nil, q.wrap(err)
 		}
 		if mine, known := q.isMine(in, d.lock, word); mine {
 			return d, nil
 		} else if known != nil {
 			q.unlockLater(in, d.lock, word)
-			return nil, wrap(known)
+			return nil, q.wrap(known)
 		}
 	}
 }
@@ -147,7 +147,7 @@ func (d *Delivery) count(ctx context.Context) error {
 	case errors.Is(err, client.ErrNoNode) || errors.Is(err, client.ErrBadVersion):
 		return errNext
 	case err != nil:
-		return wrap(err)
+		return d.q.wrap(err)
 	}
 	d.stat, d.Attempt = stat, max(1, int(stat.Version))
 	return nil
@@ -186,11 +186,11 @@ func (d *Delivery) finish(ctx context.Context, more ...client.Op) error {
 			errors.As(err, &failed) && failed.Index < 2 && errors.Is(err, client.ErrNoNode):
 			return fmt.Errorf("queue: %s: %w: %w", d.Path, ErrLost, err)
 		case !client.MaybeApplied(err) || ctx.Err() != nil:
-			return wrap(err)
+			return d.q.wrap(err)
 		}
 		there, lookErr := d.q.there(in, d.Path)
 		if lookErr != nil {
-			return wrap(errors.Join(err, lookErr))
+			return d.q.wrap(errors.Join(err, lookErr))
 		}
 		if !there { // the lock was held: nobody else took it away
 			return nil
@@ -224,5 +224,5 @@ func (d *Delivery) Reject(ctx context.Context) error {
 		}
 		return nil
 	}
-	return wrap(d.q.c.EnsureDeleted(in, d.lock))
+	return d.q.wrap(d.q.c.EnsureDeleted(in, d.lock))
 }

@@ -49,7 +49,7 @@ func (q *Queue) read(ctx context.Context, e entry) (Message, error) {
 		return m, errNext
 	}
 	if err != nil {
-		return m, wrap(err)
+		return m, q.wrap(err)
 	}
 	m.stat = stat
 	if m.Bodies, err = q.layout.decode(data); err != nil {
@@ -68,7 +68,7 @@ func (q *Queue) remove(ctx context.Context, m Message) error {
 		case errors.Is(err, client.ErrNoNode) || errors.Is(err, client.ErrBadVersion):
 			return errNext
 		case !client.MaybeApplied(err):
-			return wrap(err)
+			return q.wrap(err)
 		}
 		there, lookErr := q.there(ctx, m.Path)
 		if lookErr != nil || !there {

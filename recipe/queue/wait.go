@@ -52,7 +52,7 @@ func (b *board) children(ctx context.Context, path string) ([]string, error) {
 				return nil, err
 			}
 		case err != nil:
-			return nil, wrap(err)
+			return nil, b.q.wrap(err)
 		default:
 			b.changed = append(b.changed, watch{path, ch})
 			return names, nil
@@ -94,7 +94,7 @@ func (b *board) wait(ctx context.Context, until time.Time) error {
 	case <-locks:
 	case <-alarm:
 	case <-ctx.Done():
-		return wrap(ctx.Err())
+		return b.q.wrap(ctx.Err())
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func round[T any](ctx context.Context, q *Queue, locks, wait bool, take func(ent
 		}
 	}
 	if !wait && len(ready) == 0 {
-		return got, false, wrap(ErrEmpty)
+		return got, false, q.wrap(ErrEmpty)
 	}
 	if len(ready) > 0 { // others were quicker; look what is left
 		return got, true, nil
