@@ -166,10 +166,25 @@ func (d *Double) Leave(ctx context.Context) error {
 		}
 		return d.failed(err)
 	}
-	if err := d.c.Delete(in, client.Join(d.path, readyName), client.AnyVersion); err != nil && !errors.Is(err, client.ErrNoNode) {
+	if err := d.unready(ctx); err != nil {
 		return d.failed(err)
 	}
 	return nil
+}
+
+// unready makes the barrier fit for the next time, also when the session has ended
+// meanwhile: who has left may be the last one who does. Nobody can be through the
+// next time before this participant has entered again.
+func (d *Double) unready(ctx context.Context) error {
+	for {
+		err := d.c.Delete(ctx, client.Join(d.path, readyName), client.AnyVersion)
+		switch {
+		case err == nil || errors.Is(err, client.ErrNoNode):
+			return nil
+		case !client.Transient(err) || d.c.WaitConnected(ctx) != nil:
+			return err
+		}
+	}
 }
 
 func (d *Double) leave(ctx context.Context) error {
