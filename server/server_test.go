@@ -272,14 +272,14 @@ func TestGreatestRequests(t *testing.T) {
 		t.Errorf("no word of the limit in the log:\n%s", r.log)
 	}
 	data := bytes.Repeat([]byte("0123456789abcdef"), 128<<10)
-	c := r.dial(t)
+	c := r.dial(t, client.WithMaxRequest(4<<20))
 	if _, err := c.Create(within(t), "/long", data); err != nil {
 		t.Fatal(err)
 	}
 	c.Detach()
 	r.Close()
 	again := start(t, dir, nil)
-	c = again.dial(t)
+	c = again.dial(t, client.WithMaxRequest(4<<20))
 	if got, _, err := c.Get(within(t), "/long"); err != nil || !bytes.Equal(got, data) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
