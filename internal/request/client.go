@@ -115,7 +115,7 @@ type Outbox struct {
 // while it has something to be sent.
 const (
 	frameSize = 8 << 10
-	frameMost = 64 << 10 // a larger buffer is left to the collector
+	frameMost = 64 << 10 // for many replies; a buffer of any other size is left to the collector
 	// eventSize is what one event gets for itself, if it fits: often thousands of
 	// clients are told at once, and nothing else is due to any of them.
 	eventSize = 128
@@ -123,16 +123,19 @@ const (
 
 var (
 	framePool = sync.Pool{New: func() any { return new([frameSize]byte) }}
+	mostPool  = sync.Pool{New: func() any { return new([frameMost]byte) }}
 	eventPool = sync.Pool{New: func() any { return new([eventSize]byte) }}
 )
 
 // Recycle takes back what Take gave.
 func Recycle(frames []byte) {
-	switch c := cap(frames); {
-	case c == eventSize:
+	switch cap(frames) {
+	case eventSize:
 		eventPool.Put((*[eventSize]byte)(frames[:eventSize]))
-	case c >= frameSize && c <= frameMost:
+	case frameSize:
 		framePool.Put((*[frameSize]byte)(frames[:frameSize]))
+	case frameMost:
+		mostPool.Put((*[frameMost]byte)(frames[:frameMost]))
 	}
 }
 
@@ -142,8 +145,17 @@ func (o *Outbox) room() {
 	case o.buf == nil:
 		o.buf = framePool.Get().(*[frameSize]byte)[:0]
 	case cap(o.buf) == eventSize:
-		o.buf = append(framePool.Get().(*[frameSize]byte)[:0], o.buf...)
+		o.move(framePool.Get().(*[frameSize]byte)[:0])
+	case cap(o.buf) == frameSize && len(o.buf) > frameSize*3/4:
+		o.move(mostPool.Get().(*[frameMost]byte)[:0])
 	}
+}
+
+// move moves what waits to another buffer.
+func (o *Outbox) move(to []byte) {
+	was := o.buf
+	o.buf = append(to, was...)
+	Recycle(was)
 }
 
 // event appends a frame that tells of a change. The lock is held.
