@@ -90,7 +90,7 @@ func (p *Peer) advance() {
 		if !p.enough(next.Zxid) {
 			break
 		}
-		if l.reconfigZxid != 0 || l.dual != nil {
+		if l.reconfigZxid != 0 {
 			p.commit(next.Zxid)
 			p.announceCommit(next)
 			continue
@@ -128,17 +128,20 @@ func (p *Peer) announceCommits(run []Entry) {
 	}
 }
 
-// enough tells whether a transaction is on enough disks: a quorum of every
-// configuration that was in force or proposed when it was.
+// enough tells whether a transaction is on enough disks: those of a quorum of the
+// configuration in force, and, from a reconfiguration on, of the one that shall
+// follow. Behind one that is committed a quorum of the new members is enough, also
+// for what was proposed before: a later leader has the reconfiguration, which is
+// on a quorum of the old members' disks, and so it needs a quorum of the new ones,
+// of whom one has the transaction. To go on asking the old ones could be in vain:
+// those without a vote acknowledge nothing any more.
 func (p *Peer) enough(zxid int64) bool {
 	l := p.leader
 	has := func(id int64) bool { return l.acks[id] >= zxid }
 	switch {
 	case !p.view.active.Quorum.Contains(has):
 		return false
-	case l.reconfigZxid != 0 && zxid >= l.reconfigZxid && !p.view.lastSeen.Quorum.Contains(has):
-		return false
-	case l.dual != nil && zxid <= l.dualUntil && !l.dual.Quorum.Contains(has):
+	case l.reconfigZxid != 0 && zxid >= l.reconfigZxid && !p.view.lastSeen.Quorum.Contains(has) && !p.faults.reconfigByOld:
 		return false
 	}
 	return true
@@ -153,7 +156,6 @@ func (p *Peer) announceCommit(e Entry) {
 		follow = &Message{Type: CommitAndActivate, Zxid: e.Zxid, Designated: next}
 		observe = &Message{Type: InformAndActivate, Zxid: e.Zxid, Entry: e, Designated: next}
 		p.leader.reconfigZxid = 0
-		p.leader.dual, p.leader.dualUntil = p.view.active, p.leader.proposed
 		p.activateAsLeader(p.view.lastSeen, next)
 	}
 	for _, f := range p.leader.learners {

@@ -45,6 +45,11 @@ func (b ballot) sameLeader(o ballot) bool {
 // election is what a server knows while it looks for a leader.
 type election struct {
 	running bool // false until all writes of the last role are durable
+	// stands tells that a server which gets its vote by the reconfiguration under way
+	// proposes itself: the last leader had less than it has, and may be in need of
+	// its vote. Those who do not know of the reconfiguration do not listen to that,
+	// so that it stands back if nothing comes of it soon.
+	stands bool
 	// heir is whom a leader that hands over votes for at first, none if empty.
 	heir vote
 	// lost is the leader that this server has just lost, 0 for none: nobody waits for
@@ -94,7 +99,7 @@ func (e *election) deadline() time.Duration { return min(e.repeatAt, e.finalizeA
 
 // ownVote is the vote for oneself. Who does not vote proposes nobody.
 func (p *Peer) ownVote() vote {
-	if !p.view.active.isVoter(p.opts.ID) {
+	if !p.view.active.isVoter(p.opts.ID) && !(p.election.stands && p.view.isVoter(p.opts.ID)) {
 		return vote{math.MinInt64, math.MinInt64, math.MinInt64}
 	}
 	v := vote{leader: p.opts.ID, zxid: p.log.last, epoch: p.current}
@@ -118,6 +123,7 @@ func (p *Peer) startElection() {
 	e := &p.election
 	held := e.held
 	e.running, e.round = true, e.round+1
+	e.stands, p.refused = p.refused, false
 	e.mine = p.ownVote()
 	if e.heir.leader != 0 {
 		e.mine = e.heir
@@ -211,6 +217,9 @@ func (p *Peer) learnConfig(n Notification) bool {
 // count takes the vote of a voter while looking.
 func (p *Peer) count(n Notification) {
 	if !p.view.isVoter(n.Leader) {
+		if n.State == Looking && n.Round > p.election.round {
+			p.joinRound(n.Round)
+		}
 		return
 	}
 	b := ballot{vote: vote{n.Leader, n.Zxid, n.PeerEpoch}, round: n.Round, state: n.State, version: n.Version}
@@ -221,6 +230,18 @@ func (p *Peer) count(n Notification) {
 		p.countSettled(n.Sid, b)
 	case Observing: // no vote
 	}
+}
+
+// joinRound goes on with a later round, in which a server is that proposes nobody:
+// it does not know of the reconfiguration under way that gives it a vote, and
+// what is said in its round is all that it listens to.
+func (p *Peer) joinRound(round int64) {
+	e := &p.election
+	e.round = round
+	clear(e.heard)
+	e.mine = p.ownVote()
+	p.announce()
+	p.tally()
 }
 
 func (p *Peer) countLooking(sid int64, b ballot) {
@@ -235,11 +256,7 @@ func (p *Peer) countLooking(sid int64, b ballot) {
 	case b.leader == p.opts.ID && b.vote != p.ownVote():
 		// Somebody believes what this server said before its log was cut. In a new
 		// round everybody forgets it.
-		e.round = b.round + 1
-		clear(e.heard)
-		e.mine = p.ownVote()
-		p.announce()
-		p.tally()
+		p.joinRound(b.round + 1)
 		return
 	case b.round > e.round:
 		e.round = b.round
@@ -258,7 +275,9 @@ func (p *Peer) countLooking(sid int64, b ballot) {
 }
 
 // electable tells whether a server may be voted for: its own vote must count.
-func (p *Peer) electable(sid int64) bool { return p.view.active.Quorum.Weight(sid) > 0 }
+func (p *Peer) electable(sid int64) bool {
+	return p.view.active.Quorum.Weight(sid) > 0 || p.view.pending() && p.view.lastSeen.Quorum.Weight(sid) > 0
+}
 
 // tally looks whether a quorum votes as this server does. If servers might
 // still speak, it waits a little for something better from them.
@@ -347,6 +366,12 @@ func (p *Peer) tickElection() {
 	e := &p.election
 	if e.running && p.now >= e.finalizeAt {
 		p.decide()
+		return
+	}
+	if e.running && p.now >= e.repeatAt && e.stands && e.repeatEvery >= 4*p.opts.MinNotification {
+		e.stands = false
+		e.repeatAt = p.now + e.repeatEvery
+		p.joinRound(e.round + 1)
 		return
 	}
 	if e.running && p.now >= e.repeatAt {

@@ -25,5 +25,7 @@ var Bugs = []Bug{
 	{"ZOOKEEPER-2355", "a proposal counts as the end of the log, and is not logged if the connection breaks", func(p *Peer) { p.faults.countUnlogged = true }},
 	{"", "a proposal is acknowledged before it is durable", func(p *Peer) { p.faults.ackBeforeSync = true }},
 	{"", "a leader counts acknowledgements of what it has told the learner to cut", func(p *Peer) { p.faults.acksOutliveTruncation = true }},
+	{"", "a reconfiguration is committed by a quorum of the members before it alone", func(p *Peer) { p.faults.reconfigByOld = true }},
+	{"", "a leader is elected by the members before a reconfiguration alone, while it is under way", func(p *Peer) { p.faults.electByOld = true }},
 	{"", "an epoch is promised before the promise is durable", func(p *Peer) { p.faults.epochNotStored = true }},
 }

@@ -44,6 +44,11 @@ type faults struct {
 	// acksOutliveTruncation: a leader counts what a learner acknowledged and was then
 	// told to cut.
 	acksOutliveTruncation bool
+	// reconfigByOld: a reconfiguration is committed by a quorum of the members before it.
+	reconfigByOld bool
+	// electByOld: as long as it is not committed, those after it are not asked about
+	// who leads.
+	electByOld bool
 	// epochNotStored: the accepted epoch is spoken of before it is durable.
 	epochNotStored bool
 }

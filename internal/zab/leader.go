@@ -40,8 +40,6 @@ type leader struct {
 	nextTick     time.Duration
 	proposed     int64           // the last transaction that was given a number
 	acks         map[int64]int64 // by voter: it has everything up to here on disk
-	dual         *Membership     // a configuration whose quorum is needed, too,
-	dualUntil    int64           // up to this transaction
 	reconfigZxid int64           // the reconfiguration under way, 0 if there is none
 	retired      bool            // a reconfiguration gave the lead away: nothing is committed any more
 	handingOver  bool
@@ -122,7 +120,7 @@ func (p *Peer) quorumAlive() bool {
 		if id == p.opts.ID {
 			return true
 		}
-		return slices.ContainsFunc(p.leader.learners, func(f *follower) bool { return f.sid == id && f.acked && p.now < f.deadline })
+		return slices.ContainsFunc(p.leader.learners, func(f *follower) bool { return f.sid == id && !f.observer && f.acked && p.now < f.deadline })
 	})
 }
 
@@ -265,7 +263,14 @@ func (p *Peer) takeEpochAck(f *follower, m *Message) error {
 	voter := p.view.isVoter(f.sid) && !f.observer
 	if !l.epochAgreed && voter && m.Epoch != -1 {
 		theirs := vote{zxid: m.Zxid, epoch: m.Epoch}
-		if theirs.better(l.origin) {
+		switch {
+		case !theirs.better(l.origin):
+		case !p.view.active.isVoter(f.sid):
+			// It gets its vote by the reconfiguration under way, and cannot lead before that
+			// is committed. It is not counted, and comes again.
+			p.drop(f)
+			return nil
+		default:
 			p.look(fmt.Sprintf("voter %d has a longer log, %s of epoch %d", f.sid, zxidText(m.Zxid), m.Epoch))
 			return nil
 		}

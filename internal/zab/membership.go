@@ -62,6 +62,8 @@ func (m *Membership) valid() error {
 type view struct {
 	active   *Membership
 	lastSeen *Membership // version >= active's
+	// activeDecides is a planted bug: a quorum of active is enough.
+	activeDecides bool
 }
 
 func (v *view) pending() bool { return v.lastSeen.Version > v.active.Version }
@@ -84,7 +86,7 @@ func (v *view) voters() []int64 {
 
 // hasQuorum tells whether those that in names are a quorum of both.
 func (v *view) hasQuorum(in func(int64) bool) bool {
-	return v.active.Quorum.Contains(in) && (!v.pending() || v.lastSeen.Quorum.Contains(in))
+	return v.active.Quorum.Contains(in) && (!v.pending() || v.activeDecides || v.lastSeen.Quorum.Contains(in))
 }
 
 // hasAnyQuorum tells whether those that in names are a quorum of one of both.

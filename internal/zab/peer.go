@@ -136,6 +136,9 @@ type Peer struct {
 	// expects is who shall lead after a reconfiguration, so that there need be no
 	// election; 0 if there must be one.
 	expects int64
+	// refused tells that the last leader did not take this learner, which may be
+	// because it has less in its log.
+	refused bool
 	// seenEpoch is the highest epoch that anybody claimed to have accepted.
 	seenEpoch int64
 	unreached map[int64]bool // servers without a connection for elections
@@ -296,6 +299,7 @@ func (p *Peer) LinkDown(link Link) {
 		p.lostLearner(link)
 	case p.state != Looking && link == p.learner.link:
 		p.learner.link = 0
+		p.refused = p.phase == Synchronization && p.learner.mode == 0
 		p.look("the connection to the leader was lost")
 	}
 }

@@ -25,6 +25,7 @@ func (p *Peer) parse(text []byte) (*Membership, error) {
 // decision needs a quorum of it, too.
 func (p *Peer) see(m *Membership) {
 	p.view.lastSeen = m
+	p.view.activeDecides = p.faults.electByOld
 	p.write(Write{Kind: WriteLastSeen, Config: m.Text})
 }
 
@@ -118,9 +119,8 @@ func (p *Peer) activateAs(next *Membership, designated int64) (moved bool) {
 	if next.same(prev) {
 		return false
 	}
-	was, _ := prev.Member(p.opts.ID)
-	is, ok := next.Member(p.opts.ID)
-	roleChange := ok && was.Observer != is.Observer
+	is, _ := next.Member(p.opts.ID) // who is none follows without a vote
+	roleChange := is.Observer != (p.state == Observing)
 	if designated != 0 {
 		if designated != p.leaderID || roleChange {
 			p.expects = designated

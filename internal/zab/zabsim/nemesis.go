@@ -252,7 +252,7 @@ func (w *world) syncFailed(s *server) {
 
 // keepReconfiguring changes the ensemble now and then.
 func (w *world) keepReconfiguring() {
-	w.after(w.r.between(100*time.Millisecond, 2*time.Second), func() {
+	w.after(w.r.between(50*time.Millisecond, time.Second), func() {
 		if !w.faulty {
 			return
 		}
@@ -264,8 +264,12 @@ func (w *world) keepReconfiguring() {
 	})
 }
 
-// nextConfig changes one member's role or address, or takes it out or in.
+// nextConfig changes one member's role or address, or takes it out or in; or it
+// shuffles them all, so that quorums before and after need not have a member in common.
 func (w *world) nextConfig(m *zab.Membership) *zab.Membership {
+	if w.r.chance(0.4) {
+		return w.shuffled(m)
+	}
 	next := &zab.Membership{Members: slices.Clone(m.Members)}
 	id := int64(w.r.IntN(len(w.servers)) + 1)
 	i := slices.IndexFunc(next.Members, func(s zab.Member) bool { return s.ID == id })
@@ -288,6 +292,28 @@ func (w *world) nextConfig(m *zab.Membership) *zab.Membership {
 		next.Members[i].Observer = true
 	}
 	slices.SortFunc(next.Members, func(a, b zab.Member) int { return int(a.ID - b.ID) })
+	return next
+}
+
+// shuffled gives every server a new role, or none.
+func (w *world) shuffled(m *zab.Membership) *zab.Membership {
+	next, voters := &zab.Membership{}, 0
+	for _, s := range w.servers {
+		s := zab.Member{ID: s.id, Addr: "a", Observer: w.r.chance(0.2)}
+		if w.r.chance(0.3) {
+			continue
+		}
+		if i := slices.IndexFunc(m.Members, func(o zab.Member) bool { return o.ID == s.ID }); i >= 0 {
+			s.Addr = m.Members[i].Addr
+		}
+		if !s.Observer {
+			voters++
+		}
+		next.Members = append(next.Members, s)
+	}
+	if voters < 2 {
+		return m
+	}
 	return next
 }
 

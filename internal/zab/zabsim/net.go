@@ -195,6 +195,9 @@ func (w *world) ballot(s *server, b zab.Ballot) {
 			c.waiting = true
 			return
 		}
+		if w.tracing() {
+			w.trace("server %d hears %d, %v: round %d, leader %d at %s of epoch %d", dest.id, s.id, n.State, n.Round, n.Leader, text(n.Zxid), n.PeerEpoch)
+		}
 		w.on(dest, "vote", func(p *zab.Peer) {
 			p.Reachable(s.id, true)
 			p.Notify(n)

@@ -190,7 +190,7 @@ func (s *server) drain() {
 		w.changed(s, *r.Status)
 	}
 	if r.Config != nil && w.tracing() {
-		w.trace("server %d: configuration %x", s.id, r.Config.Version)
+		w.trace("server %d: configuration %x: %q", s.id, r.Config.Version, r.Config.Text)
 	}
 	if asked {
 		s.drain()
