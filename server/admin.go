@@ -150,6 +150,14 @@ func (h host) SnapshotTime() request.LatencyView { return h.s.snapshots.times.Vi
 // Restore is admin.Host's.
 func (h host) Restore(ctx context.Context, r io.Reader) (int64, error) { return h.s.restore(ctx, r) }
 
+// HandOver is admin.Host's.
+func (h host) HandOver(ctx context.Context) (int64, error) {
+	if h.s.member == nil {
+		return 0, errAlone
+	}
+	return h.s.member.machine.handOver(ctx)
+}
+
 // Ports is admin.Host's.
 func (h host) Ports() (client, secure int) {
 	client, secure = -1, -1

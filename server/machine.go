@@ -50,13 +50,13 @@ func newMachine(s *Server, active *zab.Membership) *machine {
 	return m
 }
 
-// steppedDown waits until the member does not lead, or ctx ends.
-func (m *machine) steppedDown(ctx context.Context) {
+// await waits until the member's role is as it should be, or ctx ends.
+func (m *machine) await(ctx context.Context, ok func(peer.Role) bool) {
 	for {
 		m.mu.Lock()
-		leads, changed := m.role.Leads(), m.changed
+		role, changed := m.role, m.changed
 		m.mu.Unlock()
-		if !leads {
+		if ok(role) {
 			return
 		}
 		select {

@@ -77,6 +77,7 @@ func (s *Server) peerConfig(ctx context.Context, m *machine, active *zab.Members
 		MultiAddress: e.Multi.Enabled, Tick: c.TickTime, InitLimit: e.InitLimit, SyncLimit: e.SyncLimit,
 		MinNotification: e.Election.MinNotification, MaxNotification: e.Election.MaxNotification,
 		ConnectLimit: e.ConnectLimit, ConnectRetry: e.Learner.ConnectRetryDelay, ReplayFactor: e.SnapshotSizeFactor,
+		MaxSnapSyncs: e.Leader.MaxSnapSyncs, MaxDiffSyncs: e.Leader.MaxDiffSyncs,
 		CommitLog: e.CommitLogCount, MaxPacket: s.maxEntry(), Logger: s.log,
 	}
 	if e.Next != nil {
@@ -158,6 +159,33 @@ func (s *Server) listenFor(what string, o socket.Options) peer.Listen {
 	}
 }
 
+// errAlone is for what only a member of an ensemble can do.
+var errAlone = errors.New("this server is no member of an ensemble")
+
+// errNoHeir is for a leader that goes on leading.
+var errNoHeir = errors.New("this member leads on: no other one has everything")
+
+// handOver lets another member lead, and waits until this one serves under it.
+func (m *machine) handOver(ctx context.Context) (leader int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*m.s.cfg.TickTime)
+	defer cancel()
+	if err := m.peer.HandOver(ctx); err != nil {
+		return 0, err
+	}
+	m.s.log.Info("this leader is told to hand over")
+	m.await(ctx, func(r peer.Role) bool { return !r.Leads() })
+	m.await(ctx, func(r peer.Role) bool { return r.Serving() && r.Leader != m.s.cfg.MyID })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.role.Leads():
+		return 0, errNoHeir
+	case !m.role.Serving():
+		return 0, fmt.Errorf("this member leads no more, and does not know so far who does: %w", ctx.Err())
+	}
+	return m.role.Leader, nil
+}
+
 // runs tells whether the peer was started. It closes the store.
 func (m *member) runs() bool { return m.done != nil }
 
@@ -169,7 +197,7 @@ func (m *member) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), handOverTime)
 	defer cancel()
 	if err := m.machine.peer.HandOver(ctx); err == nil { // only a leader can, and it need not work out
-		m.machine.steppedDown(ctx)
+		m.machine.await(ctx, func(r peer.Role) bool { return !r.Leads() })
 	}
 	m.stop()
 	<-m.done

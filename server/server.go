@@ -320,7 +320,7 @@ func (s *Server) assemble(ctx context.Context, st *state, ensemble request.Ensem
 		Log: s.store.Log(), Logger: s.log, Now: time.Now,
 		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), Live: st.sessions,
 		DigestEnabled: c.Storage.Digest, ExtendedTypes: c.Tree.ExtendedTypes,
-		ReconfigEnabled: c.Ensemble.Reconfig, EnforceQuota: c.Limits.EnforceQuota,
+		ReconfigEnabled: c.Ensemble.Reconfig, LeaderRefuses: !c.Ensemble.Leader.Serves, EnforceQuota: c.Limits.EnforceQuota,
 		CloseSessionTxn: c.Session.CloseTxn, OutstandingLimit: c.Limits.Outstanding,
 		MaxInFlight: 64 << 20, MaxEntry: min(s.maxEntry(), 1<<30),
 		SnapCount: c.Storage.SnapCount, SnapSize: c.Storage.SnapSizeLimit, Snapshots: s.snapshots, Logged: int(s.loaded.Replayed),

@@ -17,6 +17,7 @@ import (
 	"github.com/quollhq/quoll/internal/cli"
 	"github.com/quollhq/quoll/internal/datatool"
 	"github.com/quollhq/quoll/internal/functions"
+	"github.com/quollhq/quoll/internal/operate"
 )
 
 func main() {
@@ -56,7 +57,7 @@ Apache ZooKeeper, so that existing clients and data work unchanged.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServer(), newVersion(), bench.NewCommand(), cli.NewCommand(), datatool.NewCommand())
+	root.AddCommand(newServer(), newVersion(), operate.NewHandOver(), bench.NewCommand(), cli.NewCommand(), datatool.NewCommand())
 	root.AddCommand(functions.Commands()...)
 	root.AddCommand(appcli.NewRegister(), appcli.NewDiscover(), appcli.NewConfig(), appcli.NewTemplate())
 	return root

@@ -30,6 +30,9 @@ type Host interface {
 	// Restore replaces the whole state by the snapshot that r yields, durably,
 	// and gives the zxid of the server after it.
 	Restore(ctx context.Context, r io.Reader) (zxid int64, err error)
+	// HandOver has this leader give up its role without losing a request, and
+	// gives the number of the member that leads then.
+	HandOver(ctx context.Context) (leader int64, err error)
 	// Ports are those that clients come in by, -1 for none.
 	Ports() (client, secure int)
 	// Dirs are the directories of snapshots and of logs.

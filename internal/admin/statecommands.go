@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -147,6 +148,7 @@ func cmdWatchSummary(_ *Admin, c *call) *response {
 // ensembleCommands have something to tell on members of an ensemble only.
 func ensembleCommands() []command {
 	return []command{
+		{names: []string{"hand_over", "hovr"}, auth: true, post: true, run: cmdHandOver},
 		{names: []string{"is_read_only", "isro"}, run: func(_ *Admin, c *call) *response {
 			return c.answer(field{"read_only", c.node.Engine.ReadsOnly()})
 		}},
@@ -166,4 +168,14 @@ func ensembleCommands() []command {
 			return c.answer(field{"voting", false}, field{"zabstate", ""})
 		}},
 	}
+}
+
+// cmdHandOver lets another member lead.
+func cmdHandOver(a *Admin, c *call) *response {
+	leader, err := c.node.Host.HandOver(c.ctx)
+	if err != nil {
+		a.Logger.Warn("the command hand_over came to nothing", "error", err)
+		return c.fail(http.StatusConflict, err.Error())
+	}
+	return c.answer(field{"leader", leader})
 }

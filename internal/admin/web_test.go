@@ -111,6 +111,24 @@ func TestAuthorization(t *testing.T) {
 	check("the right forwarded address", 200, "Authorization", "ip", "X-Forwarded-For", "10.0.0.1")
 }
 
+func TestHandOverCommand(t *testing.T) {
+	w := newWorld(t, nil)
+	post := func(header ...string) (int, string) {
+		t.Helper()
+		return w.do(http.MethodPost, "/commands/hand_over", "", header...)
+	}
+	if status, body := post(); status != 401 {
+		t.Errorf("nobody: %d %s", status, body)
+	}
+	if status, body := post("Authorization", digestAuth); status != 200 || !strings.Contains(body, `"leader" : 2`) {
+		t.Errorf("%d %s", status, body)
+	}
+	w.host.err = errors.New("nobody else is there")
+	if status, body := post("Authorization", digestAuth); status != 409 || !strings.Contains(body, "nobody else is there") {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
 func TestSnapshotCommand(t *testing.T) {
 	w := newWorld(t, map[string]string{"admin.rateLimiterIntervalInMS": "0"})
 	w.snapshotFile("content")

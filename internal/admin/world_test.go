@@ -43,7 +43,13 @@ type fakeHost struct {
 }
 
 func (h *fakeHost) Snapshot(context.Context) (Snapshot, error) { return h.snap, h.err }
-func (h *fakeHost) LastSnapshot() (Snapshot, bool)             { return h.snap, h.snap.Path != "" }
+func (h *fakeHost) HandOver(context.Context) (int64, error) {
+	if h.err != nil {
+		return 0, h.err
+	}
+	return 2, nil
+}
+func (h *fakeHost) LastSnapshot() (Snapshot, bool) { return h.snap, h.snap.Path != "" }
 func (h *fakeHost) Restore(_ context.Context, r io.Reader) (int64, error) {
 	var err error
 	h.restored, err = io.ReadAll(r)

@@ -12,11 +12,9 @@ const leastCommitLog = 500
 var notInEnsemble = map[string][]string{
 	"observers connect to the leader, followers serve none":             {"observerMasterPort", "observerMaster.sizeLimit"},
 	"the quorum of two servers is both":                                 {"oraclePath"},
-	"the leader serves clients, too":                                    {"leaderServes"},
 	"observers write logs and snapshots":                                {"syncEnabled", "observer.syncEnabled"},
 	"observers look for a leader at once":                               {"observer.election.DelayMs", "observer.reconnectDelayMs"},
 	"a new leader waits as long as initLimit says":                      {"leader.maxTimeToWaitForEpoch"},
-	"all learners are synchronised at the same time":                    {"leader.maxConcurrentSnapSyncs", "leader.maxConcurrentDiffSyncs"},
 	"learners are sent what they lack, or the state if that is shorter": {"forceSnapshotSync"},
 	"a gap between two transactions is an error":                        {"test.allowDiscontinuousProposals"},
 	"the first transaction has the number 1":                            {"testingonly.initialZxid"},

@@ -182,10 +182,10 @@ func TestDynamicFile(t *testing.T) {
 
 // What a member of an ensemble does not follow is named, unless it says what happens anyway.
 func TestUnusedInEnsembles(t *testing.T) {
-	_, warnings := mustLoad(t, Sources{File: ensembleFile(t, "1", three+"leaderServes=no\nobserverMasterPort=2191\nsyncEnabled=TRUE\nquorum.cnxn.threads.size=20\ncommitLogCount=7\n")})
+	_, warnings := mustLoad(t, Sources{File: ensembleFile(t, "1", three+"forceSnapshotSync=true\nobserverMasterPort=2191\nsyncEnabled=TRUE\nquorum.cnxn.threads.size=20\ncommitLogCount=7\n")})
 	text := warningTexts(warnings)
 	for _, want := range []string{
-		":8: leaderServes=no is not followed: the leader serves clients, too\n",
+		":8: forceSnapshotSync=true is not followed: learners are sent what they lack",
 		":9: observerMasterPort=2191 is not followed: observers connect to the leader",
 		":12: commitLogCount is below 500; 500 is used",
 	} {

@@ -55,6 +55,8 @@ type Config struct {
 	ConnectRetry time.Duration
 	// MinNotification and MaxNotification bound how often votes are repeated; 0 for 200 ms and a minute.
 	MinNotification, MaxNotification time.Duration
+	// MaxSnapSyncs and MaxDiffSyncs are how many observers may be sent the state, or what they lack, at a time; 0 for 10 and 100.
+	MaxSnapSyncs, MaxDiffSyncs int
 	// CommitLog is how many transactions are kept for learners that come back; 0 for 500.
 	CommitLog int
 	// ReplayFactor is how long the log that a learner lacks may be, as a part of a state (snapshotSizeFactor); 0 for 0.33,
@@ -355,7 +357,7 @@ func (p *Peer) load(ctx context.Context) (zab.Options, error) {
 	o := zab.Options{
 		ID: c.ID, Active: c.Active, LastSeen: c.LastSeen, Parse: p.parse, Reconfig: c.Reconfig,
 		Last: last, Applied: last, Recent: recent.entries, RecentAfter: recent.before(base),
-		Tick: c.Tick, InitLimit: c.InitLimit, SyncLimit: c.SyncLimit,
+		Tick: c.Tick, InitLimit: c.InitLimit, SyncLimit: c.SyncLimit, MaxSnapSyncs: c.MaxSnapSyncs, MaxDiffSyncs: c.MaxDiffSyncs,
 		MinNotification: c.MinNotification, MaxNotification: c.MaxNotification, CommitLog: c.CommitLog, ConnectRetry: c.ConnectRetry,
 	}
 	o.Replayable = p.replayable

@@ -85,6 +85,8 @@ type Options struct {
 	DigestEnabled   bool
 	ExtendedTypes   bool // TTL znodes
 	ReconfigEnabled bool
+	// LeaderRefuses has a member let no clients in while it leads.
+	LeaderRefuses   bool
 	EnforceQuota    bool
 	CloseSessionTxn bool // list the ephemerals in closeSession transactions
 

@@ -175,15 +175,17 @@ func (e *Engine) Rest() {
 // Serving tells whether clients are served.
 func (e *Engine) Serving() bool { return e.pipe.flight.role.Load() != resting }
 
-// Enter lets a client in, in the present role; it is false if nobody is served.
+// Enter lets a client in, in the present role; it is false if nobody is served,
+// or nobody by a leader.
 // Once the role has changed, the client's writes are refused: those it sent
 // before may be lost, and the order among them must not be.
 func (e *Engine) Enter(c *Client) bool {
 	f := &e.pipe.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c.role, c.ReadOnly = f.number, f.role.Load() == reading
-	return f.role.Load() != resting
+	r := f.role.Load()
+	c.role, c.ReadOnly = f.number, r == reading
+	return r != resting && !(r == leading && e.LeaderRefuses)
 }
 
 // Closing marks the session of a client that has asked for its end, unless

@@ -15,6 +15,7 @@ type follower struct {
 	epochAck *Message
 	// forwarded: what is proposed and committed goes to it as it happens.
 	forwarded bool
+	state     bool  // that is a state that is sent, and then what follows it
 	acked     bool  // acknowledged NEWLEADER
 	sent      int64 // the last committed transaction that it has when it does
 	upToDate  bool

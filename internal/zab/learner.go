@@ -48,6 +48,11 @@ func (p *Peer) follow(b ballot) {
 		p.state = Observing
 	}
 	p.learner = learner{retryAt: never, deadline: p.now + p.limit(p.opts.InitLimit)}
+	if p.pause {
+		p.pause = false
+		p.learner.retryAt = p.now + p.opts.ConnectRetry
+		return
+	}
 	p.connect()
 }
 

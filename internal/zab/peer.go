@@ -63,6 +63,9 @@ type Options struct {
 	// there are ConnectTries.
 	ConnectRetry time.Duration // 100 ms
 	ConnectTries int           // 5
+	// MaxSnapSyncs and MaxDiffSyncs are how many learners may be brought in line at
+	// a time, by the state and otherwise. Observers are refused beyond that.
+	MaxSnapSyncs, MaxDiffSyncs int // 10, 100
 	// CommitLog is how many transactions are kept for learners.
 	CommitLog int // 500
 }
@@ -87,6 +90,8 @@ func (o *Options) defaults() {
 	count(&o.SyncLimit, 5)
 	count(&o.ConnectTries, 5)
 	count(&o.CommitLog, 500)
+	count(&o.MaxSnapSyncs, 10)
+	count(&o.MaxDiffSyncs, 100)
 	if o.LastSeen == nil {
 		o.LastSeen = o.Active
 	}
@@ -139,6 +144,8 @@ type Peer struct {
 	// refused tells that the last leader did not take this learner, which may be
 	// because it has less in its log.
 	refused bool
+	// pause lets an observer wait before it connects: it was refused.
+	pause bool
 	// seenEpoch is the highest epoch that anybody claimed to have accepted.
 	seenEpoch int64
 	unreached map[int64]bool // servers without a connection for elections
@@ -300,6 +307,7 @@ func (p *Peer) LinkDown(link Link) {
 	case p.state != Looking && link == p.learner.link:
 		p.learner.link = 0
 		p.refused = p.phase == Synchronization && p.learner.mode == 0
+		p.pause = p.refused && p.state == Observing
 		p.look("the connection to the leader was lost")
 	}
 }

@@ -335,3 +335,63 @@ func TestHandOver(t *testing.T) {
 		}
 	})
 }
+
+// Observers beyond the limit are refused, and come again a little later.
+func TestSynchronizationsAreLimited(t *testing.T) {
+	h := leads(t, Options{Active: members(t, 5, 1, 2, 3, -4, -5, -6), Last: 10, Applied: 10, RecentAfter: 10, MaxSnapSyncs: 1, MaxDiffSyncs: 2})
+	observe := func(link Link, last int64) (refused bool) {
+		h.p.LinkUp(link)
+		h.step(link, &Message{Type: ObserverInfo, Learner: LearnerInfo{Sid: int64(link), ProtocolVersion: ProtocolVersion}})
+		h.sends = nil
+		if err := h.p.Step(link, &Message{Type: AckEpoch, Zxid: last}); err != nil {
+			t.Fatal(err)
+		}
+		r := h.p.Ready()
+		return len(r.Close) == 1 && r.Close[0] == link && len(r.Sends) == 0
+	}
+	const behind, there = 5, 10 // what is in the log, and not in memory
+	for _, c := range []struct {
+		link    Link
+		last    int64
+		refused bool
+	}{{4, behind, false}, {5, behind, true}, {6, there, false}, {7, there, false}, {8, there, true}} {
+		if got := observe(c.link, c.last); got != c.refused {
+			t.Errorf("observer %d was refused: %v", c.link, got)
+		}
+	}
+	h.step(4, &Message{Type: Ack, Zxid: EpochStart(1)})
+	if observe(9, behind) {
+		t.Error("an observer was refused when there was room")
+	}
+	h.join(1, behind) // voters are never refused
+	if h.sent(1, NewLeader) != 1 {
+		t.Error("a voter was not brought in line")
+	}
+}
+
+// A refused observer waits before it connects again.
+func TestRefusedObserverWaits(t *testing.T) {
+	h := newHost(t, Options{ID: 4, Active: members(t, 5, 1, 2, 3, -4)})
+	settled := func() {
+		h.vote(Notification{Sid: 1, State: Following, Leader: 3, Round: 9, PeerEpoch: 1})
+		h.vote(Notification{Sid: 3, State: Leading, Leader: 3, Round: 9, PeerEpoch: 1})
+	}
+	settled()
+	if h.last.Connect == nil {
+		t.Fatal("it does not connect")
+	}
+	h.p.LinkUp(7)
+	h.step(7, &Message{Type: LeaderInfo, Zxid: EpochStart(1)})
+	h.p.LinkDown(7)
+	h.drain()
+	h.last = Ready{}
+	settled()
+	if h.p.Status().State != Observing || h.last.Connect != nil {
+		t.Fatalf("%+v, and connects at once", h.p.Status())
+	}
+	h.p.Tick(h.now + time.Second)
+	h.drain()
+	if h.last.Connect == nil {
+		t.Fatal("it never connects")
+	}
+}

@@ -85,6 +85,11 @@ func (p *Peer) synchronize(f *follower) {
 	l := p.leader
 	end := p.committedEnd()
 	s := p.log.planSync(f.epochAck.Zxid, end, p.opts.Replayable)
+	if f.observer && p.crowded(s.op == Snap) {
+		p.drop(f)
+		return
+	}
+	f.state = s.op == Snap
 	if !p.faults.acksOutliveTruncation {
 		// What the learner acknowledged on an earlier connection and is cut now, it has
 		// no longer. It acknowledges it anew.
@@ -113,4 +118,19 @@ func (p *Peer) synchronize(f *follower) {
 	}
 	f.forwarded, f.sent = true, end
 	f.deadline = p.now + p.limit(p.opts.InitLimit+p.opts.SyncLimit)
+}
+
+// crowded tells whether as many learners as may be are being brought in line, by
+// states or otherwise.
+func (p *Peer) crowded(state bool) bool {
+	n := 0
+	for _, f := range p.leader.learners {
+		if f.forwarded && !f.acked && f.state == state {
+			n++
+		}
+	}
+	if state {
+		return n >= p.opts.MaxSnapSyncs
+	}
+	return n >= p.opts.MaxDiffSyncs
 }

@@ -28,6 +28,8 @@ type Seat struct {
 type EnsembleConfig struct {
 	// Seats have the numbers 1, 2, ...
 	Seats []Seat
+	// Admin is as that of Config, for every seat.
+	Admin bool
 	// Keys and Properties are as those of Config, for every seat.
 	Keys, Properties map[string]string
 }
@@ -98,7 +100,7 @@ func (e *Ensemble) newSeat(i int, config EnsembleConfig) *Server {
 	properties := make(map[string]string)
 	maps.Copy(properties, config.Properties)
 	maps.Copy(properties, seat.Properties)
-	s := newServer(e.t, seat.Subject, Config{Keys: keys, Properties: properties})
+	s := newServer(e.t, seat.Subject, Config{Keys: keys, Properties: properties, Admin: config.Admin})
 	s.seat = true
 	if err := os.WriteFile(filepath.Join(s.dataDir, "myid"), []byte(fmt.Sprintln(i+1)), 0o644); err != nil {
 		e.t.Fatal(err)
