@@ -212,6 +212,8 @@ func TestObserverPromisesNothing(t *testing.T) {
 		t.Helper()
 		h.vote(Notification{Sid: other, State: Following, Leader: leader, Round: 9, PeerEpoch: 2})
 		h.vote(Notification{Sid: leader, State: Leading, Leader: leader, Round: 9, PeerEpoch: 2})
+		h.now += time.Second // who was refused waits
+		h.p.Tick(h.now)
 		h.p.LinkUp(link)
 		h.drain()
 	}
