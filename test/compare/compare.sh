@@ -2,9 +2,10 @@
 # Compares quoll with Apache ZooKeeper on this machine, both with forceSync, fresh directories and the load beside them,
 # and prints the figures, their ratios and targets as a Markdown table.
 #
-#   test/compare/compare.sh                        everything, 5 rounds (about 25 minutes)
+#   test/compare/compare.sh                        everything, 5 rounds (about 40 minutes)
 #   test/compare/compare.sh -rounds 1 -seconds 2 throughput
 #   test/compare/compare.sh -json figures.json memory snapshot start watch idle
+#   test/compare/compare.sh failover sync idle-ensemble
 #   test/compare/compare.sh -h                     all suites and flags
 set -euo pipefail
 
