@@ -77,7 +77,7 @@ func (s *Server) peerConfig(ctx context.Context, m *machine, active *zab.Members
 		MultiAddress: e.Multi.Enabled, Tick: c.TickTime, InitLimit: e.InitLimit, SyncLimit: e.SyncLimit,
 		MinNotification: e.Election.MinNotification, MaxNotification: e.Election.MaxNotification,
 		ConnectLimit: e.ConnectLimit, ConnectRetry: e.Learner.ConnectRetryDelay, ReplayFactor: e.SnapshotSizeFactor,
-		MaxSnapSyncs: e.Leader.MaxSnapSyncs, MaxDiffSyncs: e.Leader.MaxDiffSyncs,
+		ObserverMasterPort: e.ObserverMasterPort, MaxSnapSyncs: e.Leader.MaxSnapSyncs, MaxDiffSyncs: e.Leader.MaxDiffSyncs,
 		CommitLog: e.CommitLogCount, MaxPacket: s.maxEntry(), Logger: s.log,
 	}
 	if e.Next != nil {

@@ -186,7 +186,7 @@ func TestUnusedInEnsembles(t *testing.T) {
 	text := warningTexts(warnings)
 	for _, want := range []string{
 		":8: forceSnapshotSync=true is not followed: learners are sent what they lack",
-		":9: observerMasterPort=2191 is not followed: observers connect to the leader",
+		":9: observerMasterPort=2191 is not followed: followers serve no observers",
 		":12: commitLogCount is below 500; 500 is used",
 	} {
 		if !strings.Contains(text, want) {

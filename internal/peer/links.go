@@ -179,12 +179,27 @@ func (l *loop) connect(leader int64) {
 	l.dialNo++
 	no := l.dialNo
 	p := l.p
-	addresses := p.members.Load().quorum[leader]
+	addresses := l.masters(leader)
 	p.tasks.Go(func() {
 		defer cancel()
 		c, err := p.links.Dial(ctx, addresses)
 		p.inbox.push(func() { p.loop.dialled(no, leader, c, err) })
 	})
+}
+
+// masters are where this member is fed: by the leader, or, one after the other, by a voter if followers serve observers.
+func (l *loop) masters(leader int64) []wire.Address {
+	dir, port := l.p.members.Load(), l.p.cfg.ObserverMasterPort
+	if port == 0 || l.p.zab.Status().State != zab.Observing {
+		return dir.quorum[leader]
+	}
+	voters := l.p.zab.Active().Quorum.Voters()
+	l.masterNo++
+	var list []wire.Address
+	for _, a := range dir.quorum[voters[(l.p.cfg.ID+l.masterNo)%int64(len(voters))]] {
+		list = append(list, wire.Address{Host: a.Host, Port: uint16(port)})
+	}
+	return list
 }
 
 func (l *loop) limit() time.Duration { return time.Duration(l.p.cfg.ConnectLimit) * l.p.cfg.Tick }

@@ -36,6 +36,8 @@ type loop struct {
 	frame    zab.Message        // what is looked at and not kept
 	dial     context.CancelFunc // ends the attempt to reach the leader
 	dialNo   uint64
+	// masterNo counts the attempts to reach a follower that serves observers.
+	masterNo int64
 }
 
 // earlyLearner is a learner that came before this member knew whether it leads.

@@ -53,6 +53,9 @@ type Config struct {
 	// ConnectRetry is the time between two attempts; 0 for 100 ms.
 	ConnectLimit int
 	ConnectRetry time.Duration
+	// ObserverMasterPort is where followers serve observers, so that this member connects to one of them rather than to the
+	// leader while it observes; 0 if none does. Any of them may be one that does not, and then the next is tried.
+	ObserverMasterPort int
 	// MinNotification and MaxNotification bound how often votes are repeated; 0 for 200 ms and a minute.
 	MinNotification, MaxNotification time.Duration
 	// MaxSnapSyncs and MaxDiffSyncs are how many observers may be sent the state, or what they lack, at a time; 0 for 10 and 100.
