@@ -256,11 +256,7 @@ func (l *loop) serve(s zab.Status) {
 	if role.Leads() {
 		role.NextZxid = l.p.zab.NextZxid()
 	}
-	for _, c := range l.conns {
-		if c.Dialled() {
-			l.p.uplink.Store(c)
-		}
-	}
+	l.p.uplink.Store(l.conns[l.p.zab.Uplink()]) // nil for a leader
 	l.push(job{serve: &role})
 }
 

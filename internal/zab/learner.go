@@ -33,6 +33,9 @@ type learner struct {
 	unlogged []Entry
 }
 
+// Uplink is the link to the leader that is followed, 0 if there is none.
+func (p *Peer) Uplink() Link { return p.learner.link }
+
 func (l *learner) timer() time.Duration { return min(l.retryAt, l.deadline) }
 
 func (p *Peer) limit(ticks int) time.Duration { return time.Duration(ticks) * p.opts.Tick }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 )
 
 // write sends what is queued until the connection ends.
@@ -16,6 +17,8 @@ func (c *Conn) write() {
 		case <-c.ctx.Done():
 			return
 		}
+		// Whoever else has something to say right now says it first: one write takes all of it.
+		runtime.Gosched()
 		for idle := false; !idle; {
 			var err error
 			if chunks, idle, err = c.writeNext(chunks[:0]); err != nil {
