@@ -5,13 +5,14 @@
 #
 #   scripts/foreign-suites.sh                  all, against quoll
 #   scripts/foreign-suites.sh kazoo apache     one of them, against Apache ZooKeeper
+#   scripts/foreign-suites.sh compat quoll Lock    only tests of go-zookeeper's with such names
 #
 # Where a test wants three servers it gets an ensemble. The whole takes ten minutes.
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 peers=${QUOLL_CACHE:-$root/.cache}/peers
-suite=${1:-all} subject=${2:-quoll}
+suite=${1:-all} subject=${2:-quoll} only=${3:-.}
 # Each has ports of its own, so that both subjects can run at once.
 case $subject in
 quoll) offset=31000 ;;
@@ -88,7 +89,7 @@ func healthy(servers []string) bool {
 GO
   [[ $subject == apache ]] && bin=$peers/zookeeper-3.9.4/bin
   JVMFLAGS='-Dzookeeper.4lw.commands.whitelist=*' ZOOKEEPER_BIN_PATH=$bin GOWORK=off go test -vet=off -count 1 -timeout 10m -v \
-    . >"$log" 2>&1
+    -run "$only" . >"$log" 2>&1
   local failed=$?
   grep -E "^--- FAIL|^panic|^FAIL|_test.go:.*(unable|error|failed)" "$log"
   [[ -z ${KEEP_LOG:-} ]] || cp "$log" "$KEEP_LOG"

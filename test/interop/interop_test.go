@@ -59,8 +59,10 @@ type match struct {
 	c    *client.Client // of a third
 }
 
-// TestMatrix has every recipe played both ways by quoll and by each of the other libraries.
+// TestMatrix has every recipe played both ways by quoll and by each of the other libraries, and prints what came of it.
 func TestMatrix(t *testing.T) {
+	var m matrix
+	defer m.print(t)
 	harness.Each(t, func(t *testing.T, subject harness.Subject) {
 		server := harness.Start(t, subject, harness.Config{Properties: map[string]string{"zookeeper.extendedTypesEnabled": "true", "zookeeper.forceSync": "no"}})
 		for _, other := range []struct {
@@ -74,7 +76,7 @@ func TestMatrix(t *testing.T) {
 				own.kazoo = other.name == "kazoo"
 				for _, r := range other.recipes {
 					for _, kind := range r.kinds {
-						r.play(t, own, foreign, kind)
+						m.set(r.name+" "+kind, subject.Name()+", "+other.name, r.play(t, own, foreign, kind))
 					}
 				}
 			})
@@ -82,12 +84,16 @@ func TestMatrix(t *testing.T) {
 	})
 }
 
-func (r recipe) play(t *testing.T, own *native, foreign *agent, kind string) {
+// play says who came first where it went well.
+func (r recipe) play(t *testing.T, own *native, foreign *agent, kind string) (well []string) {
 	for _, m := range []*match{{a: own, b: foreign}, {a: foreign, b: own}} {
 		m.path = fmt.Sprintf("/%s/%s-%s-%s", foreign.name(), r.name, kind, m.a.name())
 		m.c = own.c
-		t.Run(fmt.Sprintf("%s/%s/%s-first", r.name, kind, m.a.name()), func(t *testing.T) { r.check(t, m, kind) })
+		if t.Run(fmt.Sprintf("%s/%s/%s-first", r.name, kind, m.a.name()), func(t *testing.T) { r.check(t, m, kind) }) {
+			well = append(well, m.a.name())
+		}
 	}
+	return well
 }
 
 func javaAgent(t *testing.T, addr string) *exec.Cmd {
