@@ -44,8 +44,7 @@ type machine struct {
 }
 
 func newMachine(s *Server, active *zab.Membership) *machine {
-	m := &machine{s: s, config: active, changed: make(chan struct{}), grace: time.AfterFunc(time.Hour, func() {})}
-	m.grace.Stop()
+	m := &machine{s: s, config: active, changed: make(chan struct{})}
 	m.term, m.over = context.WithCancel(context.Background())
 	return m
 }
@@ -182,7 +181,7 @@ const leastGrace = 2 * time.Second
 func (m *machine) awaitQuorum() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.grace.Stop()
+	m.endGrace()
 	if m.looks && m.s.cfg.Ensemble.ReadOnly {
 		looking := m.changed
 		m.grace = time.AfterFunc(max(leastGrace, m.s.cfg.TickTime), func() { m.read(looking) })
@@ -193,7 +192,7 @@ func (m *machine) awaitQuorum() {
 func (m *machine) read(looking chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.changed != looking || m.removed {
+	if m.changed != looking || !m.looks || m.removed {
 		return
 	}
 	m.s.engine.ReadOnly()
@@ -205,7 +204,15 @@ func (m *machine) stopReading() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.looks = false
-	m.grace.Stop()
+	m.endGrace()
+}
+
+// endGrace forgets the timer. The lock is held.
+func (m *machine) endGrace() {
+	if m.grace != nil {
+		m.grace.Stop()
+		m.grace = nil
+	}
 }
 
 // serves tells whether clients are served in the present role: not by a member

@@ -24,14 +24,15 @@ func (e *Engine) RunExpiry(ctx context.Context, clock func() int64) {
 		if e.Leads() {
 			e.Sessions.Due(now, e.expire)
 		} else {
-			e.Sessions.Keep(now, func(s *session.Session) { e.expireLocal(s) }) // the leader decides about others
+			e.Sessions.Keep(now, e.endLocal) // the leader decides about others
 		}
 		timer.Reset(time.Duration(max(e.Sessions.NextDue()-now, 1)) * time.Millisecond)
 	}
 }
 
 func (e *Engine) expire(s *session.Session) {
-	if e.expireLocal(s) {
+	if s.Globalize() {
+		e.endLocal(s)
 		return
 	}
 	e.Logger.Info("session expired", "session", s.String(), "timeout_ms", s.Timeout())

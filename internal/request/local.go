@@ -49,19 +49,14 @@ func (e *Engine) wasLocal(id int64) bool {
 	return e.LocalSessions.Enabled || id>>56 == e.LocalSessions.Server
 }
 
-// expireLocal ends a local session that was not heard of. It is false if the
-// session is, or has just become, part of the replicated state.
-func (e *Engine) expireLocal(s *session.Session) bool {
-	if !s.Globalize() {
-		return false
-	}
+// endLocal ends a session that was local, and that nobody has heard of in time.
+func (e *Engine) endLocal(s *session.Session) {
 	e.Logger.Info("local session expired", "session", s.String(), "timeout_ms", s.Timeout())
 	e.Metrics.Expired.Add(1)
 	e.Sessions.Remove(s.ID())
 	if e.SessionClosed != nil {
 		e.SessionClosed(s.ID())
 	}
-	return true
 }
 
 // upgrade tells what a write of a local session needs before: the session is to

@@ -178,7 +178,8 @@ func (t *Tracker) poll(now int64) (expired []*Session, more bool) {
 
 // Keep is Due on a server that decides about local sessions only: of others, what
 // would expire is looked at again after its time-out. Sessions that never became
-// part of the replicated state are forgotten.
+// part of the replicated state are forgotten. What it gives to expire is local no
+// more.
 func (t *Tracker) Keep(now int64, expire func(*Session)) {
 	for _, s := range t.keep(now) {
 		expire(s)
@@ -191,12 +192,11 @@ func (t *Tracker) keep(now int64) (expired []*Session) {
 	defer t.mu.Unlock()
 	for t.next(now, func(s *Session) {
 		switch {
-		case s.local.Load():
+		case s.Globalize():
 			t.unlink(s)
-			if s.closing.CompareAndSwap(false, true) {
-				expired = append(expired, s)
-			}
-		case !s.committed:
+			s.closing.Store(true)
+			expired = append(expired, s)
+		case !s.committed && s.deadline.Load() <= now: // it was not made global just now
 			t.forget(s)
 		default:
 			t.unlink(s)
