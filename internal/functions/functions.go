@@ -48,6 +48,7 @@ func Commands() []*cobra.Command {
 type connection struct {
 	servers string
 	session time.Duration
+	connect time.Duration
 	auth    []string
 	verbose bool
 }
@@ -60,6 +61,7 @@ func (o *connection) addTo(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.StringVar(&o.servers, "server", servers, "host:port[,host:port...][/chroot]; the default is "+serversVariable)
 	f.DurationVar(&o.session, "session-timeout", 10*time.Second, "silence after which the servers give up a holder")
+	f.DurationVar(&o.connect, "connect-timeout", 10*time.Second, "how long to wait for a server; 0 for ever")
 	f.StringArrayVar(&o.auth, "auth", nil, "authenticate by scheme:auth, as digest:user:password")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell of connections on standard error")
 }
@@ -80,6 +82,11 @@ func (o *connection) dial(ctx context.Context) (*client.Client, error) {
 			return nil, fmt.Errorf("--auth %q has no scheme", a)
 		}
 		opts = append(opts, client.WithAuth(scheme, []byte(auth)))
+	}
+	if o.connect > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.connect)
+		defer cancel()
 	}
 	return client.Dial(ctx, o.servers, opts...)
 }

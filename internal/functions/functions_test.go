@@ -208,3 +208,11 @@ func TestQueueFollow(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// Who cannot reach a server is told so, and not kept waiting.
+func TestNoServer(t *testing.T) {
+	err := quoll(servertest.Context(t), "127.0.0.1:1", "", io.Discard, "lock", "--connect-timeout", "50ms", "job", "--", "cat")
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "127.0.0.1:1") {
+		t.Errorf("without a server: %v", err)
+	}
+}
