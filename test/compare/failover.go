@@ -149,16 +149,17 @@ func writeOn(ctx context.Context, p *process, stop *atomic.Bool) (gap time.Durat
 	for deadline := last.Add(longFailover); ; {
 		s, err := openSession(ctx, p.addr)
 		for err == nil {
-			if stop.Load() {
-				s.close()
-				return gap, lost, nil
-			}
+			done := stop.Load() // the last write begins after that
 			if err = s.write(probed); err != nil {
 				lost++
 				s.nc.Close()
 				break
 			}
 			gap, last = max(gap, time.Since(last)), time.Now()
+			if done {
+				s.close()
+				return gap, lost, nil
+			}
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
 			return gap, lost, fmt.Errorf("no write for %v: %w", time.Since(last), errors.Join(err, ctx.Err()))
