@@ -234,6 +234,7 @@ func (m *machine) take(was bool, reason string) {
 		return
 	}
 	m.mu.Lock()
+	m.over()
 	m.term, m.over = context.WithCancel(context.Background()) // not before Rest: it waits for proposals of the last
 	m.mu.Unlock()
 	if r.Leads() {

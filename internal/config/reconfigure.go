@@ -33,6 +33,11 @@ type Change struct {
 // Change is the configuration after a change, with the same version. multi allows several addresses of a member,
 // standalone is standaloneEnabled: then there must be two participants.
 func (m Membership) Change(c Change, multi, standalone bool) (Membership, error) {
+	for _, text := range []*string{c.Joining, c.Leaving, c.Members} {
+		if text != nil && len(*text) > maxMembershipText {
+			return Membership{}, fmt.Errorf("%w: %d bytes, want at most %d", ErrBadChange, len(*text), maxMembershipText)
+		}
+	}
 	next, err := Membership{}, error(nil)
 	if c.Members != nil {
 		next, err = wholeMembership(*c.Members, multi, standalone)
