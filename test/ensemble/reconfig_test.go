@@ -98,19 +98,25 @@ func (w *world) has(addr, config string) {
 	}
 }
 
-// keeps is the dynamic file that a member has of a configuration.
+// keeps is the dynamic file that a member has of a configuration, once its main file names it.
 func (w *world) keeps(sid int, config string) string {
 	w.t.Helper()
 	file := filepath.Join(w.Server(sid).Dir(), "zoo.cfg")
-	main, err := os.ReadFile(file)
-	w.must(err)
 	dynamic := file + ".dynamic." + config[strings.LastIndex(config, "=")+1:]
-	if !strings.Contains(string(main), "dynamicConfigFile="+dynamic) || strings.Contains(string(main), "server.") {
-		w.t.Errorf("member %d is configured by\n%s", sid, main)
+	for {
+		main, err := os.ReadFile(file)
+		w.must(err)
+		if strings.Contains(string(main), "dynamicConfigFile="+dynamic) && !strings.Contains(string(main), "server.") {
+			kept, err := os.ReadFile(dynamic)
+			w.must(err)
+			return string(kept)
+		}
+		select {
+		case <-w.ctx.Done():
+			w.t.Fatalf("member %d is configured by\n%s", sid, main)
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
-	kept, err := os.ReadFile(dynamic)
-	w.must(err)
-	return string(kept)
 }
 
 // TestReconfiguration takes members in and out, moves them and changes their roles, led by either.
