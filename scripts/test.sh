@@ -49,7 +49,10 @@ modules() {
   return $status
 }
 
-vet() { go vet ./... && (cd test/clients/go && go vet ./...) && modules go vet; }
+# Some files are built for tests with failpoints alone.
+tagged=(-tags failpoints ./internal/failpoint ./internal/storage)
+
+vet() { go vet ./... && go vet "${tagged[@]}" && (cd test/clients/go && go vet ./...) && modules go vet; }
 
 # The tool has its own module; built once, it also checks the Go client's judge and compat/zk, which are modules of their
 # own, too. The gRPC resolver is left to vet: looking through gRPC would take longer than all else together.
@@ -57,14 +60,14 @@ staticcheck() {
   local dir status
   dir=$(mktemp -d) || return
   (cd scripts/tools && go build -o "$dir/staticcheck" honnef.co/go/tools/cmd/staticcheck) &&
-    "$dir/staticcheck" ./... && (cd test/clients/go && "$dir/staticcheck" ./...) && (cd compat/zk && "$dir/staticcheck" ./...)
+    "$dir/staticcheck" ./... && "$dir/staticcheck" "${tagged[@]}" && (cd test/clients/go && "$dir/staticcheck" ./...) && (cd compat/zk && "$dir/staticcheck" ./...)
   status=$?
   rm -rf "$dir"
   return $status
 }
 
 # What needs servers lies under test/ and has a section of its own.
-unit() { go test -race -timeout 10m $(go list ./... | grep -v '/test/') && modules go test -race -timeout 10m; }
+unit() { go test -race -timeout 10m $(go list ./... | grep -v '/test/') && go test -race "${tagged[@]:0:3}" && modules go test -race -timeout 10m; }
 
 # Without the race detector, which makes schedules ten times as slow and has nothing to find in one goroutine.
 simulation() { go test -count 1 -timeout 10m -run 'TestSimulation$|TestPlanted$' -v ./internal/zab | grep -v '^=== RUN'; }
@@ -82,7 +85,7 @@ blackbox() {
   local dir status
   dir=$(mktemp -d) || return
   [[ -n ${QUOLL_BINARY:-} ]] ||
-    go build $([[ $QUOLL_RACE == 1 ]] && echo -race) -o "$dir/quoll" ./cmd/quoll || return
+    go build -tags failpoints $([[ $QUOLL_RACE == 1 ]] && echo -race) -o "$dir/quoll" ./cmd/quoll || return
   QUOLL_BINARY=${QUOLL_BINARY:-$dir/quoll} go test -p 2 -count 1 -timeout 20m ./test/...
   status=$?
   rm -rf "$dir"

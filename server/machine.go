@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/internal/auth"
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/peer"
 	"github.com/quollhq/quoll/internal/peer/wire"
 	"github.com/quollhq/quoll/internal/proto"
@@ -136,6 +137,7 @@ type memberFrozen struct{ frozenSource }
 func (f *memberFrozen) Close() { f.f.View.Close() }
 
 func (m *machine) Restore(s peer.State) {
+	failpoint.Pass(failpoint.Restore)
 	st := s.(*memberState)
 	st.whole()
 	m.s.engine.Install(st.tree, st.sessions, int(st.loaded.Replayed))
@@ -233,6 +235,7 @@ func (m *machine) take(was bool, reason string) {
 	if !is {
 		return
 	}
+	failpoint.Pass(failpoint.Serve)
 	m.mu.Lock()
 	m.over()
 	m.term, m.over = context.WithCancel(context.Background()) // not before Rest: it waits for proposals of the last

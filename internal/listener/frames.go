@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/request"
@@ -25,6 +26,9 @@ func errLarge(n int) error {
 // frames takes all whole frames of the input. Reads and writes are gathered in
 // runs, so that each run takes its locks once.
 func (c *conn) frames(now time.Time) error {
+	if err := failpoint.Hit(failpoint.Read); err != nil {
+		return err
+	}
 	for {
 		frame, err := c.next()
 		if frame == nil || err != nil {

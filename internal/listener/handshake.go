@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/request"
@@ -38,6 +39,9 @@ func (c *conn) handshake() error {
 	}
 	frame, err := c.next()
 	if frame == nil || err != nil {
+		return err
+	}
+	if err := failpoint.Hit(failpoint.Handshake); err != nil {
 		return err
 	}
 	d := jute.NewDecoder(frame)

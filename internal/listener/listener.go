@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/internal/auth"
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/request"
 	"github.com/quollhq/quoll/internal/session"
 	"github.com/quollhq/quoll/internal/throttle"
@@ -175,6 +176,10 @@ func (l *Listener) Serve(s net.Listener, how Socket) {
 
 func (l *Listener) accept(nc net.Conn, how *Socket) {
 	addr := addrOf(nc)
+	if err := failpoint.Hit(failpoint.Accept); err != nil {
+		nc.Close()
+		return
+	}
 	if err := how.Connections.Admit(addr.Addr()); err != nil {
 		l.Rejected.Add(1)
 		l.Logger.Warn("connection refused", "client", addr.String(), "reason", err)

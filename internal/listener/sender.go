@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/request"
 )
 
@@ -54,6 +55,11 @@ func (c *conn) Flush() {
 				return
 			}
 			continue
+		}
+		if err := failpoint.Hit(failpoint.Flush); err != nil {
+			c.Close("failpoint")
+			s.rest()
+			return
 		}
 		if c.raw == nil {
 			s.handOver(frames)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/storage"
 	"github.com/quollhq/quoll/internal/zab"
 )
@@ -38,6 +39,7 @@ func (d *disk) run() {
 			d.p.inbox.push(func() { d.p.loop.fail(err) })
 			return
 		}
+		failpoint.Pass(failpoint.Acknowledge)
 		d.p.inbox.push(func() { d.p.loop.stored(jobs) })
 		for i := range jobs {
 			d.p.waiting.sub(jobs[i].size)
@@ -69,6 +71,9 @@ func (d *disk) one(w *write) error {
 	if w.roll {
 		return d.store.Log().Roll()
 	}
+	if err := failpoint.Hit(writePoint(w.Kind)); err != nil {
+		return err
+	}
 	if w.Kind == zab.WriteAppend {
 		return d.append(w)
 	}
@@ -80,7 +85,7 @@ func (d *disk) one(w *write) error {
 	}
 	switch w.Kind {
 	case zab.WriteAccepted:
-		return d.store.WriteEpoch(storage.AcceptedEpoch, w.Epoch)
+		return errors.Join(d.store.WriteEpoch(storage.AcceptedEpoch, w.Epoch), failpoint.Hit(failpoint.SyncPromise))
 	case zab.WriteCurrent:
 		return d.store.WriteEpoch(storage.CurrentEpoch, w.Epoch)
 	case zab.WriteTruncate:

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/peer/link"
 	"github.com/quollhq/quoll/internal/peer/mesh"
 	"github.com/quollhq/quoll/internal/peer/wire"
@@ -81,6 +82,9 @@ func (h handler) requests(c *link.Conn, batch []link.Packet) (others []link.Pack
 
 // Snapshot implements link.Handler.
 func (h handler) Snapshot(c *link.Conn, zxid int64, r io.Reader) (any, error) {
+	if err := failpoint.Hit(failpoint.StateReceive); err != nil {
+		return nil, err
+	}
 	state := h.p.cfg.Machine.NewState()
 	info := storage.SnapshotInfo{Path: "the leader's state", Zxid: zxid}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -292,6 +296,7 @@ func (l *loop) release(id zab.Link) {
 
 // vote takes a message of an election.
 func (l *loop) vote(m mesh.Message) {
+	failpoint.Pass(failpoint.ElectionReceive)
 	n, err := wire.DecodeNotification(m.Payload)
 	if err != nil {
 		l.p.log.Warn("a vote cannot be read", "sid", m.From, "err", err)
@@ -302,6 +307,7 @@ func (l *loop) vote(m mesh.Message) {
 }
 
 func (l *loop) ballot(b *zab.Ballot) {
+	failpoint.Pass(failpoint.ElectionSend)
 	l.p.mesh.Send(b.To, wire.AppendNotification(nil, &wire.Notification{State: wire.State(b.State), Leader: b.Leader, Zxid: b.Zxid,
 		PeerEpoch: b.PeerEpoch, Round: b.Round, Version: b.Version, Config: b.Config}))
 }
@@ -356,6 +362,7 @@ func (l *loop) send(id zab.Link, m *zab.Message) {
 	if m.Type == zab.UpToDate {
 		c.Mark.Store(true) // it may forward requests from now on
 	}
+	failpoint.Pass(sendPoint(m.Type))
 	c.Append(func(b []byte) []byte { return l.encode(b, c, m) })
 	l.dirty[c] = struct{}{}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/peer/link"
 	"github.com/quollhq/quoll/internal/peer/wire"
 	"github.com/quollhq/quoll/internal/storage"
@@ -166,6 +167,7 @@ func (l *loop) ack(w *zab.Write) {
 // propose puts a batch before the ensemble. One of an earlier term is dropped: its owner will hear of that. While this
 // leader hands over a batch waits, for it may go on leading, and the numbers behind the batch are given away.
 func (l *loop) propose(b Batch) {
+	failpoint.Pass(failpoint.Propose)
 	entries := b.Entries()
 	next := l.p.zab.NextZxid()
 	switch leads := l.p.zab.Status().Epoch == zab.EpochOf(entries[0].Zxid); {
@@ -288,6 +290,9 @@ func (l *loop) write(writes []zab.Write) {
 // the transactions before its zxid and those behind it, which its learner gets, too.
 func (l *loop) tellMachine(r *zab.Ready) {
 	commits := r.Commit
+	if len(commits) > 0 {
+		failpoint.Pass(failpoint.Commit)
+	}
 	for i := range r.Sends {
 		s := &r.Sends[i]
 		if s.Msg == nil || s.Msg.Type != zab.Snap {
@@ -322,6 +327,7 @@ func (l *loop) push(j job) {
 
 // became looks after those who came too early.
 func (l *loop) became(s zab.Status) {
+	failpoint.Pass(statePoint(s.State))
 	l.status = s
 	l.p.log.Info("state of the member", "state", s.State.String(), "phase", s.Phase.String(), "leader", s.Leader, "epoch", s.Epoch, "reason", s.Reason)
 	if s.State == zab.Looking {

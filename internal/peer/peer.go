@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/peer/link"
 	"github.com/quollhq/quoll/internal/peer/mesh"
 	"github.com/quollhq/quoll/internal/peer/socket"
@@ -310,6 +311,7 @@ func (p *Peer) reconfigure(change func(active *zab.Membership) (*zab.Membership,
 
 // HandOver lets this leader give up its role without losing anything.
 func (p *Peer) HandOver(ctx context.Context) error {
+	failpoint.Pass(failpoint.HandOver)
 	var err error
 	if cerr := p.call(ctx, func() { err = p.zab.HandOver() }); cerr != nil {
 		return cerr

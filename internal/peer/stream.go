@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/peer/link"
 	"github.com/quollhq/quoll/internal/peer/wire"
 	"github.com/quollhq/quoll/internal/storage"
@@ -55,6 +56,9 @@ type stateStream struct {
 
 // WriteTo implements io.WriterTo.
 func (s *stateStream) WriteTo(w io.Writer) (int64, error) {
+	if err := failpoint.Hit(failpoint.StateSend); err != nil {
+		return 0, err
+	}
 	var state Frozen
 	select {
 	case state = <-s.state.ready:
@@ -89,6 +93,9 @@ type replayStream struct {
 
 // WriteTo implements io.WriterTo.
 func (s *replayStream) WriteTo(w io.Writer) (int64, error) {
+	if err := failpoint.Hit(failpoint.ReplaySend); err != nil {
+		return 0, err
+	}
 	out := bufio.NewWriterSize(w, 64<<10)
 	var b []byte
 	for s.reader.Zxid() < s.upTo {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/internal/audit"
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/tree"
@@ -252,6 +253,7 @@ func appendEvent(b []byte, zxid int64, t proto.EventType, path string) []byte {
 func (c *committer) sessionEvent(it *item) {
 	switch it.op {
 	case proto.OpCreateSession:
+		failpoint.Pass(failpoint.SessionCreate)
 		c.e.Live[c.tx.ClientID] = c.tx.TimeOut
 		if c.e.Ensemble != nil {
 			c.e.Sessions.Commit(c.tx.ClientID, c.tx.TimeOut, c.e.Clock())
@@ -407,6 +409,7 @@ func (c *committer) snapshot() {
 // freeze is the state as of now. The writer calls it, or somebody
 // who keeps it from applying.
 func (e *Engine) freeze() Frozen {
+	failpoint.Pass(failpoint.Freeze)
 	if e.Ensemble != nil {
 		e.Ensemble.Roll()
 	} else {

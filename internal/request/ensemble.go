@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/internal/auth"
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/session"
@@ -320,6 +321,7 @@ func (e *Engine) own(owner session.Owner, id int64, timeout int32, now int64) *s
 // asks its leader. now is the sessions' clock, in milliseconds. The error is
 // ErrNotServing, also once gone is closed.
 func (e *Engine) Renew(gone <-chan struct{}, id int64, timeout int32, now int64) (*session.Session, error) {
+	failpoint.Pass(failpoint.SessionRenew)
 	f := &e.pipe.flight
 	s := e.Sessions.Get(id)
 	switch {
@@ -370,6 +372,7 @@ func (e *Engine) Renewed(id int64, valid bool) {
 // forward sends writes of a client to the leader. What cannot be decoded is
 // answered here: leaders of Apache's may not survive it.
 func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
+	failpoint.Pass(failpoint.Forward)
 	f := &p.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -481,6 +484,7 @@ func (c *committer) agreed(data []byte) error {
 	if err := txn.Decode(data, &c.tx); err != nil {
 		return fmt.Errorf("transaction 0x%x of the ensemble: %w", uint64(c.tx.Zxid), err)
 	}
+	failpoint.Pass(failpoint.Apply)
 	if last := c.e.Tree.Zxid(); c.tx.Zxid <= last {
 		return fmt.Errorf("transaction 0x%x of the ensemble came after 0x%x", uint64(c.tx.Zxid), uint64(last))
 	}
@@ -489,6 +493,9 @@ func (c *committer) agreed(data []byte) error {
 		it = item{op: c.tx.Header.Type}
 	}
 	c.res.Code = proto.OK
+	if c.tx.Data != nil && failpoint.Hit(failpoint.Corrupt) != nil {
+		it.known, c.tx.Data = tree.Known{}, append(bytes.Clone(c.tx.Data), "corrupt"...)
+	}
 	c.apply(it.known)
 	if c.tx.Header.Type == proto.OpError {
 		it.code, it.op = c.tx.Err, opOf(it.op)
@@ -590,7 +597,7 @@ func (e *Engine) ShowConfig(text []byte, version int64) {
 	}
 	c := &e.pipe.commit
 	zxid := t.Zxid()
-	c.tx = txn.Txn{Header: txn.Header{Zxid: version, Time: e.Now().UnixMilli(), Type: proto.OpSetData}}
+	c.tx = txn.Txn{Header: txn.Header{Zxid: version, Time: millis(e.Now()), Type: proto.OpSetData}}
 	c.tx.Body = txn.Body{Type: proto.OpSetData, Path: tree.ConfigPath, Data: text, Version: configVersion}
 	t.Apply(&c.tx, &c.res)
 	t.SetZxid(zxid)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/session"
 	"github.com/quollhq/quoll/internal/tree"
 )
@@ -35,6 +36,7 @@ func (e *Engine) expire(s *session.Session) {
 		e.endLocal(s)
 		return
 	}
+	failpoint.Pass(failpoint.SessionExpire)
 	e.Logger.Info("session expired", "session", s.String(), "timeout_ms", s.Timeout())
 	e.Metrics.Expired.Add(1)
 	_ = e.CloseSession(s) // the engine is closing, too, or does not lead any more
@@ -93,6 +95,9 @@ func (e *Engine) reap(ctx context.Context, o ReaperOptions) bool {
 	return true
 }
 
+// millis is a time as transactions have it.
+func millis(t time.Time) int64 { return t.Add(failpoint.Shift(failpoint.Clock)).UnixMilli() }
+
 type removal struct {
 	path string
 	seen tree.Candidate
@@ -101,7 +106,7 @@ type removal struct {
 // dueForRemoval lists what can go now. By the time its removal is prepared
 // that may have changed, so it is checked again there.
 func (e *Engine) dueForRemoval(neverUsed time.Duration) []removal {
-	now := e.Now().UnixMilli()
+	now := millis(e.Now())
 	var due []removal
 	e.Tree.RLock(0)
 	defer e.Tree.RUnlock(0)

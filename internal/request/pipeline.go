@@ -135,7 +135,7 @@ func (p *pipeline) fill(enough *atomic.Bool) {
 // before the end: then the rest is to be prepared later.
 func (p *pipeline) prepare(s *submission) bool {
 	t := p.e.Tree
-	p.prep.now = max(p.prep.now, s.when.UnixMilli())
+	p.prep.now = max(p.prep.now, millis(s.when))
 	t.RLock(0)
 	if s.own != nil {
 		s.own(s.when)

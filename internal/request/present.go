@@ -2,6 +2,7 @@ package request
 
 import (
 	"github.com/quollhq/quoll/internal/auth"
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
 )
@@ -80,6 +81,7 @@ func (e *Engine) Synced() { e.arrived(following, 0) }
 
 // arrived lets those go on who wait for the moment that was asked for in this role.
 func (e *Engine) arrived(as role, token uint64) {
+	failpoint.Pass(failpoint.Sync)
 	f := &e.pipe.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()

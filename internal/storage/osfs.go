@@ -5,9 +5,6 @@ import (
 	"os"
 )
 
-// OS is the operating system's file system.
-func OS() FS { return osFS{} }
-
 type osFS struct{}
 
 func (osFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {

@@ -16,32 +16,49 @@ var (
 	longFlag = flag.Duration("long", 0, "how long faults are done; 0 for each kind once")
 )
 
+// seeded is what a run is drawn from.
+func seeded(t *testing.T, stream uint64) *rand.Rand {
+	seed := *seedFlag
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("-seed %d", seed)
+	return rand.New(rand.NewPCG(seed, stream))
+}
+
 // TestFaults does faults to three and to five members while clients write and read.
 func TestFaults(t *testing.T) {
 	needNamespaces(t)
 	for _, size := range []int{3, 5} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			t.Parallel()
-			seed := *seedFlag
-			if seed == 0 {
-				seed = rand.Uint64()
-			}
-			t.Logf("-seed %d", seed)
-			r := rand.New(rand.NewPCG(seed, uint64(size)))
-			underFaults(t, newCluster(t, size, size), r)
+			r := seeded(t, uint64(size))
+			c := newCluster(t, size, size)
+			underLoad(t, c, r, func(load *workload) error { return allFaults(t, c, load, r) })
 		})
 	}
 }
 
-// underFaults is a whole run: work and faults, then the end of all faults, then what must hold.
-func underFaults(t *testing.T, c *cluster, r *rand.Rand) {
-	load := &workload{history: newHistory()}
-	next := schedule(rand.New(rand.NewPCG(r.Uint64(), 0)), len(c.members))
-	first := load.worker(t, workers, c.addrs(), r)
-	defer first.c.Close()
-	if _, err := first.c.Create(t.Context(), "/r", nil); err != nil {
-		t.Fatal(err)
+// allFaults does faults in turn, each kind at least once.
+func allFaults(t *testing.T, c *cluster, load *workload, r *rand.Rand) error {
+	n, next := &nemesis{c}, schedule(rand.New(rand.NewPCG(r.Uint64(), 0)), len(c.members))
+	began := time.Now()
+	for i := 0; i < len(faults) || time.Since(began) < *longFlag; i++ {
+		f := next()
+		before := load.acked.Load()
+		if err := n.do(f); err != nil {
+			return err
+		}
+		load.generation.Add(1)
+		t.Logf("%6.1f s: %v; %d operations", time.Since(began).Seconds(), f, load.acked.Load()-before)
 	}
+	return nil
+}
+
+// underLoad is a whole run: faults while clients work, then the end of all faults, then what must hold.
+func underLoad(t *testing.T, c *cluster, r *rand.Rand, faults func(*workload) error) {
+	load := &workload{history: newHistory()}
+	load.prepare(t, c, r)
 	ctx, stop := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	for i := range workers {
@@ -51,22 +68,11 @@ func underFaults(t *testing.T, c *cluster, r *rand.Rand) {
 			_ = w.c.Detach()
 		})
 	}
-	n := &nemesis{c}
-	began := time.Now()
-	for i := 0; i < len(faults) || time.Since(began) < *longFlag; i++ {
-		f := next()
-		before := load.acked.Load()
-		if err := n.do(f); err != nil {
-			t.Error(err)
-			break
-		}
-		load.generation.Add(1)
-		t.Logf("%6.1f s: %v; %d operations", time.Since(began).Seconds(), f, load.acked.Load()-before)
-	}
+	err := faults(load)
 	stop()
 	group.Wait()
-	if t.Failed() {
-		return
+	if err != nil {
+		t.Fatal(err)
 	}
 	c.allServe()
 	ended(t, c, load)
@@ -75,7 +81,6 @@ func underFaults(t *testing.T, c *cluster, r *rand.Rand) {
 
 // ended reads everything, from each member: what was acknowledged is there, on all of them.
 func ended(t *testing.T, c *cluster, load *workload) {
-	t.Helper()
 	contents := map[string]string{}
 	for i, m := range c.members {
 		w := load.worker(t, workers+1+i, []string{m.addr()}, rand.New(rand.NewPCG(0, 0)))

@@ -37,6 +37,7 @@ type member struct {
 	log     *os.File
 	exited  <-chan struct{}
 	mayExit bool // a fault makes it end by itself
+	armed   bool // failpoints may do so, too
 }
 
 // newCluster starts n members and waits until all serve.
@@ -75,9 +76,7 @@ func (c *cluster) allServe() {
 	waits := harness.NewPatience(patience, 5*time.Second)
 	for _, m := range c.members {
 		for {
-			ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Second)
-			err := harness.Serves(ctx, m.addr())
-			cancel()
+			err := m.serves()
 			if err == nil {
 				break
 			}
@@ -97,6 +96,13 @@ func (c *cluster) leader() *member {
 		}
 	}
 	return nil
+}
+
+// serves returns nil if clients are served.
+func (m *member) serves() error {
+	ctx, cancel := context.WithTimeout(m.c.t.Context(), 2*time.Second)
+	defer cancel()
+	return harness.Serves(ctx, m.addr())
 }
 
 func (m *member) addr() string { return m.c.net.addr(m.id) + ":2181" }
@@ -125,7 +131,9 @@ func (m *member) configure(n int) error {
 		"dataDir=" + m.disk(), "clientPort=2181", "clientPortAddress=" + m.c.net.addr(m.id),
 		// Limits of a second, so that what is cut off notices while it is.
 		"tickTime=200", "initLimit=25", "syncLimit=5", "maxSessionTimeout=60000",
-		"preAllocSize=512", "snapCount=1000", "autopurge.snapRetainCount=3", "autopurge.purgeInterval=1",
+		// Little is kept in memory and in a file, so that everything there is happens often.
+		"preAllocSize=64", "snapCount=300", "commitLogCount=20", "snapshotSizeFactor=1",
+		"autopurge.snapRetainCount=3", "autopurge.purgeInterval=1",
 		"4lw.commands.whitelist=*", "admin.enableServer=false", "maxClientCnxns=0",
 	}
 	for i := 1; i <= n; i++ {
@@ -136,7 +144,21 @@ func (m *member) configure(n int) error {
 		os.WriteFile(filepath.Join(m.disk(), "myid"), []byte(fmt.Sprintln(m.id)), 0o644))
 }
 
-func (m *member) logPath() string { return filepath.Join(m.dir, "log") }
+func (m *member) logPath() string     { return filepath.Join(m.dir, "log") }
+func (m *member) rulesPath() string   { return filepath.Join(m.dir, "failpoints") }
+func (m *member) reachedPath() string { return filepath.Join(m.dir, "reached") }
+
+// arm has the member's failpoints do something, in the words of package failpoint; "" for nothing.
+func (m *member) arm(rules string) error {
+	if m.armed = rules != ""; m.armed {
+		m.mayExit = true
+	}
+	aside := m.rulesPath() + ".new"
+	if err := os.WriteFile(aside, []byte(rules), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(aside, m.rulesPath())
+}
 
 // start starts the process and does not wait for anything.
 func (m *member) start() error {
@@ -157,8 +179,8 @@ func (m *member) start() error {
 			m.cmd.Env = append(m.cmd.Env, kv)
 		}
 	}
-	m.cmd.Env = append(m.cmd.Env, harness.RaceOptions)
-	m.mayExit = false
+	m.cmd.Env = append(m.cmd.Env, harness.RaceOptions, "FAILPOINTS=@"+m.rulesPath(), "FAILPOINTS_REACHED="+m.reachedPath())
+	m.mayExit = m.armed
 	m.exited, err = harness.Launch(m.cmd)
 	return err
 }
@@ -170,6 +192,15 @@ func (m *member) ended() bool {
 	default:
 		return false
 	}
+}
+
+// revive starts the process if it has ended.
+func (m *member) revive() error {
+	if !m.ended() {
+		return nil
+	}
+	m.died()
+	return m.start()
 }
 
 // end ends the process by a signal and waits.

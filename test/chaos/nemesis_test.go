@@ -36,6 +36,9 @@ var faults = []struct {
 	{"deaf", (*nemesis).deaf},
 	{"ring", (*nemesis).ring},
 	{"full disk", (*nemesis).fullDisk},
+	{"slow disk", (*nemesis).slowDisk},
+	{"failed sync", (*nemesis).failedSync},
+	{"clock", (*nemesis).clock},
 	{"restart", (*nemesis).restart},
 	{"roll", (*nemesis).roll},
 }
@@ -50,7 +53,7 @@ func schedule(r *rand.Rand, members int) func() *fault {
 		kind := faults[order[0]]
 		order = order[1:]
 		f := &fault{name: kind.name, kind: kind.do,
-			holds: time.Duration(300+r.IntN(1500)) * time.Millisecond, calm: time.Duration(200+r.IntN(800)) * time.Millisecond}
+			holds: time.Duration(300+r.IntN(1200)) * time.Millisecond, calm: time.Duration(200+r.IntN(800)) * time.Millisecond}
 		for _, i := range r.Perm(members) {
 			f.victims = append(f.victims, i+1)
 		}
@@ -229,6 +232,49 @@ func (n *nemesis) fullDisk(f *fault) error {
 			return err
 		}
 		if err := m.start(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slowDisk lets every sync of some logs take long.
+func (n *nemesis) slowDisk(f *fault) error {
+	return n.armed(f, n.victims(f)[:n.minority()+1], "log/sync=stall(60ms)")
+}
+
+// failedSync lets a sync of the log fail: what was written is there or not, and the server ends.
+func (n *nemesis) failedSync(f *fault) error {
+	return n.armed(f, n.victims(f)[:n.minority()], "log/sync=fail(EIO)")
+}
+
+// clock sets a clock.
+func (n *nemesis) clock(f *fault) error {
+	ahead := time.Hour
+	if f.holds%2 == 0 {
+		ahead = -ahead
+	}
+	return n.armed(f, n.victims(f)[:1], fmt.Sprintf("clock/wall=shift(%v)", ahead))
+}
+
+// armed lets failpoints of members do something for a while. Those that end by it are started again.
+func (n *nemesis) armed(f *fault, members []*member, rules string) error {
+	for _, m := range members {
+		if err := m.arm(rules); err != nil {
+			return err
+		}
+	}
+	time.Sleep(f.holds)
+	return n.disarm(members)
+}
+
+// disarm ends what failpoints of members do.
+func (n *nemesis) disarm(members []*member) error {
+	for _, m := range members {
+		if err := m.arm(""); err != nil {
+			return err
+		}
+		if err := m.revive(); err != nil {
 			return err
 		}
 	}

@@ -34,6 +34,32 @@ type workload struct {
 	acked      atomic.Int64
 }
 
+// bulk is how much there is besides what is worked on, so that a part of a log is less than a state.
+const bulk = 400 << 10
+
+// prepare makes what is there before the faults begin.
+func (l *workload) prepare(t *testing.T, c *cluster, r *rand.Rand) {
+	first := l.worker(t, workers, c.addrs(), r)
+	defer first.c.Close()
+	for path, data := range map[string][]byte{"/r": nil, "/bulk": make([]byte, bulk)} {
+		if _, err := first.c.Create(t.Context(), path, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// abandon leaves a session behind, which expires, if a member has it in time.
+func (l *workload) abandon(c *cluster, r *rand.Rand) {
+	one, err := client.New(c.members[r.IntN(len(c.members))].addr(), client.WithSessionTimeout(time.Second))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(c.t.Context(), 500*time.Millisecond)
+	defer cancel()
+	_ = one.WaitConnected(ctx)
+	_ = one.Detach()
+}
+
 // key is the i-th of a step.
 func key(step int64, i int) string {
 	if i%2 == 1 {

@@ -165,7 +165,7 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(buildDir, "quoll")
-	args := []string{"build", "-o", binary}
+	args := []string{"build", "-tags", "failpoints", "-o", binary}
 	if os.Getenv("QUOLL_RACE") == "1" {
 		args = append(args, "-race")
 	}

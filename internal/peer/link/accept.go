@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/peer/socket"
 	"github.com/quollhq/quoll/internal/peer/wire"
 )
@@ -34,6 +35,9 @@ func (e *Endpoint) accept(conn net.Conn) {
 
 // greet authenticates a learner, and waits for its first byte: a connection that says nothing is no learner.
 func (e *Endpoint) greet(conn net.Conn, r *bufio.Reader) error {
+	if err := failpoint.Hit(failpoint.QuorumAccept); err != nil {
+		return err
+	}
 	if err := e.handshakeEnds(conn); err != nil {
 		return err
 	}
@@ -51,6 +55,9 @@ func (e *Endpoint) greet(conn net.Conn, r *bufio.Reader) error {
 // Dial connects with the first of the leader's addresses that answers, within the time of ctx. The Handler hears of the
 // connection, too.
 func (e *Endpoint) Dial(ctx context.Context, addresses []wire.Address) (*Conn, error) {
+	if err := failpoint.Hit(failpoint.QuorumDial); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(e.ctx, cancel)

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/peer/wire"
 )
 
@@ -145,6 +146,9 @@ func (c *Conn) next() (batch, error) {
 		var p wire.Packet
 		if err := c.r.Next(&p); err != nil {
 			return b, fmt.Errorf("quorum connection: %w", err)
+		}
+		if err := failpoint.Hit(failpoint.QuorumReceive); err != nil {
+			return b, err
 		}
 		b.add(&p, c.r.Buffered())
 		if p.Type == wire.Snap {

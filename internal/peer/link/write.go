@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+
+	"github.com/quollhq/quoll/internal/failpoint"
 )
 
 // write sends what is queued until the connection ends.
@@ -47,6 +49,9 @@ func (c *Conn) writeNext(chunks [][]byte) (_ [][]byte, idle bool, err error) {
 }
 
 func (c *Conn) writeChunks(chunks [][]byte) error {
+	if err := failpoint.Hit(failpoint.QuorumSend); err != nil {
+		return err
+	}
 	c.progress()
 	size := 0
 	for _, b := range chunks {

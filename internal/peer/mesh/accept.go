@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/peer/socket"
 	"github.com/quollhq/quoll/internal/peer/wire"
 )
@@ -54,6 +55,9 @@ type greeting struct {
 func (m *Mesh) listen(conn net.Conn) (greeting, *bufio.Reader, error) {
 	var g greeting
 	if err := conn.SetDeadline(m.cfg.Now().Add(m.cfg.Timeout)); err != nil {
+		return g, nil, err
+	}
+	if err := failpoint.Hit(failpoint.ElectionAccept); err != nil {
 		return g, nil, err
 	}
 	r := bufio.NewReader(conn)

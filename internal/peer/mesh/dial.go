@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 
+	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/peer/socket"
 	"github.com/quollhq/quoll/internal/peer/wire"
 )
@@ -47,6 +48,9 @@ func (m *Mesh) dial(p *peer, said []wire.Address) {
 
 // open dials a member and introduces itself.
 func (m *Mesh) open(sid int64, said []wire.Address) (net.Conn, *bufio.Reader, error) {
+	if err := failpoint.Hit(failpoint.ElectionDial); err != nil {
+		return nil, nil, err
+	}
 	addresses := said
 	for _, a := range m.cfg.Lookup(sid) {
 		if !slices.Contains(addresses, a) {
