@@ -132,7 +132,7 @@ func (m *member) configure(n int) error {
 		// Limits of a second, so that what is cut off notices while it is.
 		"tickTime=200", "initLimit=25", "syncLimit=5", "maxSessionTimeout=60000",
 		// Little is kept in memory and in a file, so that everything there is happens often.
-		"preAllocSize=64", "snapCount=300", "commitLogCount=20", "snapshotSizeFactor=1",
+		"preAllocSize=64", "snapCount=300", "snapshotSizeFactor=1",
 		"autopurge.snapRetainCount=3", "autopurge.purgeInterval=1",
 		"4lw.commands.whitelist=*", "admin.enableServer=false", "maxClientCnxns=0",
 	}

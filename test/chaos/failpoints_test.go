@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -8,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -67,8 +70,7 @@ var provocations = []struct {
 		if err := m.end(syscall.SIGKILL); err != nil {
 			return err
 		}
-		enough := p.load.acked.Load() + 150 // more than its leader keeps in memory
-		p.until(func() bool { return p.load.acked.Load() > enough }, 3*time.Second)
+		p.burst()
 		return m.start()
 	}, false},
 	{"lose a disk", (*provoker).loseDisk, true},
@@ -190,6 +192,30 @@ func (p *provoker) loseDisk(m *member) error {
 		return fmt.Errorf("member %d does not come back after it has lost its disk", m.id)
 	}
 	return nil
+}
+
+// burst is more writes than a leader keeps in memory for those who fall behind, unless there is no leader for too long.
+func (p *provoker) burst() {
+	const clients, enough = 16, 1100
+	ctx, cancel := context.WithTimeout(p.c.t.Context(), 5*time.Second)
+	defer cancel()
+	c, err := client.New(strings.Join(p.c.addrs(), ","), client.WithSessionTimeout(4*time.Second))
+	if err != nil {
+		p.c.t.Fatal(err)
+	}
+	var done atomic.Int64
+	var group sync.WaitGroup
+	for range clients {
+		group.Go(func() {
+			for ctx.Err() == nil && done.Load() < enough {
+				if _, err := c.Set(ctx, "/burst", nil, client.AnyVersion); err == nil {
+					done.Add(1)
+				}
+			}
+		})
+	}
+	group.Wait()
+	_ = c.Detach()
 }
 
 // catchUp waits until a member has all that was committed.

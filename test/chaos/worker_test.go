@@ -41,7 +41,7 @@ const bulk = 400 << 10
 func (l *workload) prepare(t *testing.T, c *cluster, r *rand.Rand) {
 	first := l.worker(t, workers, c.addrs(), r)
 	defer first.c.Close()
-	for path, data := range map[string][]byte{"/r": nil, "/bulk": make([]byte, bulk)} {
+	for path, data := range map[string][]byte{"/r": nil, "/burst": nil, "/bulk": make([]byte, bulk)} {
 		if _, err := first.c.Create(t.Context(), path, data); err != nil {
 			t.Fatal(err)
 		}
