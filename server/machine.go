@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,6 +43,13 @@ type machine struct {
 	looks   bool          // for a leader
 	grace   *time.Timer   // until it serves read-only clients while it looks
 	failed  bool
+
+	// Only the goroutine that calls the machine uses these.
+	differs bool // the state differs and is not to be changed or served
+	doubt   bool // the state differed where the log that it was loaded from ends
+
+	resynced time.Time // when a difference was acted upon last
+	unfit    bool      // the state differs, and nobody is to read it
 }
 
 func newMachine(s *Server, active *zab.Membership) *machine {
@@ -119,7 +127,7 @@ func (s *memberState) Source(zxid int64) peer.Frozen {
 	s.tree.Lock()
 	defer s.tree.Unlock()
 	s.tree.SetZxid(zxid)
-	return &memberFrozen{frozenSource{request.Frozen{View: s.tree.Freeze(), Sessions: maps.Clone(s.sessions)}, s.digest}}
+	return &memberFrozen{frozenSource: frozenSource{request.Frozen{View: s.tree.Freeze(), Sessions: maps.Clone(s.sessions)}, s.digest}}
 }
 
 // whole makes an empty tree of none.
@@ -131,7 +139,10 @@ func (s *memberState) whole() {
 }
 
 // memberFrozen is a frozen state that can be given up.
-type memberFrozen struct{ frozenSource }
+type memberFrozen struct {
+	frozenSource
+	unsound func(error) // nil for one that was not served
+}
 
 // Close is peer.Frozen's.
 func (f *memberFrozen) Close() { f.f.View.Close() }
@@ -144,19 +155,26 @@ func (m *machine) Restore(s peer.State) {
 	m.s.snapshots.loaded(st.loaded.Snapshot)
 	m.loaded = st.loaded
 	m.configure()
+	m.restored(st.differs)
 }
 
 func (m *machine) Apply(entries []zab.Entry) {
-	if m.failed {
+	if m.failed || m.differs {
 		return
 	}
-	if m.failed = !m.s.engine.Commit(len(entries), func(i int) []byte { return entries[i].Data }); m.failed {
+	err := m.s.engine.Commit(len(entries), func(i int) []byte { return entries[i].Data })
+	var d *request.Difference
+	switch {
+	case errors.As(err, &d):
+		m.told(d)
+	case err != nil:
+		m.failed = true
 		m.s.member.ends <- m.s.engine.Err()
 	}
 }
 
 func (m *machine) Freeze() peer.Frozen {
-	return &memberFrozen{frozenSource{m.s.engine.Freeze(), m.s.cfg.Storage.Digest}}
+	return &memberFrozen{frozenSource{m.s.engine.Freeze(), m.s.cfg.Storage.Digest}, m.unsound}
 }
 
 func (m *machine) Serve(r peer.Role) {
@@ -194,7 +212,7 @@ func (m *machine) awaitQuorum() {
 func (m *machine) read(looking chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.changed != looking || !m.looks || m.removed {
+	if m.changed != looking || !m.looks || m.removed || m.unfit {
 		return
 	}
 	m.s.engine.ReadOnly()
@@ -233,6 +251,9 @@ func (m *machine) take(was bool, reason string) {
 		m.s.listener.CloseAll(reason)
 	}
 	if !is {
+		return
+	}
+	if m.doubtful(r.Leads()) {
 		return
 	}
 	failpoint.Pass(failpoint.Serve)

@@ -43,6 +43,7 @@ func (s *Server) joinEnsemble(ctx context.Context) error {
 	m := newMachine(s, active)
 	s.member = &member{machine: m, ends: make(chan error, 2)}
 	s.assemble(ctx, &state{tree: tree.New(s.treeOptions()), sessions: make(map[int64]int32)}, m)
+	s.snapshots.failed = m.unsound
 	cfg, err := s.peerConfig(ctx, m, active)
 	if err != nil {
 		return err
@@ -194,12 +195,17 @@ func (m *member) leave() {
 	if !m.runs() {
 		return
 	}
+	m.handOver()
+	m.stop()
+	<-m.done
+	m.machine.stopReading()
+}
+
+// handOver gives a leader's role to another member, if one takes it in time.
+func (m *member) handOver() {
 	ctx, cancel := context.WithTimeout(context.Background(), handOverTime)
 	defer cancel()
 	if err := m.machine.peer.HandOver(ctx); err == nil { // only a leader can, and it need not work out
 		m.machine.await(ctx, func(r peer.Role) bool { return !r.Leads() })
 	}
-	m.stop()
-	<-m.done
-	m.machine.stopReading()
 }

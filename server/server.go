@@ -327,9 +327,15 @@ func (s *Server) assemble(ctx context.Context, st *state, ensemble request.Ensem
 		Audit: s.audit, AuditClient: s.auditClient,
 		LocalSessions: request.LocalSessions{Enabled: c.Session.Local, Upgrading: c.Session.LocalUpgrading, Server: c.MyID},
 		QuotaExceeded: s.ops.QuotaExceeded, Ensemble: ensemble, Clock: s.clock.Now,
+		Differs:       s.differs,
 		SessionClosed: func(id int64) { s.listener.CloseSession(id, "session expired") },
 	})
 	s.listener = listener.New(s.listenerOptions())
+}
+
+// differs tells whether a difference from the ensemble's state is acted upon.
+func (s *Server) differs(*request.Difference) bool {
+	return s.member != nil && s.member.machine.resyncDue()
 }
 
 func (s *Server) listenerOptions() listener.Options {

@@ -17,6 +17,7 @@ type snapshots struct {
 	store  *storage.Store
 	log    *slog.Logger
 	digest bool
+	failed func(error) // is told why one could not be written; nil for nobody
 	size   atomic.Int64
 	times  request.Latency // of those that succeeded
 
@@ -92,6 +93,9 @@ func (s *snapshots) write(f request.Frozen) (storage.SnapshotInfo, error) {
 	defer s.mu.Unlock()
 	s.err = err
 	if err != nil {
+		if s.failed != nil {
+			s.failed(err)
+		}
 		return info, err
 	}
 	s.times.Add(1, took)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -22,6 +23,7 @@ type state struct {
 	tx       txn.Txn
 	res      tree.Result
 	mismatch int64 // transactions whose digest differed
+	differs  bool  // the last digest that could be compared did
 }
 
 func newState(o tree.Options, log *slog.Logger) *state {
@@ -87,6 +89,7 @@ func (s *state) Finish(info *storage.SnapshotInfo) error {
 		// server writes while it applies: a transaction that was half in the file
 		// makes this differ, and the log that follows sets it right and says so.
 		s.mismatch++
+		s.differs = true
 		s.log.Error("digest of the tree differs from the one in the snapshot; the transactions that follow will tell whether it stays so",
 			"snapshot", info.Path, "zxid", fmt.Sprintf("0x%x", uint64(zxid)), "disk", info.Digest.Value, "tree", t.Digest())
 	}
@@ -102,6 +105,9 @@ func (s *state) apply(entry []byte) error {
 		return err
 	}
 	s.tree.Apply(&s.tx, &s.res)
+	if s.tx.HasDigest || s.res.Mismatch {
+		s.differs = s.res.Mismatch
+	}
 	if s.res.Mismatch {
 		s.mismatch++
 		if s.mismatch == 1 {
@@ -147,6 +153,23 @@ func (s *frozenSource) ACLs() []storage.SnapshotACL {
 	return list
 }
 
+// errUnsound is for a state that does not have its own digest: what was in memory
+// has changed by itself, or the digest was kept wrongly.
+var errUnsound = errors.New("what is in memory differs from its own digest")
+
+// Walk is storage.SnapshotSource's. A state that is not what its digest says goes
+// no further: it would be believed by whoever reads it.
 func (s *frozenSource) Walk(yield func(path string, data []byte, acl int64, stat *proto.StatPersisted) error) error {
-	return s.f.View.Walk(yield)
+	if !s.digest {
+		return s.f.View.Walk(yield)
+	}
+	var sum uint64
+	err := s.f.View.Walk(func(path string, data []byte, acl int64, stat *proto.StatPersisted) error {
+		sum += tree.DigestOf(path, data, stat)
+		return yield(path, data, acl, stat)
+	})
+	if err == nil && sum != s.f.View.Digest() {
+		return fmt.Errorf("%w: %x and %x at 0x%x", errUnsound, sum, s.f.View.Digest(), uint64(s.f.View.Zxid()))
+	}
+	return err
 }

@@ -181,6 +181,7 @@ func counters() []metric {
 		count("proposal_count", "Transactions made durable.", func(s *scrape) int64 { return s.m.Proposals.Load() }),
 		count("restore_error_count", "Restores by command that failed.", func(s *scrape) int64 { return s.a.fails.restore.Load() }),
 		count("snapshot_rate_limited_count", "Snapshot commands refused by the rate limit.", func(s *scrape) int64 { return s.a.fails.snapshotLimited.Load() }),
+		count("state_resyncs_count", "Times that this member's state differed from the ensemble's and was taken anew.", func(s *scrape) int64 { return s.m.Resyncs.Load() }),
 		count("digest_mismatches_count", "Transactions after which the tree's digest was not the expected one.", func(s *scrape) int64 { return s.m.DigestMismatches.Load() }),
 		count("snapshot_error_count", "Snapshots by command that failed.", func(s *scrape) int64 { return s.a.fails.snapshot.Load() }),
 		count("connection_request_count", "Sessions asked for, new ones and known ones.", func(s *scrape) int64 { return s.n.Listener.Requests.Load() }),

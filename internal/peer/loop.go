@@ -229,11 +229,17 @@ func (l *loop) settle() {
 
 func (l *loop) do(r *zab.Ready) {
 	l.findMembers()
+	stops := r.Status != nil && !r.Status.Serving()
+	if stops { // before a state can take the place of the one that is served
+		l.tellMachine(r)
+	}
 	l.write(r.Writes)
 	for i := range r.Votes {
 		l.ballot(&r.Votes[i])
 	}
-	l.tellMachine(r)
+	if !stops {
+		l.tellMachine(r)
+	}
 	l.sendAll(r.Sends)
 	for _, id := range r.Close {
 		if c := l.conns[id]; c != nil {

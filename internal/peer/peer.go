@@ -319,6 +319,12 @@ func (p *Peer) HandOver(ctx context.Context) error {
 	return err
 }
 
+// Resync tells that the machine's state is not what the log makes of it. The member stops serving; its state is loaded anew
+// from the disk, by Machine.Restore, and then taken from the leader, unless this member becomes that.
+func (p *Peer) Resync(reason string) {
+	p.inbox.push(func() { p.zab.Resync(reason) })
+}
+
 // Roll lets the next transaction begin a new file of the log.
 func (p *Peer) Roll() { p.disk.jobs.push(write{roll: true}) }
 

@@ -178,8 +178,9 @@ func (c *committer) item(b *batch, it *item) {
 	}
 }
 
-// apply changes the tree and tells the watchers.
-func (c *committer) apply(k tree.Known) {
+// apply changes the tree and tells the watchers, unless that shows that the tree
+// is not the one that the transaction was made for, and somebody wants to know.
+func (c *committer) apply(k tree.Known) *Difference {
 	c.e.Tree.ApplyKnown(&c.tx, k, &c.res)
 	if c.tx.Zxid%digestEvery == 0 && c.e.DigestEnabled {
 		c.e.digests.add(c.tx.Zxid, c.e.Tree.Digest())
@@ -188,13 +189,17 @@ func (c *committer) apply(k tree.Known) {
 		c.e.Metrics.DigestMismatches.Add(1)
 		c.e.Logger.Error("digest of the tree differs from the one in the transaction",
 			"zxid", fmt.Sprintf("0x%x", uint64(c.tx.Zxid)), "transaction", c.res.Want, "tree", c.res.Digest)
+		if d := (&Difference{c.tx.Zxid, c.res.Want, c.res.Digest}); c.e.Differs != nil && c.e.Differs(d) {
+			return d
+		}
 	}
 	if c.e.Watches.Empty() {
-		return
+		return nil
 	}
 	for i := range c.res.Changes {
 		c.fire(&c.res.Changes[i])
 	}
+	return nil
 }
 
 // fire tells everybody who waits for a change and may know of it. The frame is

@@ -126,6 +126,9 @@ type Options struct {
 	// SessionClosed is called when a session has ended that its client did not close,
 	// mostly by the writer, which holds the tree's lock.
 	SessionClosed func(id int64)
+	// Differs is told when the digest of the tree after a transaction is not the one
+	// that it came with, holding the tree's lock. If it is true, Commit ends there.
+	Differs func(*Difference) bool
 	// QuotaExceeded is called when a hard limit refused a request below the
 	// given top-level namespace.
 	QuotaExceeded func(namespace string)

@@ -448,10 +448,23 @@ func decodable(r *Request) proto.Code {
 	return proto.OK
 }
 
+// Difference is what a tree differs by from the one that a transaction was made
+// for: their digests behind it.
+type Difference struct {
+	Zxid       int64
+	Want, Have uint64
+}
+
+// Error implements error.
+func (d *Difference) Error() string {
+	return fmt.Sprintf("the digest of the tree after transaction 0x%x is %x, and was %x where it was made", uint64(d.Zxid), d.Have, d.Want)
+}
+
 // Commit applies transactions that the members agreed upon: n of them, in order.
-// One goroutine calls it. It is false once a transaction cannot be applied: then
-// the engine has failed.
-func (e *Engine) Commit(n int, entry func(i int) []byte) bool {
+// One goroutine calls it. The error is a Difference, with which Options.Differs
+// was content, and the tree is not to be served any more; or a transaction cannot be
+// applied, and the engine has failed.
+func (e *Engine) Commit(n int, entry func(i int) []byte) error {
 	c := &e.pipe.commit
 	c.now = e.Now()
 	bytes := 0
@@ -462,8 +475,11 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) bool {
 			data := entry(i)
 			if err := c.agreed(data); err != nil {
 				e.Tree.Unlock()
-				e.pipe.fail(err)
-				return false
+				c.applied(i, bytes)
+				if d := (*Difference)(nil); !errors.As(err, &d) {
+					e.pipe.fail(err)
+				}
+				return err
 			}
 			bytes += len(data)
 		}
@@ -475,7 +491,7 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) bool {
 	}
 	c.applied(n, bytes)
 	c.snapshotIfDue()
-	return true
+	return nil
 }
 
 // agreed applies one transaction, and answers it if a client of this member waits
@@ -496,7 +512,9 @@ func (c *committer) agreed(data []byte) error {
 	if c.tx.Data != nil && failpoint.Hit(failpoint.Corrupt) != nil {
 		it.known, c.tx.Data = tree.Known{}, append(bytes.Clone(c.tx.Data), "corrupt"...)
 	}
-	c.apply(it.known)
+	if d := c.apply(it.known); d != nil {
+		return d
+	}
 	if c.tx.Header.Type == proto.OpError {
 		it.code, it.op = c.tx.Err, opOf(it.op)
 		if it.instead != proto.OK {

@@ -130,7 +130,7 @@ func (s *seat) enter(id int64) (*Client, *memConn) {
 // commit has the ensemble agree upon transactions.
 func (s *seat) commit(list ...[]byte) {
 	s.t.Helper()
-	if !s.Commit(len(list), func(i int) []byte { return list[i] }) {
+	if err := s.Commit(len(list), func(i int) []byte { return list[i] }); err != nil {
 		s.t.Fatal(s.Err())
 	}
 }

@@ -20,6 +20,7 @@ type Metrics struct {
 	Batches                                            Sizes // transactions that share a sync
 	SyncTime                                           Latency
 	DigestMismatches                                   atomic.Int64
+	Resyncs                                            atomic.Int64 // states that differed, and were taken from a leader
 	ResponseBytes                                      atomic.Int64
 	WatchBytes                                         atomic.Int64
 	Events                                             [5]Sizes // told watchers by event type, NodeCreated to NodeChildrenChanged

@@ -16,10 +16,12 @@ import (
 // Interrupted at any point it leaves a directory that loads, as of zxid or of
 // something later.
 func (s *Store) Truncate(zxid int64) error {
-	if err := s.Close(); err != nil {
-		return err
+	if s.writer != nil {
+		if err := s.writer.close(); err != nil {
+			return err
+		}
+		s.writer = nil
 	}
-	s.writer = nil
 	snaps, err := listSnapshots(s.fs, s.snapDir)
 	if err != nil {
 		return err

@@ -68,6 +68,14 @@ func NodeDigest(prefix uint32, st *proto.StatPersisted) uint64 {
 	return uint64(^s)
 }
 
+// DigestOf is what a znode adds to the tree's digest; path "" is the root's.
+func DigestOf(path string, data []byte, st *proto.StatPersisted) uint64 {
+	if !counted(path) {
+		return 0
+	}
+	return NodeDigest(PrefixCRC(path, data), st)
+}
+
 // feed16 continues the checksum's state over a and b, big end first.
 func feed16(s uint32, a, b uint64) uint32 {
 	a = bits.ReverseBytes64(a) ^ uint64(s)

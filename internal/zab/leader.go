@@ -328,6 +328,7 @@ func (p *Peer) ackNewLeader(sid int64) {
 func (p *Peer) establish() {
 	l := p.leader
 	l.established = true
+	p.resync.wanted = false // there is nobody to take a state from
 	p.phase = Broadcast
 	p.vote.epoch = p.current
 	p.commit(p.log.last)

@@ -169,6 +169,7 @@ func (p *Peer) acceptEpoch(m *Message) error {
 		ack.Zxid = p.settled
 	}
 	p.phase = Synchronization
+	p.askForState(ack)
 	if epoch == p.accepted {
 		ack.Epoch = -1
 		p.releaseAfterWrites(p.learner.link, ack)
@@ -190,7 +191,9 @@ func (p *Peer) observeEpoch(m *Message) error {
 		return p.refuse(m, fmt.Sprintf("and epoch %d was followed before", p.current))
 	}
 	p.phase = Synchronization
-	p.releaseAfterWrites(p.learner.link, &Message{Type: AckEpoch, Zxid: p.log.last, Epoch: p.current})
+	ack := &Message{Type: AckEpoch, Zxid: p.log.last, Epoch: p.current}
+	p.askForState(ack)
+	p.releaseAfterWrites(p.learner.link, ack)
 	return nil
 }
 
@@ -201,6 +204,7 @@ func (p *Peer) beginSync(m *Message) error {
 		return p.refuse(m, "out of turn")
 	}
 	l.mode = m.Type
+	p.gotState(m.Type)
 	if p.accepted < l.epoch { // of an observer: by now a quorum has promised
 		p.accepted = l.epoch
 		p.write(Write{Kind: WriteAccepted, Epoch: l.epoch})
@@ -448,6 +452,9 @@ func (p *Peer) takeUpToDate() error {
 	l := &p.learner
 	if !l.synced || p.phase == Broadcast {
 		return fmt.Errorf("the leader sent UPTODATE out of turn")
+	}
+	if p.leaveForState() {
+		return errStateWanted
 	}
 	p.phase = Broadcast
 	p.vote.epoch = p.current

@@ -149,6 +149,7 @@ type Peer struct {
 	// seenEpoch is the highest epoch that anybody claimed to have accepted.
 	seenEpoch int64
 	unreached map[int64]bool // servers without a connection for elections
+	resync    resync
 	stopped   error
 
 	out    Ready

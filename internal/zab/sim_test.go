@@ -95,6 +95,17 @@ func TestSyncs(t *testing.T) {
 	t.Logf("%d schedules, %d confirmed reads and syncs", ran, reads)
 }
 
+// TestResyncs is TestSimulation with states that differ from what the log makes of them.
+func TestResyncs(t *testing.T) {
+	found := 0
+	ran, bad := simulate(*seedFlag, cmp.Or(*schedulesFlag, usualSchedules/20), time.Now().Add(time.Minute), zabsim.Options{Resyncs: true},
+		func(r zabsim.Report) { found += r.Faults["differing state"] })
+	if bad != nil {
+		t.Fatalf("seed %d: %v\nin a world of %s", bad.Seed, bad.Err, bad.World)
+	}
+	t.Logf("%d schedules, %d states differed", ran, found)
+}
+
 // TestReplay runs a seed twice: nothing may depend on anything but the seed.
 func TestReplay(t *testing.T) {
 	told := func() string {

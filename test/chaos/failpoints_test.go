@@ -45,7 +45,8 @@ type provoker struct {
 	r    *rand.Rand
 	step int
 
-	began time.Time
+	began     time.Time
+	corrupted bool // a member's state
 }
 
 // provocations are what leads to places that load alone does not reach. Each is done with some members armed.
@@ -70,8 +71,12 @@ var provocations = []struct {
 		if err := m.end(syscall.SIGKILL); err != nil {
 			return err
 		}
-		p.burst()
+		p.burst(1100, 0) // more than a leader keeps in memory
 		return m.start()
+	}, false},
+	{"fill logs", func(p *provoker, m *member) error {
+		p.burst(1300, 1024) // several snapshots, of which a start removes the oldest
+		return p.bounce(m, syscall.SIGKILL, 0)
 	}, false},
 	{"lose a disk", (*provoker).loseDisk, true},
 }
@@ -109,6 +114,10 @@ func (p *provoker) rule(d *failpoint.Description, lives bool) string {
 	}
 	action := actions[p.r.IntN(len(actions))]
 	switch {
+	case d.Point == failpoint.Corrupt && !p.corrupted:
+		action, p.corrupted = "fail,1x", true
+	case d.Point == failpoint.Corrupt: // a member believes in its state for a minute after it has taken another
+		action = actions[1]
 	case d.Point == failpoint.Clock:
 		action = fmt.Sprintf("shift(%v)", time.Duration(p.r.IntN(200)-100)*time.Hour)
 	case lives:
@@ -194,21 +203,22 @@ func (p *provoker) loseDisk(m *member) error {
 	return nil
 }
 
-// burst is more writes than a leader keeps in memory for those who fall behind, unless there is no leader for too long.
-func (p *provoker) burst() {
-	const clients, enough = 16, 1100
+// burst makes n writes of so many bytes, unless there is no leader for too long.
+func (p *provoker) burst(n int64, size int) {
+	const clients = 16
 	ctx, cancel := context.WithTimeout(p.c.t.Context(), 5*time.Second)
 	defer cancel()
 	c, err := client.New(strings.Join(p.c.addrs(), ","), client.WithSessionTimeout(4*time.Second))
 	if err != nil {
 		p.c.t.Fatal(err)
 	}
+	data := make([]byte, size)
 	var done atomic.Int64
 	var group sync.WaitGroup
 	for range clients {
 		group.Go(func() {
-			for ctx.Err() == nil && done.Load() < enough {
-				if _, err := c.Set(ctx, "/burst", nil, client.AnyVersion); err == nil {
+			for ctx.Err() == nil && done.Load() < n {
+				if _, err := c.Set(ctx, "/burst", data, client.AnyVersion); err == nil {
 					done.Add(1)
 				}
 			}

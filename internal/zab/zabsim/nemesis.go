@@ -84,6 +84,9 @@ func (w *world) keepFailing() {
 		if len(w.draw.faults) > 0 {
 			w.strike(w.draw.faults[w.r.IntN(len(w.draw.faults))])
 		}
+		if w.opts.Resyncs && w.r.chance(0.3) {
+			w.strike("differing state")
+		}
 		w.keepFailing()
 	})
 }
@@ -120,6 +123,11 @@ func (w *world) strike(name string) {
 	case "hand over":
 		w.on(s, "hand over", func(p *zab.Peer) {
 			_ = p.HandOver() // refused by all but leaders
+		})
+	case "differing state":
+		w.on(s, "its state differs", func(p *zab.Peer) {
+			s.differs = true
+			p.Resync("its state differs")
 		})
 	case "restart all":
 		if w.r.chance(0.3) {

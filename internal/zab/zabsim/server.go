@@ -26,10 +26,11 @@ type server struct {
 	rate   float64
 	alarm  time.Duration // when the next Tick is planned, 0 if none is
 
-	paused bool
-	held   []func() // what waits for the end of a pause
-	reads  map[uint64]int
-	syncs  []int // what was committed when it asked its leader, by question
+	paused  bool
+	held    []func() // what waits for the end of a pause
+	reads   map[uint64]int
+	differs bool  // its state, from what the log makes of it
+	syncs   []int // what was committed when it asked its leader, by question
 }
 
 func (s *server) local() time.Duration {
@@ -42,6 +43,7 @@ func (s *server) start() {
 	s.life++
 	s.conns, s.held, s.paused, s.alarm = map[zab.Link]*conn{}, nil, false, 0
 	s.reads, s.syncs = map[uint64]int{}, nil
+	s.differs = false
 	s.log = slices.Clip(d.log)
 	s.status = zab.Status{}
 	recent := max(0, len(d.log)-w.draw.window)
@@ -236,11 +238,11 @@ func (s *server) give(writes []zab.Write) {
 		case zab.WriteTruncate:
 			s.w.checkCut(s, write.Zxid)
 			s.log = upTo(s.log, write.Zxid)
-			if write.Reload != (len(s.state) > len(s.log)) {
+			if !s.differs && write.Reload != (len(s.state) > len(s.log)) {
 				s.w.fail("server %d: its state is to be loaded anew (%v), and has %d transactions of %d", s.id, write.Reload, len(s.state), len(s.log))
 			}
 			if write.Reload {
-				s.state = s.log
+				s.state, s.differs = s.log, false
 			}
 		case zab.WriteSnapshot:
 			snap := write.Snapshot.([]zab.Entry)

@@ -33,6 +33,8 @@ type Options struct {
 	NoReconfig, NoObservers bool
 	// Syncs lets learners ask for syncs, and see whether they are in sync then.
 	Syncs bool
+	// Resyncs lets states be found to differ from what the log makes of them.
+	Resyncs bool
 	// Trace gets a line for everything that happens, nil for none.
 	Trace func(line string)
 }
