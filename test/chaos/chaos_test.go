@@ -29,6 +29,7 @@ func seeded(t *testing.T, stream uint64) *rand.Rand {
 // TestFaults does faults to three and to five members while clients write and read.
 func TestFaults(t *testing.T) {
 	needNamespaces(t)
+	t.Parallel()
 	for _, size := range []int{3, 5} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			t.Parallel()
