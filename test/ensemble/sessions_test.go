@@ -129,7 +129,7 @@ func testReadOnlyMode(t *testing.T, subject harness.Subject) {
 		w.Server(sid).Launch()
 	}
 	for err := w.writes(c); err != nil; err = w.writes(c) { // until it has found a member that writes
-		if !errors.Is(err, client.ErrNotReadOnly) && !errors.Is(err, client.ErrConnectionLoss) && !errors.Is(err, client.ErrNodeExists) {
+		if !client.Transient(err) && !errors.Is(err, client.ErrNotReadOnly) && !errors.Is(err, client.ErrNodeExists) {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Millisecond)
