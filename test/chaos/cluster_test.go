@@ -80,6 +80,9 @@ func (c *cluster) allServe() {
 			if err == nil {
 				break
 			}
+			if m.ended() && m.mayExit { // by what it was told a moment before the fault was over
+				c.must(m.start())
+			}
 			if waits.Spent() || m.ended() {
 				c.t.Fatalf("member %d does not serve: %v", m.id, err)
 			}
@@ -201,6 +204,15 @@ func (m *member) revive() error {
 	}
 	m.died()
 	return m.start()
+}
+
+// signal sends a signal to the process, which may have ended by a fault.
+func (m *member) signal(sig os.Signal) error {
+	err := m.cmd.Process.Signal(sig)
+	if m.mayExit && errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
 }
 
 // end ends the process by a signal and waits.

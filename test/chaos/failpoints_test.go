@@ -197,7 +197,13 @@ func (p *provoker) loseDisk(m *member) error {
 	if err := m.revive(); err != nil || again && !m.ended() {
 		return err
 	}
-	if !p.until(func() bool { return m.serves() == nil }, patience) {
+	back := func() bool {
+		if m.ended() && m.mayExit { // by what it was told a moment before
+			p.c.must(m.start())
+		}
+		return m.serves() == nil
+	}
+	if !p.until(back, patience) {
 		return fmt.Errorf("member %d does not come back after it has lost its disk", m.id)
 	}
 	return nil

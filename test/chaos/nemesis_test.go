@@ -89,6 +89,11 @@ func (n *nemesis) victims(f *fault) (list []*member) {
 
 // do does a fault and sees to it that nothing of it is left.
 func (n *nemesis) do(f *fault) error {
+	for _, m := range n.c.members {
+		if err := m.revive(); err != nil { // of the fault before, which a server takes its time to end by
+			return err
+		}
+	}
 	if err := f.kind(n, f); err != nil {
 		return fmt.Errorf("%v: %w", f, err)
 	}
@@ -143,13 +148,13 @@ func (n *nemesis) down(f *fault, members []*member, sig syscall.Signal) error {
 func (n *nemesis) pause(f *fault) error {
 	members := n.victims(f)[:n.minority()]
 	for _, m := range members {
-		if err := m.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		if err := m.signal(syscall.SIGSTOP); err != nil {
 			return err
 		}
 	}
 	time.Sleep(f.holds)
 	for _, m := range members {
-		if err := m.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		if err := m.signal(syscall.SIGCONT); err != nil {
 			return err
 		}
 	}
