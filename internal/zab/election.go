@@ -178,8 +178,11 @@ func (p *Peer) Notify(n Notification) {
 	case p.state == Looking && !p.election.running:
 		p.hold(n)
 	case !p.view.isVoter(n.Sid):
-		// It learns of the leader here, and has no say.
-		p.tell(n.Sid)
+		// It learns of the leader here, and has no say. Two who take each other for such would
+		// go on answering answers.
+		if n.State == Looking {
+			p.tell(n.Sid)
+		}
 	case p.state != Looking && n.State != Looking:
 		delete(p.election.held, n.Sid)
 	case p.state != Looking:

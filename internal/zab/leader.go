@@ -15,6 +15,7 @@ type follower struct {
 	epochAck *Message
 	// forwarded: what is proposed and committed goes to it as it happens.
 	forwarded bool
+	config    int64 // the version of the configuration that it has in force
 	state     bool  // that is a state that is sent, and then what follows it
 	acked     bool  // acknowledged NEWLEADER
 	sent      int64 // the last committed transaction that it has when it does
@@ -192,7 +193,7 @@ func (p *Peer) takeInfo(f *follower, m *Message) error {
 		return fmt.Errorf("learner %d has a later configuration in force: %x, and here it is %x", m.Learner.Sid, m.Learner.ConfigVersion, p.view.lastSeen.Version)
 	}
 	l := p.leader
-	f.sid, f.observer, f.greeted = m.Learner.Sid, m.Type == ObserverInfo, true
+	f.sid, f.observer, f.greeted, f.config = m.Learner.Sid, m.Type == ObserverInfo, true, m.Learner.ConfigVersion
 	for _, o := range slices.Clone(l.learners) {
 		if o != f && o.greeted && o.sid == f.sid {
 			p.drop(o) // it has come back; the old connection is a dead one
@@ -266,14 +267,18 @@ func (p *Peer) takeEpochAck(f *follower, m *Message) error {
 		theirs := vote{zxid: m.Zxid, epoch: m.Epoch}
 		switch {
 		case !theirs.better(l.origin):
-		case !p.view.active.isVoter(f.sid):
-			// It gets its vote by the reconfiguration under way, and cannot lead before that
-			// is committed. It is not counted, and comes again.
+		case p.view.active.isVoter(f.sid):
+			p.look(fmt.Sprintf("voter %d has a longer log, %s of epoch %d", f.sid, zxidText(m.Zxid), m.Epoch))
+			return nil
+		case f.config > p.view.active.Version:
+			// The reconfiguration under way has given it its vote already. What it has may be
+			// committed by others who have theirs from that. It comes again.
 			p.drop(f)
 			return nil
 		default:
-			p.look(fmt.Sprintf("voter %d has a longer log, %s of epoch %d", f.sid, zxidText(m.Zxid), m.Epoch))
-			return nil
+			// It gets its vote by the reconfiguration under way. What it has and the
+			// voters in force lack is not committed: without them only those commit who have
+			// the reconfiguration in force, on their disks. It is cut.
 		}
 		if m.Zxid != -1 {
 			p.ackEpoch(f.sid)
