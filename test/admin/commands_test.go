@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -12,7 +13,14 @@ import (
 func TestCommandList(t *testing.T) {
 	both(t, nil, func(t *testing.T, apache, quoll *scene) {
 		for _, path := range []string{"/commands", "/commands/"} {
-			got := strings.Replace(quoll.get(path).body, "<a href=\"/commands/shed_connections\">shed_connections</a>\n<br/>\n", "", 1)
+			got := quoll.get(path).body
+			for _, more := range []string{"hand_over", "shed_connections"} {
+				link := fmt.Sprintf("<a href=\"/commands/%s\">%[1]s</a>\n<br/>\n", more)
+				if !strings.Contains(got, link) {
+					t.Errorf("%s does not show %s", path, more)
+				}
+				got = strings.Replace(got, link, "", 1)
+			}
 			same(t, path, apache.get(path).body, got)
 		}
 	})
