@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	seedFlag = flag.Uint64("seed", 0, "which faults there are, in which order and for how long; 0 for any")
+	seedFlag = flag.Uint64("seed", 1, "which faults there are, in which order and for how long; 0 for any")
 	longFlag = flag.Duration("long", 0, "how long faults are done; 0 for each kind once")
 )
 

@@ -165,7 +165,7 @@ func (h *history) check(t *testing.T, deletes func(key string) bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t.Logf("%s", h.summary())
-	result, info := porcupine.CheckOperationsVerbose(model, h.ops, 2*time.Minute)
+	result, info := porcupine.CheckOperationsVerbose(model, h.ops, max(20*time.Second, *longFlag))
 	switch result {
 	case porcupine.Illegal:
 		path := "linearizability.html"
