@@ -13,10 +13,6 @@ const (
 	readBuffer = 256 << 10
 	// longestWait bounds how long a lane sleeps before it looks at the clock.
 	longestWait = 50 * time.Millisecond
-	// watchful is how far off the next operation of an open loop must be for a lane
-	// to sleep. A processor that sleeps wakes late, later still in a virtual machine,
-	// and that would count as the server's latency.
-	watchful = 200 * time.Microsecond
 )
 
 // epollDriver moves the bytes of one lane on one thread.
@@ -94,9 +90,6 @@ func (d *epollDriver) sleep(now int64) time.Duration {
 	// What is already due waits for room in a session, that is for replies.
 	if due <= now {
 		return time.Millisecond
-	}
-	if due-now < int64(watchful) {
-		return 0
 	}
 	return min(time.Duration(due-now), longestWait)
 }
