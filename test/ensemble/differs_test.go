@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/test/harness"
 )
 
@@ -25,8 +26,7 @@ func TestDiffers(t *testing.T) {
 	w.must(w.dial(1).Sync(w.ctx, "/"))
 	w.must(os.WriteFile(rules+".new", []byte("machine/corrupt=fail,1x"), 0o644))
 	w.must(os.Rename(rules+".new", rules))
-	w.create(through, "/differs")
-	w.healed(1)
+	w.healed(1, through)
 	w.create(through, "/after")
 	w.equal()
 	if log := w.Server(1).Tail(1000); !strings.Contains(log, "the leader's state was read") {
@@ -34,11 +34,15 @@ func TestDiffers(t *testing.T) {
 	}
 }
 
-// healed waits until a member has found that its state differs, and serves again.
-func (w *world) healed(sid int) {
+// healed waits until a member has found that its state differs, and serves again. It may take a moment until the member
+// knows what to do wrongly: so there are always more transactions.
+func (w *world) healed(sid int, through *client.Client) {
 	w.t.Helper()
 	s := w.Server(sid)
+	n := 0
 	for waits := harness.NewPatience(patience, time.Second); ; time.Sleep(20 * time.Millisecond) {
+		w.create(through, fmt.Sprint("/differs", n))
+		n++
 		text, err := harness.FourLetterWord(w.ctx, s.Addr(), "mntr")
 		if err == nil && strings.Contains(text, fmt.Sprintln("zk_state_resyncs_count\t1")) {
 			break
