@@ -15,7 +15,6 @@ type follower struct {
 	epochAck *Message
 	// forwarded: what is proposed and committed goes to it as it happens.
 	forwarded bool
-	config    int64 // the version of the configuration that it has in force
 	state     bool  // that is a state that is sent, and then what follows it
 	acked     bool  // acknowledged NEWLEADER
 	sent      int64 // the last committed transaction that it has when it does
@@ -193,7 +192,7 @@ func (p *Peer) takeInfo(f *follower, m *Message) error {
 		return fmt.Errorf("learner %d has a later configuration in force: %x, and here it is %x", m.Learner.Sid, m.Learner.ConfigVersion, p.view.lastSeen.Version)
 	}
 	l := p.leader
-	f.sid, f.observer, f.greeted, f.config = m.Learner.Sid, m.Type == ObserverInfo, true, m.Learner.ConfigVersion
+	f.sid, f.observer, f.greeted = m.Learner.Sid, m.Type == ObserverInfo, true
 	for _, o := range slices.Clone(l.learners) {
 		if o != f && o.greeted && o.sid == f.sid {
 			p.drop(o) // it has come back; the old connection is a dead one
@@ -270,15 +269,13 @@ func (p *Peer) takeEpochAck(f *follower, m *Message) error {
 		case p.view.active.isVoter(f.sid):
 			p.look(fmt.Sprintf("voter %d has a longer log, %s of epoch %d", f.sid, zxidText(m.Zxid), m.Epoch))
 			return nil
-		case f.config > p.view.active.Version:
-			// The reconfiguration under way has given it its vote already. What it has may be
-			// committed by others who have theirs from that. It comes again.
+		case p.mayBeCommitted(p.view.lastSeen.Version):
+			// It gets its vote by the reconfiguration under way, and what it has may have been
+			// committed by those who get theirs by that. It is not counted, and comes again.
 			p.drop(f)
 			return nil
 		default:
-			// It gets its vote by the reconfiguration under way. What it has and the
-			// voters in force lack is not committed: without them only those commit who have
-			// the reconfiguration in force, on their disks. It is cut.
+			// Nothing was committed behind a reconfiguration that was not. It is cut.
 		}
 		if m.Zxid != -1 {
 			p.ackEpoch(f.sid)
@@ -288,6 +285,15 @@ func (p *Peer) takeEpochAck(f *follower, m *Message) error {
 		p.synchronize(f)
 	}
 	return nil
+}
+
+// mayBeCommitted tells whether a quorum of the voters in force may have a transaction
+// on disk, as far as their promises say.
+func (p *Peer) mayBeCommitted(zxid int64) bool {
+	lacks := func(f *follower) bool { return f.epochAck != nil && f.epochAck.Zxid != -1 && f.epochAck.Zxid < zxid }
+	return p.view.active.Quorum.Contains(func(id int64) bool {
+		return !slices.ContainsFunc(p.leader.learners, func(f *follower) bool { return f.sid == id && lacks(f) })
+	})
 }
 
 // ackEpoch counts a promise. With a quorum of them the history of the epoch is

@@ -233,6 +233,45 @@ func TestObserverPromisesNothing(t *testing.T) {
 	}
 }
 
+// A server that gets its vote by a reconfiguration under way may have what those committed
+// who get theirs by that, as long as the reconfiguration itself may have been committed.
+func TestLongerLogOfAVoterToBe(t *testing.T) {
+	now, next := members(t, 5, 1, 2, 3), members(t, 6, 3, 4)
+	h := newHost(t, Options{ID: 3, Active: now, LastSeen: next, Last: 6, Applied: 5})
+	h.vote(Notification{Sid: 2, Leader: 3, Zxid: 6, Round: 1})
+	h.vote(Notification{Sid: 4, Leader: 3, Zxid: 6, Round: 1})
+	h.now = time.Second
+	h.p.Tick(h.now)
+	h.drain()
+	if s := h.p.Status(); s.State != Leading {
+		t.Fatalf("%+v", s)
+	}
+	greet := func(link Link, sid int64) {
+		t.Helper()
+		h.p.LinkUp(link)
+		h.step(link, &Message{Type: FollowerInfo, Learner: LearnerInfo{Sid: sid, ProtocolVersion: ProtocolVersion}})
+	}
+	promise := func(link Link, last int64) {
+		t.Helper()
+		h.step(link, &Message{Type: AckEpoch, Zxid: last})
+	}
+	greet(7, 2)
+	greet(8, 4)
+	promise(7, 5)
+	promise(8, 8)
+	if n := h.sent(8, Trunc); n != 0 || len(h.p.leader.learners) != 1 {
+		t.Fatalf("servers 1 and 3 may have committed it: %d TRUNC, %d learners", n, len(h.p.leader.learners))
+	}
+	h.p.LinkDown(8)
+	greet(9, 1)
+	promise(9, 5)
+	greet(10, 4)
+	promise(10, 8)
+	if n := h.sent(10, Trunc); n != 1 {
+		t.Fatalf("nobody can have committed it: %d TRUNC", n)
+	}
+}
+
 func TestDeposedLeaderIsGone(t *testing.T) {
 	now, next := members(t, 1, 1, 2, 3), members(t, EpochStart(1)+1, 1, 2)
 	h := leads(t, Options{Active: now}, now, next)

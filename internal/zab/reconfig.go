@@ -46,9 +46,10 @@ func (p *Peer) notice(e Entry) error {
 
 // forgetConfig forgets a proposed configuration whose transaction is not in the
 // log: it was cut, or the server fell between the two writes. Kept, it would ask
-// for a quorum of servers that need not exist.
+// for a quorum of servers that need not exist. The first configuration of an ensemble
+// is in no log, and may be in force elsewhere.
 func (p *Peer) forgetConfig(last int64) {
-	if p.view.pending() && p.view.lastSeen.Version > last {
+	if p.view.pending() && p.view.lastSeen.Version > last && counterOf(p.view.lastSeen.Version) != 0 {
 		p.see(p.view.active)
 	}
 }
