@@ -7,7 +7,8 @@
 #   scripts/foreign-suites.sh kazoo apache     one of them, against Apache ZooKeeper
 #   scripts/foreign-suites.sh compat quoll Lock    only tests of go-zookeeper's with such names
 #
-# Where a test wants three servers it gets an ensemble. The whole takes ten minutes.
+# Where a test wants three servers it gets an ensemble. The whole takes ten minutes. KEEP_LOG=FILE appends all output of the
+# suites to that file.
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -24,6 +25,7 @@ trap 'rm -rf "$work"' EXIT
 status=0
 
 say() { printf '== %s\n' "$*"; }
+keep() { [[ -z ${KEEP_LOG:-} ]] || cat "$1" >>"$KEEP_LOG"; }
 
 (cd "$root" && go build -o "$work/quoll" ./cmd/quoll) || exit
 export QUOLL_SHIM=$work/quoll
@@ -45,6 +47,7 @@ kazoo() {
     ZOOKEEPER_PORT_OFFSET=$offset "$venv/bin/python" -m pytest -q -p no:cacheprovider --timeout 120 \
     --pyargs kazoo.tests >"$work/kazoo.log" 2>&1
   local failed=$?
+  keep "$work/kazoo.log"
   grep -E '^(FAILED|ERROR)|[0-9] passed' "$work/kazoo.log"
   return $failed
 }
@@ -92,7 +95,7 @@ GO
     -run "$only" . >"$log" 2>&1
   local failed=$?
   grep -E "^--- FAIL|^panic|^FAIL|_test.go:.*(unable|error|failed)" "$log"
-  [[ -z ${KEEP_LOG:-} ]] || cp "$log" "$KEEP_LOG"
+  keep "$log"
   printf '%d passed, %d skipped, %d failed\n' "$(grep -c '^--- PASS' "$log")" "$(grep -c '^--- SKIP' "$log")" \
     "$(grep -c '^--- FAIL' "$log")"
   return $failed

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quollhq/quoll/internal/appcli"
 	"github.com/quollhq/quoll/internal/bench"
 	"github.com/quollhq/quoll/internal/cli"
 	"github.com/quollhq/quoll/internal/datatool"
@@ -59,6 +58,5 @@ Apache ZooKeeper, so that existing clients and data work unchanged.`,
 	}
 	root.AddCommand(newServer(), newVersion(), operate.NewHandOver(), bench.NewCommand(), cli.NewCommand(), datatool.NewCommand())
 	root.AddCommand(functions.Commands()...)
-	root.AddCommand(appcli.NewRegister(), appcli.NewDiscover(), appcli.NewConfig(), appcli.NewTemplate())
 	return root
 }

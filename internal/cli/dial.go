@@ -3,8 +3,10 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -20,50 +22,85 @@ type Dialer struct {
 	output  string
 	session time.Duration
 	connect time.Duration
+	verbose bool
 }
 
 // NewDialer adds the flags of a connection to a command and those below it.
 func NewDialer(cmd *cobra.Command) *Dialer {
-	d := &Dialer{}
+	d := &Dialer{output: "text"}
 	f := cmd.PersistentFlags()
 	f.StringVar(&d.o.servers, "server", cmp.Or(os.Getenv(serversVariable), defaultServers), "host:port[,host:port...][/chroot]; "+serversVariable+" of the environment sets it, too")
 	f.StringArrayVar(&d.auth, "auth", nil, "scheme:auth, as digest:bob:password; may be given several times")
 	f.StringVar(&d.o.properties, "client-configuration", "", "file of properties for TLS and SASL, as for Apache's client")
 	f.DurationVar(&d.session, "session-timeout", 10*time.Second, "silence after which the servers let the session expire")
 	f.DurationVar(&d.connect, "connect-timeout", 10*time.Second, "how long to wait for a server; 0 for ever")
-	f.StringVarP(&d.output, "output", "o", "text", "text or json")
+	f.BoolVarP(&d.verbose, "verbose", "v", false, "tell of connections on standard error")
 	return d
+}
+
+// AddOutput adds the flag that says how results are printed.
+func (d *Dialer) AddOutput(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringVarP(&d.output, "output", "o", d.output, "text or json")
 }
 
 // JSON tells whether results are to be printed as JSON.
 func (d *Dialer) JSON() bool { return d.output == "json" }
 
-// Dial connects. Warnings go to errs.
-func (d *Dialer) Dial(ctx context.Context, errs io.Writer) (*client.Client, error) {
-	if d.o.auth = nil; d.output != "text" && d.output != "json" {
-		return nil, fmt.Errorf("--output wants text or json, not %q", d.output)
+// With connects, calls do and closes the session. When cmd's context ends, so
+// does that of do.
+func (d *Dialer) With(cmd *cobra.Command, do func(ctx context.Context, c *client.Client) error) error {
+	c, err := d.dial(cmd.Context(), cmd.ErrOrStderr())
+	if err != nil {
+		return err
 	}
-	for _, value := range d.auth {
-		if err := d.o.set("auth", value, "--auth"); err != nil {
-			return nil, err
-		}
-	}
-	c, err := d.o.connectConfig(&printer{out: io.Discard, err: errs})
+	return errors.Join(do(cmd.Context(), c), c.Close())
+}
+
+// dial connects. Warnings go to errs.
+func (d *Dialer) dial(ctx context.Context, errs io.Writer) (*client.Client, error) {
+	c, err := d.config(errs)
 	if err != nil {
 		return nil, err
 	}
-	cl, err := client.New(c.servers, append(c.options, client.WithSessionTimeout(d.session))...)
+	cl, err := client.New(c.servers, c.options...)
 	if err != nil {
 		return nil, err
 	}
-	waiting, cancel := ctx, context.CancelFunc(func() {})
 	if d.connect > 0 {
-		waiting, cancel = context.WithTimeout(ctx, d.connect)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.connect)
+		defer cancel()
 	}
-	defer cancel()
-	if err := cl.WaitConnected(waiting); err != nil {
+	if err := cl.WaitConnected(ctx); err != nil {
 		_ = cl.Close() // there is no session to close
 		return nil, fmt.Errorf("connecting to %s: %w", c.servers, err)
 	}
 	return cl, nil
+}
+
+// config is how to connect, as the flags and the properties say.
+func (d *Dialer) config(errs io.Writer) (connectConfig, error) {
+	if d.output != "text" && d.output != "json" {
+		return connectConfig{}, fmt.Errorf("--output wants text or json, not %q", d.output)
+	}
+	if d.session < time.Millisecond {
+		return connectConfig{}, fmt.Errorf("--session-timeout wants at least a millisecond, not %v", d.session)
+	}
+	d.o.auth = nil
+	for _, value := range d.auth {
+		if err := d.o.set("auth", value, "--auth"); err != nil {
+			return connectConfig{}, err
+		}
+	}
+	c, err := d.o.connectConfig(&printer{out: io.Discard, err: errs})
+	if err != nil {
+		return c, err
+	}
+	level := slog.LevelWarn
+	if d.verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level}))
+	c.options = append(c.options, client.WithSessionTimeout(d.session), client.WithLogger(log))
+	return c, nil
 }

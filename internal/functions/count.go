@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/cli"
 	"github.com/quollhq/quoll/recipe/counter"
 )
 
@@ -16,13 +17,13 @@ var formats = map[string]counter.Format{"long": counter.Long, "int": counter.Int
 
 // counting is a call of quoll count.
 type counting struct {
-	connection
+	dial   *cli.Dialer
 	format string
 	watch  bool
 }
 
 func newCount() *cobra.Command {
-	var n counting
+	n := &counting{}
 	cmd := &cobra.Command{
 		Use:   "count [flags] NAME [+N | -N | =N]",
 		Short: "Read, change or follow a counter",
@@ -37,10 +38,11 @@ kazoo's Counter with support_curator (int), or of kazoo's Counter (text).`,
   quoll count --watch orders`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return n.with(cmd, func(ctx context.Context, c *client.Client) error { return n.run(ctx, cmd, c, args) })
+			return n.dial.With(cmd, func(ctx context.Context, c *client.Client) error { return n.run(ctx, cmd, c, args) })
 		},
 	}
-	n.addTo(cmd)
+	n.dial = cli.NewDialer(cmd)
+	n.dial.AddOutput(cmd)
 	cmd.Flags().StringVar(&n.format, "format", "long", "long, int or text")
 	cmd.Flags().BoolVarP(&n.watch, "watch", "w", false, "print each change")
 	return cmd
@@ -61,13 +63,14 @@ func (n *counting) run(ctx context.Context, cmd *cobra.Command, c *client.Client
 		}
 	}
 	for v, err := range count.Watch(ctx) {
-		if interrupted(ctx, err) {
-			return nil
-		}
 		if err != nil {
-			return err
+			return unlessInterrupted(ctx, err)
 		}
-		fmt.Fprintln(cmd.OutOrStdout(), v.N)
+		if n.dial.JSON() {
+			printJSON(cmd.OutOrStdout(), map[string]int64{"count": v.N})
+		} else {
+			fmt.Fprintln(cmd.OutOrStdout(), v.N)
+		}
 		if !n.watch {
 			return nil
 		}

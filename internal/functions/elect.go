@@ -3,24 +3,26 @@ package functions
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/cli"
 	"github.com/quollhq/quoll/recipe/election"
 )
 
 // electing is a call of quoll elect.
 type electing struct {
-	connection
+	dial  *cli.Dialer
 	id    string
 	once  bool
 	grace time.Duration
 }
 
 func newElect() *cobra.Command {
-	var e electing
+	e := &electing{}
 	cmd := &cobra.Command{
 		Use:   "elect [flags] NAME [-- COMMAND [ARGUMENT...]]",
 		Short: "Run a command while leading, or tell who leads",
@@ -42,12 +44,13 @@ part in the same elections.`,
 			if err != nil {
 				return err
 			}
-			return e.with(cmd, func(ctx context.Context, c *client.Client) error {
+			return e.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
 				return e.run(ctx, cmd, c, pathOf("/elections", own[0]), command)
 			})
 		},
 	}
-	e.addTo(cmd)
+	e.dial = cli.NewDialer(cmd)
+	e.dial.AddOutput(cmd)
 	f := cmd.Flags()
 	f.StringVar(&e.id, "id", "", "what others see; the default is the name of the host")
 	f.BoolVar(&e.once, "once", false, "tell who leads at present, and end")
@@ -79,20 +82,31 @@ func (e *electing) run(ctx context.Context, cmd *cobra.Command, c *client.Client
 
 func (e *electing) observe(ctx context.Context, cmd *cobra.Command, el *election.Election) error {
 	for leader, err := range el.Observe(ctx) {
-		if interrupted(ctx, err) {
-			return nil
-		}
 		if err != nil {
-			return err
+			return unlessInterrupted(ctx, err)
 		}
-		if leader.Path == "" {
-			fmt.Fprintln(cmd.OutOrStdout(), "-")
-		} else {
-			fmt.Fprintln(cmd.OutOrStdout(), leader.Token, leader.ID)
-		}
+		e.print(cmd.OutOrStdout(), leader)
 		if e.once {
 			return nil
 		}
 	}
 	return nil
+}
+
+// leaderDoc is a leader in JSON; nobody, if it is empty.
+type leaderDoc struct {
+	ID    string `json:"id,omitempty"`
+	Token int64  `json:"token,omitempty,string"` // a zxid
+	Path  string `json:"path,omitempty"`
+}
+
+func (e *electing) print(out io.Writer, leader election.Leader) {
+	switch {
+	case e.dial.JSON():
+		printJSON(out, map[string]leaderDoc{"leader": {leader.ID, leader.Token, leader.Path}})
+	case leader.Path == "":
+		fmt.Fprintln(out, "-")
+	default:
+		fmt.Fprintln(out, leader.Token, leader.ID)
+	}
 }

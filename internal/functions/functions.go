@@ -1,103 +1,37 @@
-// Package functions makes the coordination functions commands of the shell:
-// quoll lock, elect, queue and count.
+// Package functions makes the coordination functions commands of the shell: quoll
+// lock, elect, queue, count, register, discover, config and template.
 package functions
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/quollhq/quoll/client"
 )
 
 // Exit codes beside that of the command that was run.
 const (
-	exitNotYet      = 75  // EX_TEMPFAIL: what was asked for is another's, or not there
-	exitCannotRun   = 126 // as a shell has it
-	exitNotFound    = 127
-	exitSignalled   = 128 // plus the signal
-	closeWithin     = 5 * time.Second
-	defaultServers  = "localhost:2181"
-	serversVariable = "QUOLL_SERVER"
+	exitNotYet    = 75  // EX_TEMPFAIL: what was asked for is another's, or not there
+	exitCannotRun = 126 // as a shell has it
+	exitNotFound  = 127
+	exitSignalled = 128 // plus the signal
 )
 
-// ExitError is the exit code of the process, when nothing is left to be said.
-type ExitError struct{ Code int }
+// leaveTime bounds how long a server is waited for when what is held is given back.
+const leaveTime = 5 * time.Second
 
-// Error says the exit code.
-func (e *ExitError) Error() string { return fmt.Sprintf("exit status %d", e.Code) }
-
-// ExitCode is the exit code of the process.
-func (e *ExitError) ExitCode() int { return e.Code }
-
-// Quiet marks errors that need no message.
-func (e *ExitError) Quiet() bool { return true }
+// maxInput bounds what is read from files of properties and from standard input,
+// in bytes: more does not fit into a packet.
+const maxInput = 1 << 20
 
 // Commands makes the commands.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{newLock(), newElect(), newQueue(), newCount()}
-}
-
-// connection is the flags that say where the servers are.
-type connection struct {
-	servers string
-	session time.Duration
-	connect time.Duration
-	auth    []string
-	verbose bool
-}
-
-func (o *connection) addTo(cmd *cobra.Command) {
-	servers := os.Getenv(serversVariable)
-	if servers == "" {
-		servers = defaultServers
-	}
-	f := cmd.PersistentFlags()
-	f.StringVar(&o.servers, "server", servers, "host:port[,host:port...][/chroot]; the default is "+serversVariable)
-	f.DurationVar(&o.session, "session-timeout", 10*time.Second, "silence after which the servers give up a holder")
-	f.DurationVar(&o.connect, "connect-timeout", 10*time.Second, "how long to wait for a server; 0 for ever")
-	f.StringArrayVar(&o.auth, "auth", nil, "authenticate by scheme:auth, as digest:user:password")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell of connections on standard error")
-}
-
-// dial connects. Closing the client is the caller's.
-func (o *connection) dial(ctx context.Context) (*client.Client, error) {
-	level := slog.LevelWarn
-	if o.verbose {
-		level = slog.LevelDebug
-	}
-	opts := []client.Option{
-		client.WithSessionTimeout(o.session),
-		client.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))),
-	}
-	for _, a := range o.auth {
-		scheme, auth, ok := strings.Cut(a, ":")
-		if !ok {
-			return nil, fmt.Errorf("--auth %q has no scheme", a)
-		}
-		opts = append(opts, client.WithAuth(scheme, []byte(auth)))
-	}
-	if o.connect > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.connect)
-		defer cancel()
-	}
-	return client.Dial(ctx, o.servers, opts...)
-}
-
-// with connects, calls body and closes the session.
-func (o *connection) with(cmd *cobra.Command, body func(ctx context.Context, c *client.Client) error) error {
-	c, err := o.dial(cmd.Context())
-	if err != nil {
-		return err
-	}
-	return errors.Join(body(cmd.Context(), c), c.Close())
+	return []*cobra.Command{newLock(), newElect(), newQueue(), newCount(), newRegister(), newDiscover(), newConfig(), newTemplate()}
 }
 
 // pathOf is the node of a name: itself if it is a path, else one below parent.
@@ -108,7 +42,32 @@ func pathOf(parent, name string) string {
 	return parent + "/" + name
 }
 
-// interrupted tells whether an error is only that the user has ended the command.
-func interrupted(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && errors.Is(err, context.Canceled)
+// unlessInterrupted takes an error that is only that the user has ended the
+// command for a good end.
+func unlessInterrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// leaving is a context to give back what is held, also when ctx has ended.
+func leaving(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
+}
+
+// readInput reads all that a command is given by what, and not a part of it.
+func readInput(r io.Reader, what string) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxInput+1))
+	if err == nil && len(data) > maxInput {
+		err = fmt.Errorf("%s has more than %d bytes", what, maxInput)
+	}
+	return data, err
+}
+
+// printJSON prints one line.
+func printJSON(w io.Writer, v any) {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // what is printed here can be encoded
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/discovery"
+	"github.com/quollhq/quoll/internal/cli"
 	"github.com/quollhq/quoll/internal/functions"
 	"github.com/quollhq/quoll/internal/servertest"
 	"github.com/quollhq/quoll/recipe/election"
@@ -44,7 +46,7 @@ func want(t *testing.T, server, stdin, output string, code int, words ...string)
 	t.Helper()
 	var out bytes.Buffer
 	err := quoll(servertest.Context(t), server, stdin, &out, words...)
-	var exit *functions.ExitError
+	var exit *cli.ExitError
 	got := 0
 	if errors.As(err, &exit) {
 		got = exit.Code
@@ -215,4 +217,89 @@ func TestNoServer(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "127.0.0.1:1") {
 		t.Errorf("without a server: %v", err)
 	}
+}
+
+// Results are JSON where that is asked for.
+func TestJSON(t *testing.T) {
+	server := servertest.Start(t)
+	want(t, server, "", "{\"leader\":{}}\n", 0, "elect", "-o", "json", "--once", "lead")
+	want(t, server, "", "{\"count\":5}\n", 0, "count", "-o", "json", "orders", "+5")
+	want(t, server, "", "", 0, "queue", "put", "jobs", "one")
+	want(t, server, "\xff", "", 0, "queue", "put", "jobs")
+	want(t, server, "", "{\"length\":2}\n", 0, "queue", "length", "-o", "json", "jobs")
+	want(t, server, "", "{\"message\":\"one\",\"path\":\"/queues/jobs/queue-0000000000\",\"attempt\":1}\n", 0, "queue", "take", "-o", "json", "jobs")
+	want(t, server, "", "{\"messageBase64\":\"/w==\",\"path\":\"/queues/jobs/queue-0000000001\",\"attempt\":1}\n", 0, "queue", "take", "-o", "json", "jobs")
+	if err := quoll(servertest.Context(t), server, "", io.Discard, "count", "-o", "yaml", "orders"); err == nil {
+		t.Error("an output that is unknown is no error")
+	}
+}
+
+// What does not fit into a packet is refused as a whole, and not cut off.
+func TestTooMuchInput(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	large := strings.Repeat("# a comment\n", 1<<17)
+	file := filepath.Join(t.TempDir(), "large.properties")
+	check(t, os.WriteFile(file, []byte("a=1\n"+large+"b=2\n"), 0o600))
+	for _, words := range [][]string{{"queue", "put", "jobs"}, {"config", "set", "app", "--from", file}} {
+		if err := quoll(ctx, server, large, io.Discard, words...); err == nil || !strings.Contains(err.Error(), "more than") {
+			t.Errorf("%v: %v", words, err)
+		}
+	}
+	want(t, server, "", "0\n", 0, "queue", "length", "jobs")
+	want(t, server, "", "", 0, "config", "list")
+}
+
+// register runs a command that is registered as /services/orders/a, waits until
+// it is there, and returns what becomes of it. When the command gets SIGTERM it
+// writes a file "told", waits for a file "end" in dir, and ends.
+func register(ctx context.Context, t *testing.T, server, dir string) <-chan error {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- quoll(ctx, server, "", io.Discard, "register", "orders", "--id", "a", "--address", "10.0.0.1", "--grace", "10m", "--",
+			"sh", "-c", `cd "$0"; trap ':> told; while ! [ -f end ]; do sleep 0.01; done; exit 0' TERM; :> ready; while :; do sleep 0.01; done`, dir)
+	}()
+	await(t, func() bool { return exists(filepath.Join(dir, "ready")) })
+	return ended
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+// A command that is registered is told to end when another program has taken its
+// id, and not left behind.
+func TestRegisteredCommandReplaced(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	c := servertest.Dial(t, server)
+	dir := t.TempDir()
+	ended := register(ctx, t, server, dir)
+	_, err := c.Multi(ctx, client.DeleteOp("/services/orders/a", client.AnyVersion), client.CreateOp("/services/orders/a", nil, client.Ephemeral))
+	check(t, err)
+	await(t, func() bool { return exists(filepath.Join(dir, "told")) })
+	check(t, os.WriteFile(filepath.Join(dir, "end"), nil, 0o600))
+	if err := <-ended; !errors.Is(err, discovery.ErrReplaced) {
+		t.Error(err)
+	}
+}
+
+// Who is interrupted leaves the registry, and then the command is told to end.
+func TestRegisteredCommandLeavesFirst(t *testing.T) {
+	server := servertest.Start(t)
+	ctx, interrupt := context.WithCancel(servertest.Context(t))
+	defer interrupt()
+	c := servertest.Dial(t, server)
+	dir := t.TempDir()
+	ended := register(ctx, t, server, dir)
+	interrupt()
+	await(t, func() bool {
+		_, found, err := c.Exists(servertest.Context(t), "/services/orders/a")
+		check(t, err)
+		return !found
+	})
+	check(t, os.WriteFile(filepath.Join(dir, "end"), nil, 0o600))
+	check(t, <-ended)
 }

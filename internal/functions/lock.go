@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/cli"
 	"github.com/quollhq/quoll/recipe/lock"
 )
 
 // locking is a call of quoll lock.
 type locking struct {
-	connection
+	dial   *cli.Dialer
 	try    bool
 	wait   time.Duration
 	shared bool
@@ -24,7 +25,7 @@ type locking struct {
 }
 
 func newLock() *cobra.Command {
-	var l locking
+	l := &locking{}
 	cmd := &cobra.Command{
 		Use:   "lock [flags] NAME -- COMMAND [ARGUMENT...]",
 		Short: "Run a command while holding a lock",
@@ -49,12 +50,12 @@ lock was not free in time.`,
 			if err != nil {
 				return err
 			}
-			return l.with(cmd, func(ctx context.Context, c *client.Client) error {
+			return l.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
 				return l.run(ctx, cmd, c, pathOf("/locks", own[0]), command)
 			})
 		},
 	}
-	l.addTo(cmd)
+	l.dial = cli.NewDialer(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&l.try, "try", false, "do not wait for the lock")
 	f.DurationVar(&l.wait, "wait", 0, "wait for so long at most; 0 is for ever")
@@ -73,7 +74,7 @@ func (l *locking) run(ctx context.Context, cmd *cobra.Command, c *client.Client,
 	if err != nil {
 		if errors.Is(err, lock.ErrLocked) || ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 			fmt.Fprintf(cmd.ErrOrStderr(), "quoll: %s is locked\n", path)
-			return &ExitError{exitNotYet}
+			return &cli.ExitError{Code: exitNotYet}
 		}
 		return err
 	}
@@ -132,7 +133,7 @@ func holding(ctx context.Context, h *lock.Held, body func(ctx context.Context) e
 	stop := context.AfterFunc(h.Context(), func() { cancel(context.Cause(h.Context())) })
 	defer stop()
 	err := body(within)
-	leaving, done := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	leaving, done := leaving(ctx)
 	defer done()
 	return outcome(err, h.Unlock(leaving))
 }

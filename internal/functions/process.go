@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/quollhq/quoll/internal/cli"
 )
 
 // job is a command that is run while something is held.
@@ -23,7 +25,7 @@ type job struct {
 }
 
 // run runs the command until it ends. When ctx ends before, it gets SIGTERM, and
-// SIGKILL if it does not end in time. Its failure is an [ExitError] with the code
+// SIGKILL if it does not end in time. Its failure is a [cli.ExitError] with the code
 // that a shell would give.
 func (j *job) run(ctx context.Context, parent *cobra.Command) error {
 	cmd := exec.CommandContext(ctx, j.args[0], j.args[1:]...)
@@ -35,7 +37,7 @@ func (j *job) run(ctx context.Context, parent *cobra.Command) error {
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit):
-		return &ExitError{code(exit.ProcessState)}
+		return &cli.ExitError{Code: code(exit.ProcessState)}
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
 		return j.cannot(parent, err, exitNotFound)
 	case cmd.ProcessState == nil:
@@ -48,7 +50,7 @@ func (j *job) run(ctx context.Context, parent *cobra.Command) error {
 
 func (j *job) cannot(parent *cobra.Command, err error, code int) error {
 	fmt.Fprintf(parent.ErrOrStderr(), "quoll: %v\n", err)
-	return &ExitError{code}
+	return &cli.ExitError{Code: code}
 }
 
 func code(state *os.ProcessState) int {

@@ -3,14 +3,17 @@ package functions
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/cli"
 	"github.com/quollhq/quoll/recipe/queue"
 )
 
@@ -21,7 +24,7 @@ var layouts = map[string]queue.Layout{
 
 // queueing is what all calls of quoll queue have in common.
 type queueing struct {
-	connection
+	dial     *cli.Dialer
 	layout   string
 	dead     string
 	attempts int
@@ -40,7 +43,8 @@ SimpleDistributedQueue, and of kazoo's Queue and LockingQueue.`,
   quoll queue take --follow --dead-letters jobs-dead jobs -- ./work
   quoll queue length jobs`,
 	}
-	q.addTo(cmd)
+	q.dial = cli.NewDialer(cmd)
+	q.dial.AddOutput(cmd)
 	cmd.PersistentFlags().StringVar(&q.layout, "layout", "curator",
 		"curator, curator-priority, curator-delay, simple, kazoo or kazoo-locking")
 	cmd.AddCommand(newQueuePut(q), newQueueTake(q), newQueueLength(q))
@@ -78,7 +82,7 @@ func newQueuePut(q *queueing) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return q.with(cmd, func(ctx context.Context, c *client.Client) error {
+			return q.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
 				to, err := q.open(c, args[0])
 				if err != nil {
 					return err
@@ -96,7 +100,7 @@ func messageOf(cmd *cobra.Command, args []string) ([]byte, error) {
 	if len(args) > 0 {
 		return []byte(args[0]), nil
 	}
-	return io.ReadAll(cmd.InOrStdin())
+	return readInput(cmd.InOrStdin(), "the message")
 }
 
 func newQueueLength(q *queueing) *cobra.Command {
@@ -105,14 +109,21 @@ func newQueueLength(q *queueing) *cobra.Command {
 		Short: "Count the messages",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return q.with(cmd, func(ctx context.Context, c *client.Client) error {
+			return q.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
 				of, err := q.open(c, args[0])
 				if err != nil {
 					return err
 				}
 				n, err := of.Len(ctx)
-				fmt.Fprintln(cmd.OutOrStdout(), n)
-				return err
+				switch {
+				case err != nil:
+					return err
+				case q.dial.JSON():
+					printJSON(cmd.OutOrStdout(), map[string]int{"length": n})
+				default:
+					fmt.Fprintln(cmd.OutOrStdout(), n)
+				}
+				return nil
 			})
 		},
 	}
@@ -145,7 +156,7 @@ The exit code is the command's, or 75 when no message came in time.`,
 			if err != nil {
 				return err
 			}
-			return q.with(cmd, func(ctx context.Context, c *client.Client) error {
+			return q.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
 				from, err := q.open(c, own[0])
 				if err != nil {
 					return err
@@ -169,11 +180,11 @@ func (t *taking) run(ctx context.Context, cmd *cobra.Command, q *queue.Queue, co
 	for {
 		err := t.one(ctx, cmd, q, command)
 		switch {
-		case t.follow && interrupted(ctx, err):
+		case t.follow && err != nil && unlessInterrupted(ctx, err) == nil:
 			return nil
 		case errors.Is(err, queue.ErrEmpty) || ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
-			return &ExitError{exitNotYet}
-		case t.follow && errors.As(err, new(*ExitError)) && ctx.Err() == nil: // the command has said what went wrong
+			return &cli.ExitError{Code: exitNotYet}
+		case t.follow && errors.As(err, new(*cli.ExitError)) && ctx.Err() == nil: // the command has said what went wrong
 		case err != nil || !t.follow:
 			return err
 		}
@@ -186,34 +197,58 @@ func (t *taking) one(ctx context.Context, cmd *cobra.Command, q *queue.Queue, co
 	if err != nil {
 		return err
 	}
-	settling := func() (context.Context, context.CancelFunc) {
-		return context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
-	}
 	if len(command) > 0 {
-		within, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		stop := context.AfterFunc(d.Context(), func() { cancel(context.Cause(d.Context())) })
-		defer stop()
-		env := []string{"QUOLL_MESSAGE_PATH=" + d.Path, fmt.Sprintf("QUOLL_MESSAGE_ATTEMPT=%d", d.Attempt)}
-		j := job{args: command, env: env, stdin: bytes.NewReader(bytes.Join(d.Bodies, []byte("\n"))), grace: t.grace}
-		if err := j.run(within, cmd); err != nil {
-			in, done := settling()
-			defer done()
-			return outcome(err, d.Reject(in))
-		}
+		err = t.give(ctx, cmd, d, command)
+	} else {
+		err = t.print(cmd.OutOrStdout(), d)
 	}
-	if len(command) == 0 {
-		for _, body := range d.Bodies {
-			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", body); err != nil {
-				in, done := settling()
-				defer done()
-				return outcome(err, d.Reject(in))
+	in, done := leaving(ctx)
+	defer done()
+	if err != nil {
+		return outcome(err, d.Reject(in))
+	}
+	return d.Ack(in)
+}
+
+// give has the command work on a message while nobody else has it.
+func (t *taking) give(ctx context.Context, cmd *cobra.Command, d *queue.Delivery, command []string) error {
+	within, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(d.Context(), func() { cancel(context.Cause(d.Context())) })
+	defer stop()
+	env := []string{"QUOLL_MESSAGE_PATH=" + d.Path, fmt.Sprintf("QUOLL_MESSAGE_ATTEMPT=%d", d.Attempt)}
+	j := job{args: command, env: env, stdin: bytes.NewReader(bytes.Join(d.Bodies, []byte("\n"))), grace: t.grace}
+	return j.run(within, cmd)
+}
+
+// messageDoc is a message in JSON: its text, or what is not UTF-8 in base64.
+type messageDoc struct {
+	Message       *string `json:"message,omitempty"`
+	MessageBase64 []byte  `json:"messageBase64,omitempty"`
+	Path          string  `json:"path"`
+	Attempt       int     `json:"attempt"`
+}
+
+func (t *taking) print(out io.Writer, d *queue.Delivery) error {
+	for _, body := range d.Bodies {
+		line := body
+		if t.dial.JSON() {
+			doc := messageDoc{Path: d.Path, Attempt: d.Attempt}
+			if text := string(body); utf8.ValidString(text) {
+				doc.Message = &text
+			} else {
+				doc.MessageBase64 = body
+			}
+			var err error
+			if line, err = json.Marshal(doc); err != nil {
+				return err
 			}
 		}
+		if _, err := fmt.Fprintf(out, "%s\n", line); err != nil {
+			return err
+		}
 	}
-	in, done := settling()
-	defer done()
-	return d.Ack(in)
+	return nil
 }
 
 func (t *taking) receive(ctx context.Context, q *queue.Queue) (*queue.Delivery, error) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -43,7 +44,7 @@ type Renderer struct {
 	// Dry prints the files instead.
 	Dry bool
 	// Output gets what commands, and a dry run, print.
-	Output *os.File
+	Output io.Writer
 	Log    *slog.Logger
 }
 

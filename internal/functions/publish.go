@@ -1,4 +1,4 @@
-package appcli
+package functions
 
 import (
 	"context"
@@ -114,7 +114,7 @@ func readProperties(path string) ([]string, error) {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxInput))
+	text, err := readInput(f, path)
 	if err != nil {
 		return nil, err
 	}

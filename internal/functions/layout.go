@@ -1,9 +1,10 @@
-package appcli
+package functions
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
-	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,19 +22,19 @@ func (l *layoutFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&l.base, "base", "", "node that holds the services (default /services, /dubbo or /)")
 }
 
-// discovery makes a Discovery in the layout.
-func (l *layoutFlags) discovery(c *client.Client, opts ...discovery.Option) (*discovery.Discovery, error) {
+// discovery makes a Discovery in the layout. Warnings go to errs.
+func (l *layoutFlags) discovery(c *client.Client, errs io.Writer) (*discovery.Discovery, error) {
 	var layout discovery.Layout
 	switch l.name {
 	case "curator":
 		layout = discovery.Curator{Base: l.base}
 	case "dubbo":
-		layout = discovery.Dubbo{Group: trimSlashes(l.base)}
+		layout = discovery.Dubbo{Group: strings.Trim(l.base, "/")}
 	case "serverset":
 		layout = discovery.ServerSet{Base: l.base}
 	default:
 		return nil, fmt.Errorf("--layout wants curator, dubbo or serverset, not %q", l.name)
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	return discovery.New(c, append(opts, discovery.WithLayout(layout), discovery.WithLogger(log))...), nil
+	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return discovery.New(c, discovery.WithLayout(layout), discovery.WithLogger(log)), nil
 }

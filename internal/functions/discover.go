@@ -1,4 +1,4 @@
-package appcli
+package functions
 
 import (
 	"cmp"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/discovery"
 	"github.com/quollhq/quoll/discovery/dnsserver"
 	"github.com/quollhq/quoll/internal/cli"
@@ -28,8 +29,8 @@ type discovering struct {
 	dns, domain string
 }
 
-// NewDiscover makes `quoll discover`.
-func NewDiscover() *cobra.Command {
+// newDiscover makes `quoll discover`.
+func newDiscover() *cobra.Command {
 	d := &discovering{}
 	cmd := &cobra.Command{
 		Use:   "discover [SERVICE]",
@@ -39,9 +40,10 @@ func NewDiscover() *cobra.Command {
   quoll discover orders --watch
   quoll discover --dns 127.0.0.1:8600 --domain quoll.internal`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return d.run(cmd.Context(), cmd, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return d.run(cmd, args) },
 	}
 	d.dial = cli.NewDialer(cmd)
+	d.dial.AddOutput(cmd)
 	d.layout.add(cmd)
 	cmd.Flags().BoolVarP(&d.watch, "watch", "w", false, "print changes as they come: + came, - left, ~ changed")
 	cmd.Flags().StringVar(&d.dns, "dns", "", "address to answer DNS queries at")
@@ -49,42 +51,30 @@ func NewDiscover() *cobra.Command {
 	return cmd
 }
 
-func (d *discovering) run(ctx context.Context, cmd *cobra.Command, args []string) error {
+func (d *discovering) run(cmd *cobra.Command, args []string) error {
 	if d.watch && len(args) == 0 {
 		return errors.New("--watch wants a service")
 	}
-	c, err := d.dial.Dial(ctx, cmd.ErrOrStderr())
-	if err != nil {
+	return d.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
+		disc, err := d.layout.discovery(c, cmd.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		out := cmd.OutOrStdout()
+		switch {
+		case d.dns != "":
+			return unlessInterrupted(ctx, dnsserver.New(disc, d.domain).ListenAndServe(ctx, d.dns))
+		case len(args) == 0:
+			return d.services(ctx, out, disc)
+		case d.watch:
+			return unlessInterrupted(ctx, d.follow(ctx, out, disc, args[0]))
+		}
+		now, err := disc.Instances(ctx, args[0])
+		if err == nil {
+			d.print(out, cmd.ErrOrStderr(), now)
+		}
 		return err
-	}
-	defer c.Close()
-	disc, err := d.layout.discovery(c)
-	if err != nil {
-		return err
-	}
-	out := cmd.OutOrStdout()
-	switch {
-	case d.dns != "":
-		return unlessInterrupted(dnsserver.New(disc, d.domain).ListenAndServe(ctx, d.dns))
-	case len(args) == 0:
-		return d.services(ctx, out, disc)
-	case d.watch:
-		return unlessInterrupted(d.follow(ctx, out, disc, args[0]))
-	}
-	now, err := disc.Instances(ctx, args[0])
-	if err != nil {
-		return err
-	}
-	d.print(out, cmd.ErrOrStderr(), now)
-	return nil
-}
-
-// unlessInterrupted takes an interruption for a good end.
-func unlessInterrupted(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
+	})
 }
 
 func (d *discovering) services(ctx context.Context, out io.Writer, disc *discovery.Discovery) error {
@@ -221,12 +211,3 @@ func printChanges(out io.Writer, before, now discovery.Snapshot) {
 		fmt.Fprintln(out, map[bool]string{true: "! no server is reached: the instances above stand", false: "! a server is reached again"}[now.Stale])
 	}
 }
-
-// printJSON prints one line.
-func printJSON(w io.Writer, v any) {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(v) // what is printed here can be encoded
-}
-
-func trimSlashes(s string) string { return strings.Trim(s, "/") }

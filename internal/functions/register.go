@@ -1,4 +1,4 @@
-package appcli
+package functions
 
 import (
 	"context"
@@ -7,14 +7,14 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/discovery"
 	"github.com/quollhq/quoll/internal/cli"
 )
@@ -29,16 +29,18 @@ type registering struct {
 	how     discovery.Checking
 	drain   time.Duration
 	command []string
+	grace   time.Duration // from SIGTERM to SIGKILL
 }
 
-// NewRegister makes `quoll register`.
-func NewRegister() *cobra.Command {
+// newRegister makes `quoll register`.
+func newRegister() *cobra.Command {
 	r := &registering{}
 	cmd := &cobra.Command{
 		Use:   "register SERVICE [flags] [-- COMMAND [ARG...]]",
 		Short: "Register an instance of a service while this command runs",
 		Long: `Register an instance of a service until this command is interrupted, or until
-COMMAND ends, whose exit code becomes this command's.
+COMMAND ends, whose exit code becomes this command's. An interruption makes the
+instance leave, and then the command gets SIGTERM, and SIGKILL after the grace.
 
 The instance is withdrawn while a check fails:
   http://HOST:PORT/PATH, https://...   a GET is answered with a status of 200 to 299
@@ -57,10 +59,11 @@ The instance is withdrawn while a check fails:
 				return fmt.Errorf("register wants one service, not %d words; Try: quoll register --help", len(args))
 			}
 			r.in.Service = args[0]
-			return r.run(cmd.Context(), cmd)
+			return r.run(cmd)
 		},
 	}
 	r.dial = cli.NewDialer(cmd)
+	r.dial.AddOutput(cmd)
 	r.layout.add(cmd)
 	f := cmd.Flags()
 	f.StringVar(&r.in.ID, "id", "", "id of the instance (default a random one)")
@@ -77,51 +80,32 @@ The instance is withdrawn while a check fails:
 	f.DurationVar(&r.how.Timeout, "timeout", discovery.DefaultTimeout, "time for one check")
 	f.IntVar(&r.how.Fall, "fall", discovery.DefaultFall, "checks in a row that must fail")
 	f.IntVar(&r.how.Rise, "rise", discovery.DefaultRise, "checks in a row that must pass")
-	f.DurationVar(&r.drain, "drain", 0, "at the end, drain for this long before leaving")
+	f.DurationVar(&r.grace, "grace", 5*time.Second, "from SIGTERM to SIGKILL for the command, when quoll is to end")
+	f.DurationVar(&r.drain, "drain", 0, "when interrupted, drain for this long before leaving")
 	return cmd
 }
 
-func (r *registering) run(ctx context.Context, cmd *cobra.Command) error {
+func (r *registering) run(cmd *cobra.Command) error {
 	opts, err := r.options()
 	if err != nil {
 		return err
 	}
-	c, err := r.dial.Dial(ctx, cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	if r.in.Address == "" {
-		if r.in.Address, err = ownAddress(ctx, c.Server()); err != nil {
+	return r.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
+		if r.in.Address == "" {
+			if r.in.Address, err = ownAddress(ctx, c.Server()); err != nil {
+				return err
+			}
+		}
+		d, err := r.layout.discovery(c, cmd.ErrOrStderr())
+		if err != nil {
 			return err
 		}
-	}
-	d, err := r.layout.discovery(c)
-	if err != nil {
-		return err
-	}
-	reg, err := d.Register(ctx, r.in, opts...)
-	if err != nil {
-		return err
-	}
-	err = r.whileRegistered(ctx, cmd, reg)
-	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
-	defer cancel()
-	return errors.Join(err, r.leave(leaving, reg))
-}
-
-// leaveTime bounds how long a server is waited for at the end, besides draining.
-const leaveTime = 5 * time.Second
-
-// leave ends the registration; it may be over already.
-func (r *registering) leave(ctx context.Context, reg *discovery.Registration) error {
-	if status, _ := reg.Status(); status == discovery.Serving && r.drain > 0 && reg.Drain() == nil {
-		time.Sleep(r.drain)
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
-		defer cancel()
-	}
-	return reg.Close(ctx)
+		reg, err := d.Register(ctx, r.in, opts...)
+		if err != nil {
+			return err
+		}
+		return r.whileRegistered(ctx, cmd, reg)
+	})
 }
 
 // options are the checks, and the metadata.
@@ -172,59 +156,59 @@ func ownAddress(ctx context.Context, server string) (string, error) {
 	return host, err
 }
 
-// whileRegistered prints what becomes of the registration, and runs the command,
-// until either ends or ctx does.
+// whileRegistered runs the command, if there is one, and prints what becomes of
+// the registration, until the command has ended, or ctx, or the registration. The
+// command is told to end when nobody is to find it any more.
 func (r *registering) whileRegistered(ctx context.Context, cmd *cobra.Command, reg *discovery.Registration) error {
-	ended, err := r.start(ctx, cmd)
-	if err != nil {
-		return err
+	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	following, stop := context.WithCancel(ctx)
+	defer stop()
+	var running sync.WaitGroup
+	var err error // of the command; to be read when it has ended
+	if len(r.command) > 0 {
+		running.Go(func() {
+			defer stop()
+			j := job{args: r.command, stdin: cmd.InOrStdin(), grace: r.grace}
+			err = j.run(serving, cmd)
+		})
 	}
+	why := errors.Join(r.follow(following, cmd.OutOrStdout(), reg), r.leave(ctx, reg))
+	cancel()
+	running.Wait()
+	if why != nil || ctx.Err() != nil { // then the command was told to end
+		return why
+	}
+	return err
+}
+
+// leave ends the registration, which may be over already. When ctx has ended it
+// drains before: otherwise nothing is there any more that serves.
+func (r *registering) leave(ctx context.Context, reg *discovery.Registration) error {
+	if status, _ := reg.Status(); ctx.Err() != nil && status == discovery.Serving && r.drain > 0 && reg.Drain() == nil {
+		time.Sleep(r.drain)
+	}
+	in, done := leaving(ctx)
+	defer done()
+	return reg.Close(in)
+}
+
+// follow prints what becomes of the registration until ctx ends, or until the
+// registration does: that is an error.
+func (r *registering) follow(ctx context.Context, out io.Writer, reg *discovery.Registration) error {
 	for {
 		changed := reg.Changed()
 		status, why := reg.Status()
-		r.print(cmd.OutOrStdout(), reg.Instance(), status, why)
+		r.print(out, reg.Instance(), status, why)
 		if status == discovery.Gone {
 			return why
 		}
 		select {
 		case <-changed:
-		case err := <-ended:
-			return err
 		case <-ctx.Done():
-			if ended != nil {
-				return <-ended
-			}
 			return nil
 		}
 	}
-}
-
-// start runs the command; its end comes on the channel, which is nil if there is
-// no command.
-func (r *registering) start(ctx context.Context, cmd *cobra.Command) (<-chan error, error) {
-	if len(r.command) == 0 {
-		return nil, nil
-	}
-	child := exec.CommandContext(ctx, r.command[0], r.command[1:]...)
-	child.Stdin, child.Stdout, child.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
-	child.WaitDelay = leaveTime
-	if err := child.Start(); err != nil {
-		return nil, err
-	}
-	ended := make(chan error, 1)
-	go func() {
-		err := child.Wait()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) && exit.ExitCode() > 0 {
-			err = &cli.ExitError{Code: exit.ExitCode()}
-		}
-		if ctx.Err() != nil {
-			err = nil // it was asked to end
-		}
-		ended <- err
-	}()
-	return ended, nil
 }
 
 func (r *registering) print(w io.Writer, in discovery.Instance, status discovery.Status, why error) {

@@ -1,4 +1,4 @@
-package appcli
+package functions
 
 import (
 	"cmp"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/configcenter"
 	"github.com/quollhq/quoll/internal/cli"
 )
@@ -26,8 +27,8 @@ type configuring struct {
 	keyring string
 }
 
-// NewConfig makes `quoll config`.
-func NewConfig() *cobra.Command {
+// newConfig makes `quoll config`.
+func newConfig() *cobra.Command {
 	c := &configuring{}
 	cmd := &cobra.Command{
 		Use:   "config",
@@ -44,6 +45,7 @@ NAME,PROFILE. What is set in one command changes at once, as a revision.`,
   quoll config watch orders --profile prod`,
 	}
 	c.dial = cli.NewDialer(cmd)
+	c.dial.AddOutput(cmd)
 	f := cmd.PersistentFlags()
 	f.StringVar(&c.root, "root", configcenter.DefaultRoot, "node that holds the contexts")
 	f.StringVar(&c.keyring, "keyring", "", "file of keys for encrypted values")
@@ -54,12 +56,9 @@ NAME,PROFILE. What is set in one command changes at once, as a revision.`,
 
 // with connects and calls do.
 func (c *configuring) with(cmd *cobra.Command, do func(ctx context.Context, center *configcenter.Center, out io.Writer) error) error {
-	cl, err := c.dial.Dial(cmd.Context(), cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	return do(cmd.Context(), configcenter.New(cl, configcenter.WithRoot(c.root)), cmd.OutOrStdout())
+	return c.dial.With(cmd, func(ctx context.Context, cl *client.Client) error {
+		return do(ctx, configcenter.New(cl, configcenter.WithRoot(c.root)), cmd.OutOrStdout())
+	})
 }
 
 // keys are those of the keyring; nil if none is named.
@@ -201,7 +200,7 @@ func (c *configuring) watch() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return unlessInterrupted(c.follow(ctx, center, app, keys, out))
+				return unlessInterrupted(ctx, c.follow(ctx, center, app, keys, out))
 			})
 		},
 	}
@@ -432,7 +431,7 @@ func (c *configuring) encrypt() *cobra.Command {
 			if keys == nil {
 				return errNoKeyring
 			}
-			value, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxInput))
+			value, err := readInput(cmd.InOrStdin(), "the value")
 			if err != nil {
 				return err
 			}
@@ -441,10 +440,6 @@ func (c *configuring) encrypt() *cobra.Command {
 		},
 	}
 }
-
-// maxInput bounds what is read from files of properties and from standard input,
-// in bytes: more does not fit into a packet.
-const maxInput = 1 << 20
 
 // author is who works here, if nobody says otherwise.
 func author() string {

@@ -1,4 +1,4 @@
-package appcli
+package functions
 
 import (
 	"context"
@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/configcenter"
 	"github.com/quollhq/quoll/internal/cli"
 	"github.com/quollhq/quoll/internal/render"
@@ -30,8 +30,8 @@ type templating struct {
 	r         render.Renderer
 }
 
-// NewTemplate makes `quoll template`.
-func NewTemplate() *cobra.Command {
+// newTemplate makes `quoll template`.
+func newTemplate() *cobra.Command {
 	t := &templating{}
 	cmd := &cobra.Command{
 		Use:   "template --template IN:OUT [flags]",
@@ -55,7 +55,7 @@ command runs, once. If a value is missing, or a check fails, all stay as they ar
   quoll template --template app.tmpl:app.conf --once
   quoll template --template app.tmpl:app.conf --dry`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return t.run(cmd.Context(), cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return t.run(cmd) },
 	}
 	t.dial = cli.NewDialer(cmd)
 	t.layout.add(cmd)
@@ -72,7 +72,7 @@ command runs, once. If a value is missing, or a check fails, all stay as they ar
 	return cmd
 }
 
-func (t *templating) run(ctx context.Context, cmd *cobra.Command) error {
+func (t *templating) run(cmd *cobra.Command) error {
 	if err := t.parse(); err != nil {
 		return err
 	}
@@ -80,22 +80,19 @@ func (t *templating) run(ctx context.Context, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	c, err := t.dial.Dial(ctx, cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	d, err := t.layout.discovery(c)
-	if err != nil {
-		return err
-	}
-	t.r.Source = &render.Source{Client: c, Discovery: d, Center: configcenter.New(c, configcenter.WithRoot(t.config.root)), Keys: keys}
-	t.r.Output = os.Stdout
-	t.r.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-	if t.once || t.r.Dry {
-		return t.r.Once(ctx)
-	}
-	return unlessInterrupted(t.r.Run(ctx))
+	return t.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
+		d, err := t.layout.discovery(c, cmd.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		t.r.Source = &render.Source{Client: c, Discovery: d, Center: configcenter.New(c, configcenter.WithRoot(t.config.root)), Keys: keys}
+		t.r.Output = cmd.OutOrStdout()
+		t.r.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+		if t.once || t.r.Dry {
+			return t.r.Once(ctx)
+		}
+		return unlessInterrupted(ctx, t.r.Run(ctx))
+	})
 }
 
 // parse reads what the flags say of templates, mode and waiting.
