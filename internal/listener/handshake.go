@@ -63,9 +63,9 @@ func (c *conn) handshake() error {
 		c.l.Rejected.Add(1)
 		return errEnd
 	}
-	if zxid := c.l.Engine.Zxid(); r.LastZxidSeen > zxid {
+	if !c.l.Engine.Reached(r.LastZxidSeen) {
 		return fmt.Errorf("client has seen zxid 0x%x, this server is at 0x%x: it must try another server",
-			uint64(r.LastZxidSeen), uint64(zxid))
+			uint64(r.LastZxidSeen), uint64(c.l.Engine.Zxid()))
 	}
 	c.timeout = min(max(r.TimeOut, c.l.MinTimeout), c.l.MaxTimeout)
 	if r.SessionID == 0 {

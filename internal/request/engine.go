@@ -194,8 +194,20 @@ func (e *Engine) Close() {
 // written. Nothing is acknowledged after it.
 func (e *Engine) Failed() <-chan error { return e.fails }
 
-// Zxid is the last applied transaction's.
+// Zxid is the last applied transaction's, or that of one shortly before.
 func (e *Engine) Zxid() int64 { return e.zxid.Load() }
+
+// Reached tells whether the state is that of zxid, or a later one. A client
+// that was told of a zxid is not refused for it: a reply can be with its client
+// while the writer, which still holds the tree, has not said so by Zxid.
+func (e *Engine) Reached(zxid int64) bool {
+	if zxid <= e.zxid.Load() {
+		return true
+	}
+	e.Tree.RLock(0)
+	defer e.Tree.RUnlock(0)
+	return zxid <= e.Tree.Zxid()
+}
 
 // InFlight is the number of writes submitted and not answered so far.
 func (e *Engine) InFlight() int { return int(e.pipe.inFlight.Load()) }

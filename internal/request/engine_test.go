@@ -541,3 +541,43 @@ func TestLargeListsComeFromAView(t *testing.T) {
 		t.Errorf("the watch set with a large list was not told: %+v", h)
 	}
 }
+
+// A reply can be with its client while the writer still holds the tree. Whoever
+// comes with its zxid then is not from the future.
+func TestReachedWhatWasReplied(t *testing.T) {
+	applying, goOn := make(chan int64), make(chan struct{})
+	w := newWorld(t, func(o *Options) {
+		o.SessionClosed = func(id int64) {
+			applying <- id
+			<-goOn
+		}
+	})
+	c, m := w.client()
+	first, _ := w.client()
+	second, _ := w.client()
+	end := func(c *Client) {
+		if err := w.CloseSession(c.Session); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end(first)
+	<-applying
+	w.submit(c, Request{Xid: 1, Op: proto.OpCreate, Body: createBody("/a", "x", 0)})
+	end(second) // in one batch with it
+	goOn <- struct{}{}
+	<-applying
+	m.Flush()
+	h, _ := m.next(t)
+	if w.Zxid() >= h.Zxid {
+		t.Errorf("the writer has said that it is at 0x%x: the test is about a moment before", w.Zxid())
+	}
+	reached := make(chan bool)
+	go func() { reached <- w.Reached(h.Zxid) }()
+	goOn <- struct{}{}
+	if !<-reached {
+		t.Errorf("0x%x is not reached, says who has replied with it", h.Zxid)
+	}
+	if w.Reached(h.Zxid + 100) {
+		t.Error("a zxid of the future is reached")
+	}
+}
