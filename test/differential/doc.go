@@ -11,6 +11,10 @@
 // so a seed replays as long as Apache's server stays the same. When a step differs, the episode is cut down to the steps
 // that matter and printed as a transcript.
 //
+// Steps come one after the other, and a difference fails at once. What a client is told of another's step is compared with
+// its own next step: on one connection, events come ahead of the replies that follow. Before a connection ends otherwise than by
+// a reply, its client pings, so that nothing is on its way.
+//
 // Zxids are compared exactly: both servers start at 0 and spend them alike, also on refused writes. Session ids are
 // numbered in the order of their creation. Times are checked, not compared: see [world.checkTimes]. What else is evened
 // out before the comparison stands in normal.go, each with its reason; docs/differences.md lists what is meant to differ.
