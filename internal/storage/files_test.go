@@ -173,6 +173,45 @@ func TestReplayable(t *testing.T) {
 	}
 }
 
+// Zeros at the ends of logs are nothing that a member would be sent: those that a
+// server left that was killed, and those that Apache's leaves.
+func TestReplayableWithoutZeros(t *testing.T) {
+	d, opts := history(t, 0)
+	for _, name := range []string{"log.1", "log.b", "log.15"} {
+		path := "/data/version-2/" + name
+		b, err := d.Content(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.SetContent(path, append(b, make([]byte, 1<<20)...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opts.Preallocate = 1 << 20
+	s, _, _ := openLoaded(t, opts)
+	defer s.Close()
+	replayable := func() {
+		t.Helper()
+		for _, c := range []struct {
+			zxid   int64
+			factor float64
+			want   bool
+		}{
+			{5, 10, true}, {5, 7, false}, // the snapshot has 434 bytes, each log about 1100
+			{15, 7, true}, {15, 4, false},
+			{25, 4, true}, {25, 2, false},
+		} {
+			got, err := s.Replayable(c.zxid, c.factor)
+			if err != nil || got != c.want {
+				t.Errorf("0x%x, factor %v: %v, %v, want %v", c.zxid, c.factor, got, err, c.want)
+			}
+		}
+	}
+	replayable()
+	appendBatch(t, s.Log(), 31, 10) // ahead of which there are zeros, too
+	replayable()
+}
+
 func TestReadOfWhatWasPurged(t *testing.T) {
 	d, opts := history(t, 0, 25)
 	s, _, _ := openLoaded(t, opts)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 )
 
 // Reader yields transactions of the logs, in order, for a peer that needs them.
@@ -31,7 +32,7 @@ func (s *Store) Read(after int64) (*Reader, error) {
 
 // Replayable tells whether the logs hold the transaction zxid itself, and behind it
 // no more than factor times the bytes of the newest snapshot. It counts whole
-// files, as they are filled.
+// files, as far as they are filled.
 func (s *Store) Replayable(zxid int64, factor float64) (bool, error) {
 	snaps, err := listSnapshots(s.fs, s.snapDir)
 	if err != nil || len(snaps) == 0 || s.writer == nil {
@@ -42,17 +43,46 @@ func (s *Store) Replayable(zxid int64, factor float64) (bool, error) {
 		return false, err
 	}
 	logs = filesAfter(logs, zxid-1)
-	var bytes int64
-	for i, l := range logs {
-		if i == len(logs)-1 && s.writer.Files() > 0 {
-			l.size = s.writer.Size() // the file itself is longer, for what comes
-		}
-		bytes += l.size
+	if n := len(logs); n > 0 && s.writer.Files() > 0 {
+		logs[n-1].size = s.writer.Size() // the file itself is longer, for what comes
 	}
-	if float64(bytes) > factor*float64(snaps[0].size*expansion[snaps[0].compression]) {
-		return false, nil
+	limit := factor * float64(snaps[0].size*expansion[snaps[0].compression])
+	few, err := s.fewer(logs, limit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // purged meanwhile
+	}
+	if err != nil || !few {
+		return false, err
 	}
 	return s.holds(zxid)
+}
+
+// fewer tells whether the logs have no more than limit bytes, without the zeros
+// at their ends: Apache's servers leave them there, and one that was killed
+// right after it had begun the next log.
+func (s *Store) fewer(logs []logInfo, limit float64) (bool, error) {
+	var bytes int64
+	for _, l := range logs {
+		bytes += l.size
+	}
+	for i := 0; i < len(logs) && float64(bytes) > limit; i++ {
+		used, err := s.used(logs[i])
+		if err != nil {
+			return false, err
+		}
+		bytes -= logs[i].size - used
+	}
+	return float64(bytes) <= limit, nil
+}
+
+// used is how many bytes of a log there are before the zeros at its end.
+func (s *Store) used(l logInfo) (used int64, err error) {
+	f, err := s.fs.OpenFile(l.path, os.O_RDONLY, 0)
+	if err != nil {
+		return 0, err
+	}
+	used, err = lastNonZero(f, 0, l.size)
+	return used, errors.Join(err, f.Close())
 }
 
 // holds tells whether a transaction is in the logs.
