@@ -65,8 +65,7 @@ func (h handler) requests(c *link.Conn, batch []link.Packet) (others []link.Pack
 		}
 		r, err := wire.DecodeRequest(&batch[i].Packet)
 		if err != nil {
-			h.p.log.Warn("a member broke the protocol", "remote", c.RemoteAddr().String(), "packet", wire.Request.String(), "reason", err)
-			c.Close()
+			h.p.broke(c, wire.Request, err)
 			return nil
 		}
 		if list == nil {
@@ -78,6 +77,12 @@ func (h handler) requests(c *link.Conn, batch []link.Packet) (others []link.Pack
 		h.p.cfg.Machine.Requests(zab.Link(c.ID()), list)
 	}
 	return others
+}
+
+// broke ends the connection of a member that has sent what it must not.
+func (p *Peer) broke(c *link.Conn, packet wire.Type, reason error) {
+	p.log.Warn("a member broke the protocol", "remote", c.RemoteAddr().String(), "packet", packet.String(), "reason", reason)
+	c.Close()
 }
 
 // Snapshot implements link.Handler.
@@ -279,8 +284,7 @@ func (l *loop) received(c *link.Conn, batch []link.Packet) {
 			err = l.p.zab.Step(id, m)
 		}
 		if err != nil {
-			l.p.log.Warn("a member broke the protocol", "remote", c.RemoteAddr().String(), "packet", batch[i].Type.String(), "reason", err)
-			c.Close()
+			l.p.broke(c, batch[i].Type, err)
 			return
 		}
 	}

@@ -67,7 +67,8 @@ type Message struct {
 	// Entry is of PROPOSAL, INFORM and INFORMANDACTIVATE; its Zxid equals the packet's.
 	Entry Entry
 	// Data is the text of the configuration in NEWLEADER, and the body of
-	// REVALIDATE and PING, which zab hands on.
+	// REVALIDATE, PING and REQUEST, which zab hands on. (Requests of learners in
+	// sync need not come this way: the owner of the peer may take them itself.)
 	Data []byte
 	// Learner is of FOLLOWERINFO and OBSERVERINFO.
 	Learner LearnerInfo
