@@ -34,8 +34,13 @@ func TestFaults(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			t.Parallel()
 			r := seeded(t, uint64(size))
-			c := newCluster(t, size, size)
-			underLoad(t, c, r, func(load *workload) error { return allFaults(t, c, load, r) })
+			// With five, all reads show the present.
+			present := size == 5
+			c := newCluster(t, size, size, fmt.Sprintf("linearizableReads=%v", present))
+			underLoad(t, c, r, func(load *workload) error {
+				load.present.Store(present)
+				return allFaults(t, c, load, r)
+			})
 		})
 	}
 }
@@ -89,7 +94,7 @@ func ended(t *testing.T, c *cluster, load *workload) {
 		for step := range load.generation.Load() + 1 {
 			for k := range keysAtOnce {
 				name := key(step, k)
-				w.do(t.Context(), input{kind: read, key: name})
+				w.do(t.Context(), input{kind: read, key: name, how: onePiece})
 				data, stat, err := w.c.Get(t.Context(), name)
 				if err != nil && outcomeOf(err) != noNode {
 					t.Fatalf("member %d: %v", m.id, err)

@@ -40,15 +40,15 @@ type member struct {
 	armed   bool // failpoints may do so, too
 }
 
-// newCluster starts n members and waits until all serve.
-func newCluster(t *testing.T, subnet, n int) *cluster {
+// newCluster starts n members, with keys more in their zoo.cfg, and waits until all serve.
+func newCluster(t *testing.T, subnet, n int, keys ...string) *cluster {
 	t.Helper()
 	c := &cluster{t: t, net: newNetwork(t, subnet, n)}
 	for i := 1; i <= n; i++ {
 		m := &member{c: c, id: i, dir: t.TempDir()}
 		c.members = append(c.members, m)
 		t.Cleanup(m.cleanup)
-		c.must(m.configure(n))
+		c.must(m.configure(n, keys))
 		c.must(m.start())
 	}
 	c.allServe()
@@ -126,7 +126,7 @@ func (m *member) mode() string {
 }
 
 // configure gives the member a disk and a zoo.cfg.
-func (m *member) configure(n int) error {
+func (m *member) configure(n int, keys []string) error {
 	if err := errors.Join(os.Mkdir(m.disk(), 0o755), run("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", diskSize), "tmpfs", m.disk())); err != nil {
 		return err
 	}
@@ -139,6 +139,7 @@ func (m *member) configure(n int) error {
 		"autopurge.snapRetainCount=3", "autopurge.purgeInterval=1",
 		"4lw.commands.whitelist=*", "admin.enableServer=false", "maxClientCnxns=0",
 	}
+	lines = append(lines, keys...)
 	for i := 1; i <= n; i++ {
 		lines = append(lines, fmt.Sprintf("server.%d=%s:2888:3888", i, m.c.net.addr(i)))
 	}

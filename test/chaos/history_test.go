@@ -3,8 +3,10 @@ package chaos
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +25,15 @@ const (
 	read   kind = "read" // linearizable
 )
 
+// how says by what a read shall show the present.
+type how string
+
+const (
+	behindSync how = "a sync, then the read"
+	onePiece   how = "client.Linearizable"
+	byMember   how = "linearizableReads of the members"
+)
+
 // outcome is how it ended.
 type outcome string
 
@@ -32,6 +43,7 @@ const (
 	nodeExists outcome = "node exists"
 	badVersion outcome = "bad version"
 	unknown    outcome = "unknown"
+	nothing    outcome = "not done" // says the client, or the server
 )
 
 // input and output are those of one operation on one znode.
@@ -40,6 +52,7 @@ type input struct {
 	key     string
 	value   string
 	version int32 // that cas expects
+	how     how   // a read is asked for
 }
 
 type output struct {
@@ -139,9 +152,12 @@ func newHistory() *history { return &history{began: time.Now()} }
 
 func (h *history) now() int64 { return int64(time.Since(h.began)) }
 
-// add records an operation that began at call. Reads without an answer say nothing.
+// add records an operation that began at call. Reads without an answer say nothing, nor does what was not done.
 func (h *history) add(client int, call int64, in input, out output) {
 	end := h.now()
+	if out.outcome == nothing {
+		return
+	}
 	if out.outcome == unknown {
 		if in.kind == read {
 			return
@@ -164,8 +180,9 @@ func (h *history) check(t *testing.T, deletes func(key string) bool) {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	t.Logf("%s", h.summary())
+	began := time.Now()
 	result, info := porcupine.CheckOperationsVerbose(model, h.ops, max(20*time.Second, *longFlag))
+	t.Logf("%s; %s within %v", h.summary(), result, time.Since(began).Round(time.Millisecond))
 	switch result {
 	case porcupine.Illegal:
 		path := "linearizability.html"
@@ -199,7 +216,11 @@ func (h *history) illegal() (text string) {
 func (h *history) summary() string {
 	counts := map[string]int{}
 	for _, op := range h.ops {
-		name := string(op.Input.(input).kind)
+		in := op.Input.(input)
+		name := string(in.kind)
+		if in.how != "" {
+			name += " by " + string(in.how)
+		}
 		if op.Output.(output).outcome == unknown {
 			name += " (unknown)"
 		}
@@ -211,7 +232,11 @@ func (h *history) summary() string {
 			plain++
 		}
 	}
-	return fmt.Sprintf("%d operations %v, %d plain reads", len(h.ops), counts, plain)
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(&b, "%s: %d, ", name, counts[name])
+	}
+	return fmt.Sprintf("%d operations (%splain reads: %d)", len(h.ops), b.String(), plain)
 }
 
 // inOrder checks that no client saw a state from before one that it had seen: of each znode the last change that is known

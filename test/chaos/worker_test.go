@@ -21,6 +21,8 @@ const (
 	keysAtOnce = 4
 	// requestTime bounds one request: what does not come by then has an unknown outcome.
 	requestTime = 3 * time.Second
+	// manyUnknown is how many outcomes may be unknown until new keys are used.
+	manyUnknown = 8
 )
 
 // deletes tells which keys are deleted now and then.
@@ -32,6 +34,9 @@ type workload struct {
 	// generation is the step whose keys are used.
 	generation atomic.Int64
 	acked      atomic.Int64
+	unknown    atomic.Int64 // outcomes since manyUnknown was reached last
+	// present tells that the members have linearizableReads.
+	present atomic.Bool
 }
 
 // bulk is how much there is besides what is worked on, so that a part of a log is less than a state.
@@ -114,8 +119,12 @@ func (w *worker) one(ctx context.Context, key string) {
 		in.kind, in.version = cas, w.versions[key]
 	case n < 11 && deletes(key):
 		in.kind = remove
+	case n < 13:
+		in.kind, in.how = read, behindSync
 	case n < 16:
-		in.kind = read
+		in.kind, in.how = read, onePiece
+	case w.load.present.Load():
+		in.kind, in.how = read, byMember
 	default:
 		w.plainRead(ctx, key)
 		return
@@ -142,12 +151,8 @@ func (w *worker) do(ctx context.Context, in input) {
 		err = w.c.Delete(ctx, in.key, client.AnyVersion)
 	case read:
 		var data []byte
-		if err = w.c.Sync(ctx, in.key); err == nil {
-			data, stat, err = w.c.Get(ctx, in.key)
-			out.value = string(data)
-		} else {
-			err = context.Canceled // not even a missing node is known
-		}
+		data, stat, err = w.read(ctx, in)
+		out.value = string(data)
 	}
 	if in.kind == read {
 		in.value = ""
@@ -155,6 +160,9 @@ func (w *worker) do(ctx context.Context, in input) {
 	out.version = stat.Version
 	out.outcome = outcomeOf(err)
 	w.load.history.add(w.id, call, in, out)
+	if out.outcome == unknown && in.kind != read && w.load.unknown.Add(1)%manyUnknown == 0 {
+		w.load.generation.Add(1)
+	}
 	if out.outcome == done {
 		w.load.acked.Add(1)
 		w.versions[in.key] = stat.Version
@@ -162,6 +170,19 @@ func (w *worker) do(ctx context.Context, in input) {
 			w.load.history.saw(sighting{key: in.key, client: w.id, mzxid: stat.Mzxid})
 		}
 	}
+}
+
+// read shows the present.
+func (w *worker) read(ctx context.Context, in input) (data []byte, stat client.Stat, err error) {
+	switch in.how {
+	case behindSync:
+		if err := w.c.Sync(ctx, in.key); err != nil {
+			return nil, stat, fmt.Errorf("sync: %v", err) // not even a missing node is known
+		}
+	case onePiece:
+		ctx = client.Linearizable(ctx)
+	}
+	return w.c.Get(ctx, in.key)
 }
 
 func outcomeOf(err error) outcome {
@@ -174,8 +195,10 @@ func outcomeOf(err error) outcome {
 		return nodeExists
 	case errors.Is(err, client.ErrBadVersion):
 		return badVersion
+	case client.MaybeApplied(err):
+		return unknown
 	}
-	return unknown
+	return nothing
 }
 
 // plainRead reads without a sync.
