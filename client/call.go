@@ -25,13 +25,22 @@ type call struct {
 	stream *Watch     // registers a stream
 	forget *forgotten // takes watches away
 
-	abandoned atomic.Bool // the caller has left
-	ready     chan struct{}
-	code      proto.Code
-	err       error // the connection's end; code says nothing then
-	body      []byte
-	zxid      int64
+	slot  bool         // one of the client's slots is taken for it, until it is freed
+	fate  atomic.Int32 // waiting, answered or abandoned
+	ready chan struct{}
+	code  proto.Code
+	err   error // the connection's end; code says nothing then
+	body  []byte
+	zxid  int64
 }
+
+// The fates of a call, which only the first of two who want to can decide: its
+// caller, or whoever has its outcome.
+const (
+	waiting   int32 = iota
+	answered        // the caller takes the outcome
+	abandoned       // the caller has left: whoever gets the outcome frees the call
+)
 
 // maxKeptBody bounds the body that is kept for the next call.
 const maxKeptBody = 64 << 10
@@ -45,9 +54,12 @@ func (c *Client) newCall(op proto.Op, path string) *call {
 	return q
 }
 
-// free takes q back for reuse. It may be called once ready was received, or
-// when nobody else has seen q.
+// free takes q, and its slot, back for reuse. It may be called once ready was
+// received, when nobody else has seen q, or when the caller has left.
 func (c *Client) free(q *call) {
+	if q.slot {
+		<-c.slots
+	}
 	out := q.out[:0]
 	if cap(out) > maxKeptBody {
 		out = nil
@@ -56,8 +68,24 @@ func (c *Client) free(q *call) {
 	c.calls.Put(q)
 }
 
-// finish hands the outcome to the caller.
-func (q *call) finish() { q.ready <- struct{}{} }
+// answer decides for q that its caller takes the outcome, unless it has left.
+func (q *call) answer() bool { return q.fate.CompareAndSwap(waiting, answered) }
+
+// leave decides for q that its caller does not wait any more, unless the outcome
+// is there: then ready yields.
+func (q *call) leave() bool { return q.fate.CompareAndSwap(waiting, abandoned) }
+
+// deliver hands the outcome to the caller.
+func (c *Client) deliver(q *call) { c.hand(q, q.answer()) }
+
+// hand is deliver when it is decided whether the caller is there.
+func (c *Client) hand(q *call, there bool) {
+	if there {
+		q.ready <- struct{}{}
+	} else {
+		c.free(q)
+	}
+}
 
 func (q *call) fail(err error, maybeApplied bool) *OpError {
 	return &OpError{Op: q.op.String(), Path: q.path, Err: err, MaybeApplied: maybeApplied && changes(q.op)}
@@ -113,7 +141,6 @@ func (c *Client) ask(ctx context.Context, q *call, o *Outcome) (reply, error) {
 		c.free(q)
 		return reply{}, failed
 	}
-	defer func() { <-c.slots }()
 	bound := boundsOf(ctx)
 	expirations := c.expirations.Load()
 	try := c.try
@@ -142,6 +169,7 @@ func (c *Client) ask(ctx context.Context, q *call, o *Outcome) (reply, error) {
 			return reply{}, failed
 		}
 		q.err, q.code = nil, proto.OK
+		q.fate.Store(waiting)
 	}
 }
 
@@ -162,7 +190,8 @@ func (c *Client) try(ctx context.Context, bound *Session, expirations int64, q *
 const requestHeader = 8
 
 // admit checks calls that are to be sent together, and waits for their turn, a
-// slot, which is given back by a receive from c.slots.
+// slot. The last of them has it until it is freed: also when its caller leaves,
+// so that there is a bound to what waits for replies.
 func (c *Client) admit(ctx context.Context, qs ...*call) error {
 	for _, q := range qs {
 		if err := c.fits(q); err != nil {
@@ -171,15 +200,15 @@ func (c *Client) admit(ctx context.Context, qs ...*call) error {
 	}
 	select {
 	case c.slots <- struct{}{}:
-		return nil
 	default:
+		select {
+		case c.slots <- struct{}{}:
+		case <-ctx.Done():
+			return endOf(ctx)
+		}
 	}
-	select {
-	case c.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return endOf(ctx)
-	}
+	qs[len(qs)-1].slot = true
+	return nil
 }
 
 // fits tells whether a server may be sent q.
@@ -206,8 +235,12 @@ func (c *Client) outcome(ctx context.Context, q *call) (r reply, failed *OpError
 	select {
 	case <-q.ready:
 	case <-ctx.Done():
-		q.abandoned.Store(true)
-		return r, q.fail(endOf(ctx), true), false
+		failed = q.fail(endOf(ctx), true)
+		if q.leave() {
+			return r, failed, false
+		}
+		failed = nil
+		<-q.ready
 	}
 	switch {
 	case q.err != nil && c.closing.Load():

@@ -25,7 +25,8 @@ const (
 type conn struct {
 	c        *Client
 	nc       net.Conn
-	r        *bufio.Reader
+	in       patient
+	r        *bufio.Reader // of in
 	server   string
 	session  *Session
 	timeout  time.Duration // negotiated
@@ -47,14 +48,16 @@ type conn struct {
 }
 
 func newConn(c *Client, nc net.Conn, server string) *conn {
-	return &conn{
+	cn := &conn{
 		c:      c,
 		nc:     nc,
-		r:      bufio.NewReaderSize(nc, readBuffer),
 		server: server,
 		wake:   make(chan struct{}, 1),
 		done:   make(chan struct{}),
 	}
+	cn.in.nc = nc
+	cn.r = bufio.NewReaderSize(&cn.in, readBuffer)
+	return cn
 }
 
 // enqueue appends calls to what is sent next, or says that the connection has
@@ -126,7 +129,7 @@ func (cn *conn) fail(cause error) {
 	for _, q := range append(pending.all(), auths.all()...) {
 		if q != nil {
 			q.err = lost(cause)
-			q.finish()
+			cn.c.deliver(q)
 		}
 	}
 }

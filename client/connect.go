@@ -165,10 +165,10 @@ func (cn *conn) handshake() error {
 	if resp.TimeOut <= 0 && known == nil {
 		return errors.New("the server opens no session")
 	}
-	if resp.TimeOut <= 0 {
-		return errExpired
+	if resp.TimeOut <= 0 || known != nil && known.id != resp.SessionID {
+		return errExpired // in the second case the server has opened another one without a word, and is left
 	}
-	if known == nil || known.id != resp.SessionID {
+	if known == nil {
 		known = c.newSession(resp.SessionID, resp.Passwd)
 	}
 	cn.session = known

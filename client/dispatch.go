@@ -25,8 +25,9 @@ func (cn *conn) handle(h proto.ReplyHeader, body []byte) error {
 	}
 	cn.c.saw(h.Zxid)
 	q.code, q.zxid, q.body = h.Err, h.Zxid, body
-	cn.c.watches.settle(q)
-	q.finish()
+	there := q.answer()
+	cn.c.watches.settle(q, there)
+	cn.c.hand(q, there)
 	return nil
 }
 
@@ -41,7 +42,7 @@ func (cn *conn) answered(h proto.ReplyHeader) (*call, error) {
 	if q.xid != h.Xid {
 		err := lost(fmt.Errorf("%w: reply %d where %d was due", ErrMalformed, h.Xid, q.xid))
 		q.err = err
-		q.finish()
+		cn.c.deliver(q)
 		return nil, err
 	}
 	return q, nil
@@ -54,7 +55,7 @@ func (cn *conn) refuse(h proto.ReplyHeader, cause error) error {
 		return err
 	}
 	q.err = cause
-	q.finish()
+	cn.c.deliver(q)
 	return nil
 }
 
@@ -87,7 +88,7 @@ func (cn *conn) authReply(h proto.ReplyHeader) error {
 	switch {
 	case ok && q != nil:
 		q.code = h.Err
-		q.finish()
+		cn.c.deliver(q)
 	case h.Err != proto.OK:
 		return &authError{h.Err}
 	}

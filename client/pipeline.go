@@ -16,7 +16,6 @@ func (c *Client) doAll(ctx context.Context, qs ...*call) ([]reply, []error) {
 	cn, err := c.sendAll(ctx, qs)
 	if err == nil {
 		o.Server, o.Tries = cn.server, 1
-		defer func() { <-c.slots }()
 	}
 	for i, q := range qs {
 		if err != nil {
@@ -40,9 +39,5 @@ func (c *Client) sendAll(ctx context.Context, qs []*call) (*conn, error) {
 	if err := c.admit(ctx, qs...); err != nil {
 		return nil, err
 	}
-	cn, err := c.send(ctx, boundTo(ctx), c.expirations.Load(), qs...)
-	if err != nil {
-		<-c.slots
-	}
-	return cn, err
+	return c.send(ctx, boundTo(ctx), c.expirations.Load(), qs...)
 }

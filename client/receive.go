@@ -16,22 +16,34 @@ import (
 // is taken only as it arrives.
 const readChunk = 1 << 20
 
+// patient reads from a connection, and gives up when nothing comes for so long;
+// 0 is for ever.
+type patient struct {
+	nc   net.Conn
+	idle time.Duration
+}
+
+// Read reads what has come.
+func (p *patient) Read(b []byte) (int, error) {
+	if p.idle > 0 {
+		if err := p.nc.SetReadDeadline(time.Now().Add(p.idle)); err != nil {
+			return 0, err
+		}
+	}
+	return p.nc.Read(b)
+}
+
 // readLoop reads replies until the connection ends, and says why.
 func (cn *conn) readLoop() error {
-	idle := cn.timeout * 2 / 3
+	cn.in.idle = cn.timeout * 2 / 3
 	for {
-		if cn.r.Buffered() < 4+proto.ReplyHeaderLen {
-			if err := cn.nc.SetReadDeadline(time.Now().Add(idle)); err != nil {
-				return err
-			}
-		}
 		h, body, err := cn.readReply()
 		var long *longReply
 		switch {
 		case errors.As(err, &long) && h.Xid > 0:
-			err = cn.passOver(h, long, idle)
+			err = cn.passOver(h, long)
 		case err != nil:
-			err = cn.readError(err, idle)
+			err = cn.readError(err)
 		default:
 			err = cn.handle(h, body)
 		}
@@ -41,10 +53,10 @@ func (cn *conn) readLoop() error {
 	}
 }
 
-func (cn *conn) readError(err error, idle time.Duration) error {
+func (cn *conn) readError(err error) error {
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Errorf("no word from the server for %v", idle)
+		return fmt.Errorf("no word from the server for %v", cn.in.idle)
 	}
 	if errors.Is(err, io.EOF) {
 		return errors.New("closed by the server")
@@ -62,17 +74,14 @@ func (e *longReply) Error() string {
 func (e *longReply) Is(target error) bool { return target == ErrReplyTooLarge }
 
 // passOver lets the request fail that a long reply is for, and skips its body.
-func (cn *conn) passOver(h proto.ReplyHeader, long *longReply, idle time.Duration) error {
+func (cn *conn) passOver(h proto.ReplyHeader, long *longReply) error {
 	if err := cn.refuse(h, long); err != nil {
 		return err
 	}
 	for left := long.body; left > 0; {
-		if err := cn.nc.SetReadDeadline(time.Now().Add(idle)); err != nil {
-			return err
-		}
 		n, err := cn.r.Discard(min(left, readChunk))
 		if left -= n; err != nil {
-			return cn.readError(err, idle)
+			return cn.readError(err)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/quollhq/quoll/internal/proto"
@@ -295,9 +296,9 @@ func (c *Client) EnsurePath(ctx context.Context, path string, opts ...CreateOpti
 	if err := ValidatePath(path); err != nil {
 		return &OpError{Op: "create", Path: path, Err: err}
 	}
-	_, err := c.Create(ctx, path, nil, append([]CreateOption{Container}, opts...)...)
+	_, err := c.Create(ctx, path, nil, slices.Concat([]CreateOption{Container}, opts)...)
 	if errors.Is(err, ErrUnimplemented) {
-		_, err = c.Create(ctx, path, nil, append(opts, Persistent)...)
+		_, err = c.Create(ctx, path, nil, slices.Concat(opts, []CreateOption{Persistent})...)
 	}
 	switch {
 	case err == nil || errors.Is(err, ErrNodeExists):

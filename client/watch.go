@@ -60,6 +60,9 @@ func (c *Client) AddWatch(ctx context.Context, path string, mode WatchMode) (*Wa
 	w := &Watch{c: c, path: path, mode: mode}
 	w.init(c.opts.watchBuffer)
 	if err := c.addWatch(ctx, path, mode, w); err != nil {
+		if ctx.Err() != nil && len(w.others()) == 0 { // the server may have it
+			c.Background(ctx, func(ctx context.Context) { _ = w.release(ctx) })
+		}
 		return nil, err
 	}
 	return w, nil
@@ -83,22 +86,34 @@ func (w *Watch) Close(ctx context.Context) error {
 		return nil
 	}
 	w.end(ErrWatchClosed)
+	if len(w.others()) > 0 {
+		return nil
+	}
+	err := w.release(ctx)
+	if err != nil && ctx.Err() != nil {
+		w.c.Background(ctx, func(ctx context.Context) { _ = w.release(ctx) })
+	}
+	return err
+}
+
+// others are the streams that need the same watch at the server.
+func (w *Watch) others() []*Watch {
+	return w.c.watches.streamsAt(w.c.serverPath(w.path), w.mode)
+}
+
+// release takes the watch away at the server. Streams that were added meanwhile
+// must not lose theirs: for them it is set again.
+func (w *Watch) release(ctx context.Context) error {
 	kind := PersistentWatches
 	if w.mode == WatchTree {
 		kind = PersistentRecursiveWatches
 	}
-	path := w.c.serverPath(w.path)
-	if len(w.c.watches.streamsAt(path, w.mode)) > 0 {
-		return nil
-	}
 	err := w.c.unwatch(ctx, w.path, kind, nil)
-	// One that was added meanwhile must not lose its watch.
-	if others := w.c.watches.streamsAt(path, w.mode); len(others) > 0 {
-		again := w.c.addWatch(ctx, w.path, w.mode, nil)
+	if others := w.others(); len(others) > 0 {
+		err = w.c.addWatch(ctx, w.path, w.mode, nil)
 		for _, o := range others {
 			o.push(Event{Type: EventReset, State: w.c.State(), Path: o.path, Zxid: w.c.LastZxid()})
 		}
-		return again
 	}
 	if errors.Is(err, ErrNoWatcher) || errors.Is(err, ErrSessionExpired) || errors.Is(err, ErrClosed) {
 		return nil

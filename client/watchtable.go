@@ -82,12 +82,12 @@ func (t *watchTable) init() {
 	}
 }
 
-// settle does to the table what a reply to q implies.
-func (t *watchTable) settle(q *call) {
-	if q.abandoned.Load() {
-		return
-	}
+// settle does to the table what a reply to q implies. If q's caller is not there
+// any more, nobody waits for a watch of its own, but those that the server has
+// taken away are gone.
+func (t *watchTable) settle(q *call, there bool) {
 	switch {
+	case !there && q.forget == nil:
 	case q.once != nil:
 		t.settleOnce(q)
 	case q.code != proto.OK:
