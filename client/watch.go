@@ -80,7 +80,8 @@ func (c *Client) addWatch(ctx context.Context, path string, mode WatchMode, w *W
 }
 
 // Close ends the stream and, if no other Watch of the client needs it, the
-// watch at the server. It may be called more than once.
+// watch at the server. It may be called more than once. If ctx ends first, Close
+// fails, and the server hears of it as soon as it can be reached.
 func (w *Watch) Close(ctx context.Context) error {
 	if !w.c.watches.drop(w) {
 		return nil
@@ -94,6 +95,18 @@ func (w *Watch) Close(ctx context.Context) error {
 		w.c.Background(ctx, func(ctx context.Context) { _ = w.release(ctx) })
 	}
 	return err
+}
+
+// Release is Close that does not wait for a server, which hears of it as soon as
+// it can be reached.
+func (w *Watch) Release() {
+	if !w.c.watches.drop(w) {
+		return
+	}
+	w.end(ErrWatchClosed)
+	if len(w.others()) == 0 {
+		w.c.Background(context.Background(), func(ctx context.Context) { _ = w.release(ctx) })
+	}
 }
 
 // others are the streams that need the same watch at the server.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"runtime"
 	"sync"
-	"time"
 
 	"github.com/quollhq/quoll/client"
 )
@@ -93,16 +92,9 @@ func (l *Live[T]) watchState(ctx context.Context, events *client.Events) {
 
 func (l *Live[T]) away() bool { return !l.center.c.State().Serving() }
 
-// closingTime bounds how long a server is asked to forget a watch.
-const closingTime = time.Second
-
 // await says dirty at each event of a watch, until ctx or the watch ends.
 func await(ctx context.Context, w *client.Watch, dirty chan<- struct{}) error {
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingTime)
-		defer cancel()
-		_ = w.Close(closing) // a watch that a server keeps tells nobody any more
-	}()
+	defer w.Release()
 	for {
 		if _, err := w.Next(ctx); err != nil {
 			return err

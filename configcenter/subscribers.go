@@ -156,6 +156,9 @@ func (r *reporter) join(ctx context.Context) (*group.Member, error) {
 	return g.Join(ctx, r.app.Instance, r.latest())
 }
 
+// closingTime bounds how long a server is asked to forget a subscriber.
+const closingTime = time.Second
+
 func (r *reporter) leave(ctx context.Context, member *group.Member) {
 	if member == nil {
 		return

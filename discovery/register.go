@@ -94,6 +94,10 @@ func (d *Discovery) Register(ctx context.Context, in Instance, opts ...RegisterO
 	return r, nil
 }
 
+// closingTime bounds how long a server is asked to forget an instance whose
+// registration has failed.
+const closingTime = time.Second
+
 // check validates an instance and returns where it belongs.
 func (d *Discovery) check(in Instance) (dir string, err error) {
 	if err = in.valid(); err != nil {

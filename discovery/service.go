@@ -8,7 +8,6 @@ import (
 	"iter"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/quollhq/quoll/client"
 )
@@ -202,7 +201,7 @@ func (s *Service) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.unwatch(ctx, w)
+	defer w.Release()
 	if err := s.reload(ctx); err != nil {
 		return err
 	}
@@ -220,15 +219,6 @@ func (s *Service) watch(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// closingTime bounds how long a server is asked to forget a watch.
-const closingTime = time.Second
-
-func (s *Service) unwatch(ctx context.Context, w *client.Watch) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingTime)
-	defer cancel()
-	_ = w.Close(ctx) // a watch that a server keeps tells nobody any more
 }
 
 // take takes the events that have come and reads what they tell of.

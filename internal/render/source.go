@@ -2,7 +2,6 @@ package render
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -120,7 +119,7 @@ func (s *Source) node(ctx context.Context, name, path string, read func(ctx cont
 	return s.get(ctx, name, func(ctx context.Context, tell func(any, error)) error {
 		for {
 			err := s.watch(ctx, path, read, tell)
-			if !passing(err) {
+			if !client.Transient(err) {
 				return err
 			}
 			if err := s.Client.WaitConnected(ctx); err != nil {
@@ -130,23 +129,15 @@ func (s *Source) node(ctx context.Context, name, path string, read func(ctx cont
 	})
 }
 
-// passing tells whether a failure is one of the way to the servers.
-func passing(err error) bool {
-	return errors.Is(err, client.ErrConnectionLoss) || errors.Is(err, client.ErrSessionExpired) ||
-		errors.Is(err, client.ErrSessionMoved) || errors.Is(err, client.ErrOperationTimeout)
-}
-
 func (s *Source) watch(ctx context.Context, path string, read func(ctx context.Context) (any, error), tell func(any, error)) error {
 	w, err := s.Client.AddWatch(ctx, path, client.WatchNode)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		_ = w.Close(context.WithoutCancel(ctx)) // a watch that a server keeps tells nobody any more
-	}()
+	defer w.Release()
 	for {
 		now, err := read(ctx)
-		if passing(err) || ctx.Err() != nil {
+		if client.Transient(err) || ctx.Err() != nil {
 			return err
 		}
 		tell(now, err)

@@ -381,3 +381,24 @@ func BenchmarkOpen100000(b *testing.B) {
 		tree.Close()
 	}
 }
+
+// The cache of a client that makes no request twice goes on, too, when a
+// connection breaks.
+func TestCacheWithoutRetries(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	other := servertest.Dial(t, server)
+	var b servertest.Breaker
+	c := servertest.Dial(t, server, client.WithDialer(b.Dial), client.WithRetry(client.NeverRetry))
+	_ = must[string](t)(other.Create(ctx, "/broken", []byte("0")))
+	tree := open(t, c, "/broken")
+	for _, data := range []string{"1", "2", "3"} {
+		b.LoseRequest() // the next one reads the node
+		_ = must[client.Stat](t)(other.Set(ctx, "/broken", []byte(data), client.AnyVersion))
+		for n, _ := tree.Get("/broken"); n.Value != data; n, _ = tree.Get("/broken") {
+			check(t, ctx.Err())
+			check(t, tree.Err())
+			time.Sleep(time.Millisecond)
+		}
+	}
+}

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/recipe/internal/contend"
 )
 
 // Node is a node of the tree as the cache has it. It is not changed any more
@@ -219,9 +219,9 @@ func (t *Tree[T]) run(ctx context.Context, w *client.Watch) {
 	var err error
 	for err == nil {
 		err = t.follow(ctx, w)
-		_ = w.Close(context.WithoutCancel(ctx)) // a watch too many harms nobody
-		for errors.Is(err, client.ErrSessionExpired) {
-			if err = t.c.WaitConnected(ctx); err == nil {
+		w.Release()
+		for client.Transient(err) {
+			if err = contend.Recover(ctx, t.c, err); err == nil {
 				w, err = t.c.AddWatch(ctx, t.root, client.WatchTree)
 			}
 		}

@@ -208,7 +208,7 @@ func (g *Group) follow(ctx context.Context, tell func([]Info) bool) error {
 	if err != nil {
 		return fmt.Errorf("group: %w", err)
 	}
-	defer w.Close(context.WithoutCancel(ctx))
+	defer w.Release()
 	for {
 		members, err := g.Members(ctx)
 		if err != nil {

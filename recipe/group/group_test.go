@@ -215,3 +215,30 @@ func ExampleGroup() {
 	})
 	// Output: worker-7 at 10.0.0.7:8080
 }
+
+// Who stops looking does not have to wait for a server.
+func TestWatchEndsWithoutServer(t *testing.T) {
+	p := servertest.NewProxy(t, servertest.Start(t))
+	ctx := servertest.Context(t)
+	c := servertest.Dial(t, p.Addr())
+	g := must[*group.Group](t)(group.New(c, "/group"))
+	for _, err := range g.Watch(ctx) {
+		check(t, err)
+		p.Cut()
+		break
+	}
+	watching, cancel := context.WithCancel(ctx)
+	p.Heal()
+	check(t, c.WaitConnected(ctx))
+	for _, err := range g.Watch(watching) {
+		if err == nil {
+			p.Cut()
+			cancel()
+		} else {
+			wantIs(t, err, context.Canceled)
+		}
+	}
+	cancel()
+	check(t, ctx.Err())
+	p.Heal()
+}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/recipe/internal/contend"
 )
 
 // Held is a lock that is held. It ends by Unlock. It may be used by many
@@ -55,7 +56,10 @@ func (h *holding) watch() {
 			h.end(fmt.Errorf("%w: %s was deleted", ErrLost, h.path))
 		}
 		if err != nil {
-			return
+			if errors.Is(err, client.ErrSessionExpired) || contend.Recover(ctx, h.c, err) != nil {
+				return
+			}
+			continue
 		}
 		if string(data) == revocation && !revoked {
 			revoked = true

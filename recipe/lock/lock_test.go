@@ -460,3 +460,27 @@ func TestConnectionLost(t *testing.T) {
 		})
 	}
 }
+
+// A client that makes no request twice hears of a revocation, too, when a
+// connection breaks.
+func TestRevokedWithoutRetries(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	other := servertest.Dial(t, server)
+	var b servertest.Breaker
+	c := servertest.Dial(t, server, client.WithDialer(b.Dial), client.WithRetry(client.NeverRetry))
+	m := mutex(t, c, "/revoked")
+	h := must[*lock.Held](t)(m.Lock(ctx))
+	b.LoseRequest() // the next one looks what has become of the node
+	if err := lock.Revoke(ctx, other, wantWaiting(t, mutex(t, other, "/revoked"), 1)[0]); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-h.Revoked():
+	case <-ctx.Done():
+		t.Error("the holder has not heard of it")
+	}
+	if err := h.Unlock(ctx); err != nil {
+		t.Error(err)
+	}
+}

@@ -25,6 +25,7 @@ import (
 	"sync"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/recipe/internal/contend"
 )
 
 // ErrTaken is what Keep fails with, besides its context's error, when another
@@ -99,8 +100,8 @@ func (k *Kept) Err() error {
 func (k *Kept) keep(ctx context.Context) error {
 	for {
 		err := k.follow(ctx)
-		if errors.Is(err, client.ErrSessionExpired) {
-			err = k.c.WaitConnected(ctx)
+		if err != nil {
+			err = contend.Recover(ctx, k.c, err)
 		}
 		if err == nil {
 			err = k.establish(ctx)
@@ -162,10 +163,8 @@ func (k *Kept) establish(ctx context.Context) error {
 			return nil
 		case errors.Is(err, client.ErrNoNode):
 			err = k.c.EnsurePath(ctx, k.path[:max(1, strings.LastIndexByte(k.path, '/'))], k.options(client.Container)...)
-		case errors.Is(err, client.ErrSessionExpired):
-			if ended := k.c.WaitConnected(ctx); ended == nil {
-				err = nil
-			}
+		case client.Transient(err):
+			err = contend.Recover(ctx, k.c, err)
 		case errors.Is(err, client.ErrNodeExists) && k.mode != client.Ephemeral:
 			err = k.write(ctx)
 			if err == nil {
@@ -202,8 +201,12 @@ func (k *Kept) create(ctx context.Context) error {
 		return err
 	}
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.session = made.Session
+	old := !bytes.Equal(data, k.data)
+	k.mu.Unlock()
+	if old { // Set has found no node meanwhile
+		return k.write(k.within(ctx))
+	}
 	return nil
 }
 

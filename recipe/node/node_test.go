@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,4 +116,43 @@ func ExampleKeep() {
 		return errors.Join(err, k.Close(ctx))
 	})
 	// Output: 10.0.0.7:8080 ephemeral=true
+}
+
+// What is set while the node is on its way back is what it has then.
+func TestSetWhileItComesBack(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	other := servertest.Dial(t, server)
+	var kept atomic.Pointer[node.Kept]
+	c := servertest.Dial(t, server, client.WithHooks(client.Hooks{Request: func(ctx context.Context, r client.Request) func(client.Outcome) {
+		if k := kept.Load(); k != nil && strings.HasPrefix(r.Op, "create") {
+			kept.Store(nil)
+			wantIs(t, k.Set(ctx, []byte("new")), client.ErrNoNode)
+		}
+		return nil
+	}}))
+	k, err := node.Keep(ctx, c, "/set", []byte("old"))
+	check(t, err)
+	kept.Store(k)
+	check(t, other.Delete(ctx, "/set", client.AnyVersion))
+	await(t, other, "/set", "new")
+	check(t, k.Close(ctx))
+}
+
+// A client that makes no request twice keeps its node, too, when a connection
+// breaks.
+func TestKeptWithoutRetries(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	other := servertest.Dial(t, server)
+	var b servertest.Breaker
+	c := servertest.Dial(t, server, client.WithDialer(b.Dial), client.WithRetry(client.NeverRetry))
+	k, err := node.Keep(ctx, c, "/kept", []byte("x"))
+	check(t, err)
+	for range 3 {
+		b.LoseRequest() // the next one looks what has become of the node
+		check(t, other.Delete(ctx, "/kept", client.AnyVersion))
+		await(t, other, "/kept", "x")
+	}
+	check(t, k.Close(ctx))
 }
