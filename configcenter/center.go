@@ -139,6 +139,9 @@ func newKnown(c *Center, contexts ...string) *known {
 	return k
 }
 
+// errBusy: what should be read in one state has changed all the time.
+var errBusy = errors.New("it changes faster than it can be read")
+
 // rounds bounds how often a context is read anew because it has changed.
 const rounds = 100
 
@@ -150,7 +153,7 @@ func (c *Center) read(ctx context.Context, k *known) (map[string]*state, error) 
 			return states, err
 		}
 	}
-	return nil, fmt.Errorf("%s changes faster than it can be read", c.root)
+	return nil, fmt.Errorf("%s: %w", c.root, errBusy)
 }
 
 // readOnce reads what is known; complete is false if there is more, which is
@@ -184,8 +187,8 @@ func (c *Center) readOnce(ctx context.Context, k *known) (states map[string]*sta
 	return states, complete, nil
 }
 
-// atOnce bounds the operations of one request. Contexts with more nodes are not
-// read in one state of the tree, but the heads are read last, too.
+// atOnce bounds the operations of one request. Contexts with more nodes are read
+// in several states of the tree.
 const atOnce = 4000
 
 func (c *Center) readAll(ctx context.Context, ops []client.ReadOp) ([]client.ReadResult, error) {

@@ -58,6 +58,8 @@ func (l *Live[T]) follow(ctx context.Context) error {
 		switch {
 		case errors.Is(err, ErrInvalid): // a head that is none, until somebody mends it
 			l.refuse(err)
+		case errors.Is(err, errBusy):
+			continue
 		case err != nil:
 			return err
 		default:

@@ -18,7 +18,7 @@ const DefaultWait = 5 * time.Second
 
 // Options say how a program follows its configuration.
 type Options[T any] struct {
-	// Default is what properties are put over.
+	// Default is what properties are put over. It is not changed.
 	Default T
 	// Validate has the last word on a configuration, after its own Validate
 	// method.
@@ -214,7 +214,7 @@ func (l *Live[T]) decode(v *View) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
-	value := l.o.Default
+	value := clone(l.o.Default) // other configurations are made of it, too
 	if err := Decode(plain, &value); err != nil {
 		return nil, err
 	}

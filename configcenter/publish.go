@@ -209,11 +209,15 @@ func (c *Center) commit(ctx context.Context, name string, ops []client.Op, r *Re
 		if !client.MaybeApplied(err) || ctx.Err() != nil {
 			return err
 		}
-		if err := c.c.Sync(ctx, c.meta); err != nil {
-			return err
+		there, unknown := Revision{}, c.c.Sync(ctx, c.meta)
+		if unknown == nil {
+			there, unknown = c.Revision(ctx, name, r.Number)
 		}
-		if there, err := c.Revision(ctx, name, r.Number); err == nil && there.ID == r.ID {
+		switch {
+		case unknown == nil && there.ID == r.ID:
 			return nil
+		case unknown != nil && !errors.Is(unknown, ErrUnknown):
+			return errors.Join(err, unknown) // of which the first says that it may have been published
 		}
 	}
 }

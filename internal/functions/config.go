@@ -57,8 +57,13 @@ NAME,PROFILE. What is set in one command changes at once, as a revision.`,
 // with connects and calls do.
 func (c *configuring) with(cmd *cobra.Command, do func(ctx context.Context, center *configcenter.Center, out io.Writer) error) error {
 	return c.dial.With(cmd, func(ctx context.Context, cl *client.Client) error {
-		return do(ctx, configcenter.New(cl, configcenter.WithRoot(c.root)), cmd.OutOrStdout())
+		return do(ctx, c.center(cl, cmd.ErrOrStderr()), cmd.OutOrStdout())
 	})
+}
+
+// center is the configuration centre. Warnings go to errs.
+func (c *configuring) center(cl *client.Client, errs io.Writer) *configcenter.Center {
+	return configcenter.New(cl, configcenter.WithRoot(c.root), configcenter.WithLogger(warnings(errs)))
 }
 
 // keys are those of the keyring; nil if none is named.

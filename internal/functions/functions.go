@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -63,6 +64,11 @@ func readInput(r io.Reader, what string) ([]byte, error) {
 		err = fmt.Errorf("%s has more than %d bytes", what, maxInput)
 	}
 	return data, err
+}
+
+// warnings are logged to errs.
+func warnings(errs io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // printJSON prints one line.

@@ -3,7 +3,6 @@ package functions
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,6 +34,5 @@ func (l *layoutFlags) discovery(c *client.Client, errs io.Writer) (*discovery.Di
 	default:
 		return nil, fmt.Errorf("--layout wants curator, dubbo or serverset, not %q", l.name)
 	}
-	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	return discovery.New(c, discovery.WithLayout(layout), discovery.WithLogger(log)), nil
+	return discovery.New(c, discovery.WithLayout(layout), discovery.WithLogger(warnings(errs))), nil
 }
