@@ -226,7 +226,8 @@ func (l *loop) dialled(no uint64, leader int64, c *link.Conn, err error) {
 	case ended(c):
 		l.p.zab.ConnectFailed()
 	default:
-		l.accept(c)
+		l.conns[zab.Link(c.ID())] = c
+		l.p.zab.Connected(zab.Link(c.ID()))
 	}
 }
 

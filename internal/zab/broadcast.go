@@ -118,7 +118,7 @@ func (p *Peer) mostAgreed() (zxid int64) {
 // announceCommits tells the learners of committed transactions, none of which is a
 // reconfiguration.
 func (p *Peer) announceCommits(run []Entry) {
-	for _, f := range p.leader.learners {
+	for _, f := range p.feed().learners {
 		switch {
 		case f.forwarded && f.observer:
 			p.out.Sends = append(p.out.Sends, Send{Link: f.link, Msg: informs, Each: run})
@@ -313,7 +313,7 @@ func (p *Peer) releaseSyncs() {
 // Reply sends a message to a learner that is in sync. It tells whether there
 // still is one.
 func (p *Peer) Reply(link Link, m *Message) bool {
-	if p.state != Leading || p.leader.find(link) == nil {
+	if feed := p.feed(); feed == nil || feed.find(link) == nil {
 		return false
 	}
 	p.send(link, m)

@@ -5,7 +5,7 @@
 //
 // A Peer is a state machine on plain values. It has no goroutine, clock, chance,
 // file or socket of its own. Its owner tells it what happened (Tick, Step, Notify,
-// LinkUp, LinkDown, Stored, Propose and so on) and takes from Ready what there is
+// LinkUp, Connected, LinkDown, Stored, Propose and so on) and takes from Ready what there is
 // to do. Two rules tie the two together:
 //
 //   - Writes are made durable in their order, and Stored is told of it;

@@ -13,7 +13,7 @@ func followerOf3(t *testing.T) *host {
 	h.vote(Notification{Sid: 3, State: Looking, Leader: 3, Round: 1})
 	h.p.Reachable(1, false)
 	h.drain()
-	h.p.LinkUp(3)
+	h.p.Connected(3)
 	h.step(3, &Message{Type: LeaderInfo, Zxid: EpochStart(1)})
 	h.step(3, &Message{Type: Diff})
 	h.step(3, &Message{Type: NewLeader, Zxid: EpochStart(1), Data: []byte(h.p.view.active.Text)})

@@ -26,6 +26,7 @@ type follower struct {
 
 // leader is what a leader knows of its term.
 type leader struct {
+	feed
 	epoch int64 // 0 until a quorum made itself known
 	// connecting, epochAcks and newLeaderAcks are the voters that came so far in
 	// the three stages of recovery. This server is among the last ones once the
@@ -34,11 +35,9 @@ type leader struct {
 	connecting, epochAcks, newLeaderAcks map[int64]bool
 	// origin is what this server had when its term began; nobody may know more.
 	origin       vote
-	learners     []*follower // ascending by link
-	epochAgreed  bool        // a quorum accepted the epoch
-	established  bool        // a quorum has the history: the broadcast began
+	epochAgreed  bool // a quorum accepted the epoch
+	established  bool // a quorum has the history: the broadcast began
 	stageEnds    time.Duration
-	nextTick     time.Duration
 	proposed     int64           // the last transaction that was given a number
 	acks         map[int64]int64 // by voter: it has everything up to here on disk
 	reconfigZxid int64           // the reconfiguration under way, 0 if there is none
@@ -67,24 +66,11 @@ func (p *Peer) lead(v vote) {
 		connecting: map[int64]bool{p.opts.ID: true}, epochAcks: map[int64]bool{}, newLeaderAcks: map[int64]bool{},
 		acks:      map[int64]int64{},
 		origin:    vote{zxid: p.log.last, epoch: p.current},
-		stageEnds: p.now + p.limit(p.opts.InitLimit), nextTick: p.now + p.opts.Tick/2,
+		stageEnds: p.now + p.limit(p.opts.InitLimit), feed: feed{nextTick: p.now + p.opts.Tick/2},
 	}
 	p.seenEpoch = max(p.seenEpoch, p.accepted)
 	p.forgetConfig(p.log.last)
 	p.proposeEpoch()
-}
-
-func (l *leader) add(link Link, deadline time.Duration) {
-	l.learners = append(l.learners, &follower{link: link, deadline: deadline})
-}
-
-func (l *leader) find(link Link) *follower {
-	for _, f := range l.learners {
-		if f.link == link {
-			return f
-		}
-	}
-	return nil
 }
 
 // drop closes a learner's link.
@@ -94,8 +80,11 @@ func (p *Peer) drop(f *follower) {
 }
 
 func (p *Peer) forget(f *follower) {
+	p.feed().remove(f)
 	l := p.leader
-	l.learners = slices.DeleteFunc(l.learners, func(o *follower) bool { return o == f })
+	if l == nil {
+		return
+	}
 	if !l.established {
 		delete(l.newLeaderAcks, f.sid) // it has the history, but a term needs followers
 	}
@@ -170,18 +159,15 @@ func (p *Peer) takeFromLearner(f *follower, m *Message) error {
 
 // pass hands a learner's message to those above.
 func (p *Peer) pass(f *follower, m *Message) {
-	if p.leader.established {
+	if p.phase == Broadcast {
 		p.out.Upcalls = append(p.out.Upcalls, Upcall{f.link, m})
 	}
 }
 
 // takeInfo takes a learner's first message.
 func (p *Peer) takeInfo(f *follower, m *Message) error {
-	if m.Type != FollowerInfo && m.Type != ObserverInfo {
-		return fmt.Errorf("a learner began with %v", m.Type)
-	}
-	if m.Learner.ProtocolVersion < ProtocolVersion {
-		return fmt.Errorf("learner %d speaks version %#x of the protocol, want %#x or later", m.Learner.Sid, m.Learner.ProtocolVersion, ProtocolVersion)
+	if err := checkInfo(m); err != nil {
+		return err
 	}
 	if m.Learner.ConfigVersion > p.view.lastSeen.Version {
 		if p.opts.Reconfig && !p.leader.established {
@@ -192,12 +178,7 @@ func (p *Peer) takeInfo(f *follower, m *Message) error {
 		return fmt.Errorf("learner %d has a later configuration in force: %x, and here it is %x", m.Learner.Sid, m.Learner.ConfigVersion, p.view.lastSeen.Version)
 	}
 	l := p.leader
-	f.sid, f.observer, f.greeted = m.Learner.Sid, m.Type == ObserverInfo, true
-	for _, o := range slices.Clone(l.learners) {
-		if o != f && o.greeted && o.sid == f.sid {
-			p.drop(o) // it has come back; the old connection is a dead one
-		}
-	}
+	p.meet(f, m)
 	if p.view.isVoter(f.sid) && !f.observer {
 		l.connecting[f.sid] = true
 		p.seenEpoch = max(p.seenEpoch, EpochOf(m.Zxid))
@@ -214,6 +195,27 @@ func (p *Peer) takeInfo(f *follower, m *Message) error {
 	}
 	p.proposeEpoch()
 	return nil
+}
+
+// checkInfo looks whether a learner's first message is one.
+func checkInfo(m *Message) error {
+	if m.Type != FollowerInfo && m.Type != ObserverInfo {
+		return fmt.Errorf("a learner began with %v", m.Type)
+	}
+	if m.Learner.ProtocolVersion < ProtocolVersion {
+		return fmt.Errorf("learner %d speaks version %#x of the protocol, want %#x or later", m.Learner.Sid, m.Learner.ProtocolVersion, ProtocolVersion)
+	}
+	return nil
+}
+
+// meet notes who a learner is. If it has come back, its old link is a dead one.
+func (p *Peer) meet(f *follower, m *Message) {
+	f.sid, f.observer, f.greeted = m.Learner.Sid, m.Type == ObserverInfo, true
+	for _, o := range slices.Clone(p.feed().learners) {
+		if o != f && o.greeted && o.sid == f.sid {
+			p.drop(o)
+		}
+	}
 }
 
 func (p *Peer) leaderInfo() *Message {
@@ -422,7 +424,12 @@ func (p *Peer) tickLeader() {
 		p.look("too few followers are alive")
 		return
 	}
-	for _, f := range slices.Clone(l.learners) {
+	p.pingAll()
+}
+
+// pingAll sends pings, and gives those up who were not heard of for too long.
+func (p *Peer) pingAll() {
+	for _, f := range slices.Clone(p.feed().learners) {
 		switch {
 		case p.now >= f.deadline:
 			p.drop(f)
@@ -437,5 +444,9 @@ func (p *Peer) ping(f *follower) {
 	if f.upToDate {
 		f.pings++
 	}
-	p.send(f.link, &Message{Type: Ping, Zxid: max(p.leader.proposed, p.log.last)})
+	zxid := p.log.last
+	if p.leader != nil {
+		zxid = max(p.leader.proposed, zxid)
+	}
+	p.send(f.link, &Message{Type: Ping, Zxid: zxid})
 }

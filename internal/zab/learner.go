@@ -84,6 +84,8 @@ func (p *Peer) tickLearner() {
 		p.look("the leader was silent for too long")
 	case p.now >= l.retryAt:
 		p.connect()
+	default:
+		p.tickMaster()
 	}
 }
 
@@ -331,7 +333,12 @@ func (p *Peer) takeCommit(m *Message) error {
 			l.unacked = l.unacked[1:]
 		}
 	}
-	p.applyCommitted()
+	part := p.applyCommitted()
+	if m.Type == CommitAndActivate {
+		p.passActivation(part, m.Designated)
+	} else {
+		p.passCommits(part)
+	}
 	if moved {
 		return errMoved
 	}
@@ -379,11 +386,15 @@ func (p *Peer) takeInform(m *Message) error {
 }
 
 // applyCommitted hands out what is committed, once it is known that the leader
-// leads: before UPTODATE a quorum may not have what it sends.
-func (p *Peer) applyCommitted() {
-	if p.phase == Broadcast {
-		p.commit(p.learner.commitTo)
+// leads: before UPTODATE a quorum may not have what it sends. It gives what it
+// has handed out.
+func (p *Peer) applyCommitted() []Entry {
+	if p.phase != Broadcast {
+		return nil
 	}
+	from := len(p.out.Commit)
+	p.commit(p.learner.commitTo)
+	return p.out.Commit[from:len(p.out.Commit):len(p.out.Commit)]
 }
 
 // takeNewLeader ends the synchronization: everything that came is made durable,
@@ -466,6 +477,7 @@ func (p *Peer) takeUpToDate() error {
 		p.applyCommitted()
 	}
 	p.send(l.link, &Message{Type: Ack, Zxid: EpochStart(p.current)})
+	p.feedObservers()
 	return nil
 }
 

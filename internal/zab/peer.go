@@ -66,6 +66,8 @@ type Options struct {
 	// MaxSnapSyncs and MaxDiffSyncs are how many learners may be brought in line at
 	// a time, by the state and otherwise. Observers are refused beyond that.
 	MaxSnapSyncs, MaxDiffSyncs int // 10, 100
+	// FeedObservers lets this server feed observers while it follows.
+	FeedObservers bool
 	// CommitLog is how many transactions are kept for learners.
 	CommitLog int // 500
 }
@@ -138,6 +140,7 @@ type Peer struct {
 	election election
 	learner  learner
 	leader   *leader
+	master   *feed // the observers of a follower that feeds them, nil of any other server
 	// expects is who shall lead after a reconfiguration, so that there need be no
 	// election; 0 if there must be one.
 	expects int64
@@ -240,6 +243,9 @@ func (p *Peer) Deadline() time.Duration {
 	case p.state == Leading:
 		return p.leader.nextTick
 	}
+	if p.master != nil {
+		return min(p.learner.timer(), p.master.nextTick)
+	}
 	return p.learner.timer()
 }
 
@@ -251,6 +257,8 @@ func (p *Peer) Step(link Link, m *Message) error {
 		return nil
 	case p.state == Leading:
 		return p.stepLeader(link, m)
+	case p.master != nil && link != p.learner.link:
+		return p.stepMaster(link, m)
 	case p.state != Looking && link == p.learner.link && link != 0:
 		err := p.stepLearner(m)
 		if err == nil {
@@ -264,15 +272,18 @@ func (p *Peer) Step(link Link, m *Message) error {
 	return nil // of a link that was given up
 }
 
-// LinkUp tells of a link: for a leader one that a learner opened, for a learner
-// the one that it wanted.
+// LinkUp tells of a link that a learner has opened.
 func (p *Peer) LinkUp(link Link) {
-	switch {
-	case p.stopped != nil:
-	case p.state == Leading:
-		p.leader.add(link, p.now+p.limit(p.opts.InitLimit+p.opts.SyncLimit))
+	if feed := p.feed(); feed != nil && p.stopped == nil {
+		feed.add(link, p.now+p.limit(p.opts.InitLimit+p.opts.SyncLimit))
 		return
-	case p.state != Looking && p.learner.link == 0 && p.learner.connecting:
+	}
+	p.out.Close = append(p.out.Close, link)
+}
+
+// Connected tells of the link that Ready.Connect has asked for.
+func (p *Peer) Connected(link Link) {
+	if p.stopped == nil && p.state != Leading && p.state != Looking && p.learner.connecting {
 		p.greet(link)
 		return
 	}
@@ -283,8 +294,8 @@ func (p *Peer) LinkUp(link Link) {
 func (p *Peer) Heard(link Link) {
 	switch {
 	case p.stopped != nil:
-	case p.state == Leading:
-		if f := p.leader.find(link); f != nil {
+	case p.feed() != nil && link != p.learner.link:
+		if f := p.feed().find(link); f != nil {
 			f.deadline = max(f.deadline, p.now+p.limit(p.opts.InitLimit))
 		}
 	case p.state != Looking && link == p.learner.link && link != 0:
@@ -310,6 +321,10 @@ func (p *Peer) LinkDown(link Link) {
 		p.refused = p.phase == Synchronization && p.learner.mode == 0
 		p.pause = p.refused && p.state == Observing
 		p.look("the connection to the leader was lost")
+	case p.master != nil:
+		if f := p.master.find(link); f != nil {
+			p.forget(f)
+		}
 	}
 }
 
@@ -424,13 +439,15 @@ func (p *Peer) look(reason string) {
 }
 
 func (p *Peer) leaveRole() {
-	if l := p.leader; l != nil {
-		for _, f := range l.learners {
+	if feed := p.feed(); feed != nil {
+		for _, f := range feed.learners {
 			p.out.Close = append(p.out.Close, f.link)
 		}
-		p.denyReads()
-		p.leader = nil
 	}
+	if p.leader != nil {
+		p.denyReads()
+	}
+	p.leader, p.master = nil, nil
 	if p.learner.link != 0 {
 		p.out.Close = append(p.out.Close, p.learner.link)
 	}

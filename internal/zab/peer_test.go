@@ -165,7 +165,7 @@ func TestConfigurationOfNewLeaderWaitsForItsCommit(t *testing.T) {
 	h := newHost(t, Options{ID: 2, Active: now}, now, next)
 	h.vote(Notification{Sid: 1, State: Following, Leader: 3, Round: 9, PeerEpoch: 1})
 	h.vote(Notification{Sid: 3, State: Leading, Leader: 3, Round: 9, PeerEpoch: 1})
-	h.p.LinkUp(7)
+	h.p.Connected(7)
 	h.step(7, &Message{Type: LeaderInfo, Zxid: EpochStart(1)})
 	h.step(7, &Message{Type: Diff})
 	h.step(7, &Message{Type: Proposal, Zxid: next.Version, Entry: Entry{Zxid: next.Version, Config: next.Text}})
@@ -214,7 +214,7 @@ func TestObserverPromisesNothing(t *testing.T) {
 		h.vote(Notification{Sid: leader, State: Leading, Leader: leader, Round: 9, PeerEpoch: 2})
 		h.now += time.Second // who was refused waits
 		h.p.Tick(h.now)
-		h.p.LinkUp(link)
+		h.p.Connected(link)
 		h.drain()
 	}
 	follow(3, 1, 7)
@@ -421,7 +421,7 @@ func TestRefusedObserverWaits(t *testing.T) {
 	if h.last.Connect == nil {
 		t.Fatal("it does not connect")
 	}
-	h.p.LinkUp(7)
+	h.p.Connected(7)
 	h.step(7, &Message{Type: LeaderInfo, Zxid: EpochStart(1)})
 	h.p.LinkDown(7)
 	h.drain()

@@ -95,6 +95,21 @@ func TestSyncs(t *testing.T) {
 	t.Logf("%d schedules, %d confirmed reads and syncs", ran, reads)
 }
 
+// TestMasters is TestSyncs with observers that followers feed.
+func TestMasters(t *testing.T) {
+	reads := 0
+	opts := zabsim.Options{Syncs: true, Masters: true}
+	if *traceFlag {
+		opts.Trace = func(line string) { fmt.Println(line) }
+	}
+	ran, bad := simulate(*seedFlag, cmp.Or(*schedulesFlag, usualSchedules/20), time.Now().Add(time.Minute), opts,
+		func(r zabsim.Report) { reads += r.Reads })
+	if bad != nil {
+		t.Fatalf("seed %d: %v\nin a world of %s", bad.Seed, bad.Err, bad.World)
+	}
+	t.Logf("%d schedules, %d confirmed reads and syncs", ran, reads)
+}
+
 // TestResyncs is TestSimulation with states that differ from what the log makes of them.
 func TestResyncs(t *testing.T) {
 	found := 0

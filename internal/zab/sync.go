@@ -58,10 +58,10 @@ func (h *history) preceding(zxid int64) int64 {
 	return h.window[i-1].Zxid
 }
 
-// committedEnd is how far this leader's log is committed, or will be once a
+// committedEnd is how far this server's log is committed, or will be once a
 // quorum has its history.
 func (p *Peer) committedEnd() int64 {
-	if p.leader.established {
+	if p.phase == Broadcast {
 		return p.log.applied
 	}
 	return p.log.last
@@ -71,7 +71,7 @@ func (p *Peer) committedEnd() int64 {
 // A reconfiguration that is not committed stays out of it, since learners of
 // Apache's take for granted whatever comes that way.
 func (p *Peer) configToSend() *Membership {
-	if p.leader.established {
+	if p.phase == Broadcast {
 		return p.view.active
 	}
 	return p.view.lastSeen
@@ -82,7 +82,6 @@ func (p *Peer) configToSend() *Membership {
 // sent before it. Were it sent earlier, a learner would vouch for a history of
 // which it lacks the end (ZOOKEEPER-3104).
 func (p *Peer) synchronize(f *follower) {
-	l := p.leader
 	end := p.committedEnd()
 	s := p.log.planSync(f.epochAck.Zxid, end, p.opts.Replayable)
 	if f.observer && p.crowded(s.op == Snap) {
@@ -90,13 +89,13 @@ func (p *Peer) synchronize(f *follower) {
 		return
 	}
 	f.state = s.op == Snap
-	if !p.faults.acksOutliveTruncation {
+	if l := p.leader; l != nil && !p.faults.acksOutliveTruncation {
 		// What the learner acknowledged on an earlier connection and is cut now, it has
 		// no longer. It acknowledges it anew.
 		l.acks[f.sid] = min(l.acks[f.sid], s.base)
 	}
 	p.send(f.link, &Message{Type: s.op, Zxid: s.zxid})
-	newLeader := &Message{Type: NewLeader, Zxid: EpochStart(l.epoch), Data: p.configToSend().Text}
+	newLeader := &Message{Type: NewLeader, Zxid: EpochStart(p.current), Data: p.configToSend().Text}
 	early := p.faults.newLeaderBeforeProposals && s.op == Snap
 	if early {
 		p.send(f.link, newLeader)
@@ -124,7 +123,7 @@ func (p *Peer) synchronize(f *follower) {
 // states or otherwise.
 func (p *Peer) crowded(state bool) bool {
 	n := 0
-	for _, f := range p.leader.learners {
+	for _, f := range p.feed().learners {
 		if f.forwarded && !f.acked && f.state == state {
 			n++
 		}

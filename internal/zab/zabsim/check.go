@@ -74,7 +74,7 @@ func (w *world) changed(s *server, st zab.Status) {
 		w.trace("server %d: %v, %v, leader %d, epoch %d %s", s.id, st.State, st.Phase, st.Leader, st.Epoch, st.Reason)
 	}
 	if !st.Serving() {
-		s.syncs = nil // their answers would have come by the connection that it gives up
+		s.syncs, s.askers = nil, nil // their answers would have come by the connection that it gives up
 		return
 	}
 	if w.err != nil {

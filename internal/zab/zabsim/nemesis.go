@@ -70,7 +70,7 @@ func (w *world) askSyncs() {
 		w.on(s, "sync", func(p *zab.Peer) {
 			n := len(w.agreed.log)
 			if p.Forward(&zab.Message{Type: zab.Request}) {
-				s.syncs = append(s.syncs, n)
+				s.syncs, s.askers = append(s.syncs, n), append(s.askers, 0)
 			}
 		})
 	}
@@ -377,8 +377,11 @@ func (w *world) settled() bool {
 	}
 	for _, m := range l.peer.Active().Members {
 		s := w.server(m.ID)
-		if s.peer == nil || !s.status.Serving() || s.status.Leader != l.id || s.status.Epoch != l.status.Epoch {
+		if s.peer == nil || !s.status.Serving() || s.status.Epoch != l.status.Epoch {
 			return false
+		}
+		if s.status.Leader != l.id && !(w.opts.Masters && s.status.State == zab.Observing) {
+			return false // a follower does not say to an observer who leads
 		}
 	}
 	return l.peer.NextZxid() != 0

@@ -35,9 +35,9 @@ func (w *world) connect(from *server, to int64) {
 		if from.peer == nil || from.life != life {
 			return
 		}
-		dest := w.server(to)
+		dest, fed := w.feeder(from, to)
 		if dest == nil || dest.peer == nil || dest.paused || w.cut(from, dest) || w.cut(dest, from) ||
-			dest.peer.Status().State != zab.Leading {
+			!fed && dest.peer.Status().State != zab.Leading || fed && !dest.peer.Feeds() {
 			w.on(from, "connect failed", func(p *zab.Peer) { p.ConnectFailed() })
 			return
 		}
@@ -47,8 +47,19 @@ func (w *world) connect(from *server, to int64) {
 		c.ends[1] = &end{s: dest, life: dest.life, open: true}
 		from.conns[c.id], dest.conns[c.id] = c, c
 		w.on(dest, "accepts", func(p *zab.Peer) { p.LinkUp(c.id) })
-		w.on(from, "connected", func(p *zab.Peer) { p.LinkUp(c.id) })
+		w.on(from, "connected", func(p *zab.Peer) { p.Connected(c.id) })
 	})
+}
+
+// feeder is whom a learner of a leader connects to: an observer any voter, at its
+// port for observers, if followers feed them, and now and then the leader
+// nevertheless.
+func (w *world) feeder(s *server, leader int64) (dest *server, fed bool) {
+	if !w.opts.Masters || s.peer.Status().State != zab.Observing || w.r.chance(0.2) {
+		return w.server(leader), false
+	}
+	voters := s.peer.Active().Quorum.Voters()
+	return w.server(voters[w.r.IntN(len(voters))]), true
 }
 
 func (c *conn) side(s *server) int {

@@ -31,6 +31,8 @@ type server struct {
 	reads   map[uint64]int
 	differs bool  // its state, from what the log makes of it
 	syncs   []int // what was committed when it asked its leader, by question
+	// askers are who asked for the syncs under way: an observer by its link, or the server itself as 0.
+	askers []zab.Link
 }
 
 func (s *server) local() time.Duration {
@@ -42,7 +44,7 @@ func (s *server) start() {
 	w, d := s.w, &s.disk
 	s.life++
 	s.conns, s.held, s.paused, s.alarm = map[zab.Link]*conn{}, nil, false, 0
-	s.reads, s.syncs = map[uint64]int{}, nil
+	s.reads, s.syncs, s.askers = map[uint64]int{}, nil, nil
 	s.differs = false
 	s.log = slices.Clip(d.log)
 	s.status = zab.Status{}
@@ -58,7 +60,7 @@ func (s *server) start() {
 		Recent: slices.Clone(d.log[recent:]), RecentAfter: lastOf(d.log[:recent]),
 		Tick: tick, InitLimit: 10, SyncLimit: 5, FinalizeWait: 20 * time.Millisecond,
 		MinNotification: 20 * time.Millisecond, MaxNotification: time.Second,
-		ConnectRetry: 10 * time.Millisecond, CommitLog: w.draw.window,
+		ConnectRetry: 10 * time.Millisecond, CommitLog: w.draw.window, FeedObservers: w.opts.Masters,
 	}
 	if w.draw.replay {
 		o.Replayable = func(zxid int64) bool {
@@ -174,13 +176,7 @@ func (s *server) drain() {
 	}
 	asked := false
 	for _, u := range r.Upcalls {
-		switch u.Msg.Type {
-		case zab.Request:
-			s.peer.Sync(u.Link, &zab.Message{Type: zab.Sync})
-			asked = true
-		case zab.Sync:
-			w.checkSync(s)
-		}
+		asked = s.take(u) || asked
 	}
 	for _, link := range r.Close {
 		w.closeLink(s, link)
@@ -199,6 +195,30 @@ func (s *server) drain() {
 		return
 	}
 	s.plan()
+}
+
+// take takes a message from the peer, and tells whether the peer has something to do by that.
+func (s *server) take(u zab.Upcall) bool {
+	switch u.Msg.Type {
+	case zab.Request:
+		if s.peer.Status().State == zab.Leading {
+			s.peer.Sync(u.Link, &zab.Message{Type: zab.Sync})
+		} else if s.peer.Forward(u.Msg) {
+			s.askers = append(s.askers, u.Link)
+		}
+		return true
+	case zab.Sync:
+		if len(s.askers) == 0 {
+			return false // of a role that it has given up
+		}
+		link := s.askers[0]
+		s.askers = s.askers[1:]
+		if link != 0 {
+			return s.peer.Reply(link, u.Msg)
+		}
+		s.w.checkSync(s)
+	}
+	return false
 }
 
 // plan sees that Tick comes in time.

@@ -33,6 +33,8 @@ type Options struct {
 	NoReconfig, NoObservers bool
 	// Syncs lets learners ask for syncs, and see whether they are in sync then.
 	Syncs bool
+	// Masters has observers fed by followers, as a rule; there are observers then.
+	Masters bool
 	// Resyncs lets states be found to differ from what the log makes of them.
 	Resyncs bool
 	// Trace gets a line for everything that happens, nil for none.
@@ -184,6 +186,9 @@ func (w *world) drawWorld() draw {
 	}
 	if !w.opts.NoObservers {
 		d.observers = max(0, r.IntN(4)-1)
+	}
+	if w.opts.Masters {
+		d.observers = 1 + r.IntN(2)
 	}
 	d.groups = d.voters == 5 && r.chance(0.3)
 	if r.chance(0.3) {
