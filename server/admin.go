@@ -158,6 +158,22 @@ func (h host) HandOver(ctx context.Context) (int64, error) {
 	return h.s.member.machine.handOver(ctx)
 }
 
+// Feed is admin.Host's.
+func (h host) Feed(ctx context.Context) admin.Feed {
+	if h.s.member == nil {
+		return admin.Feed{}
+	}
+	return h.s.member.machine.feed(ctx)
+}
+
+// Recount is admin.Host's.
+func (h host) Recount(ctx context.Context) error {
+	if h.s.member == nil {
+		return nil
+	}
+	return h.s.member.machine.peer.Recount(ctx)
+}
+
 // Ports is admin.Host's.
 func (h host) Ports() (client, secure int) {
 	client, secure = -1, -1

@@ -332,7 +332,7 @@ func (m *machine) received(u *zab.Upcall) error {
 // revalidate answers a learner's question, or takes the leader's answer.
 func (m *machine) revalidate(u *zab.Upcall, owner session.Owner) error {
 	e := m.s.engine
-	if !e.Leads() {
+	if !e.Leads() { // the answer: an observer's question is none of a follower's
 		id, valid, err := peer.Revalidated(u.Msg)
 		if err == nil {
 			e.Renewed(id, valid)
@@ -388,7 +388,7 @@ func (m *machine) termNow() context.Context {
 }
 
 func (m *machine) Forward(list []request.Forwarded) {
-	m.peer.Forward(func(b []byte) []byte {
+	m.peer.Forward(len(list), func(yield func(*wire.ClientRequest) bool) {
 		var identities [4]wire.Identity
 		for i := range list {
 			f := &list[i]
@@ -396,9 +396,10 @@ func (m *machine) Forward(list []request.Forwarded) {
 			for _, id := range f.IDs {
 				r.Auth = append(r.Auth, wire.Identity(id))
 			}
-			b = wire.AppendRequest(b, &r)
+			if !yield(&r) {
+				return
+			}
 		}
-		return b
 	})
 }
 

@@ -131,6 +131,7 @@ func (s *Server) listenForMembers(ctx context.Context, p *peer.Config, election,
 	}
 	elections, quorums := socket.Addresses(own, false)
 	p.ListenElection, p.ListenQuorum = s.listenFor("elections", election), s.listenFor("the leader", quorum)
+	p.ListenObservers = s.listenFor("observers", quorum)
 	var err error
 	if p.Election, err = p.ListenElection(ctx, elections); err != nil {
 		return err

@@ -33,6 +33,11 @@ type Host interface {
 	// HandOver has this leader give up its role without losing a request, and
 	// gives the number of the member that leads then.
 	HandOver(ctx context.Context) (leader int64, err error)
+	// Feed is how transactions come to this member of an ensemble, and go on from
+	// there. It is empty for a server that is alone or serves nobody.
+	Feed(ctx context.Context) Feed
+	// Recount begins to count anew what goes to observers and comes from them.
+	Recount(ctx context.Context) error
 	// Ports are those that clients come in by, -1 for none.
 	Ports() (client, secure int)
 	// Dirs are the directories of snapshots and of logs.

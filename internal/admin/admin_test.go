@@ -250,3 +250,41 @@ func TestFailedPipelineShows(t *testing.T) {
 		}
 	}
 }
+
+// TestFeed shows who feeds whom.
+func TestFeed(t *testing.T) {
+	w := newWorld(t, map[string]string{"admin.enableServer": "true", "4lw.commands.whitelist": "*"})
+	mntr := func() string { return w.word("mntr") }
+	if got := mntr(); strings.Contains(got, "synced_") || strings.Contains(got, "observer_master_id") {
+		t.Errorf("a server that is alone says\n%s", got)
+	}
+	w.host.feed = Feed{Master: 2}
+	if got := mntr(); !strings.Contains(got, "zk_observer_master_id\t2\n") || strings.Contains(got, "synced_") {
+		t.Errorf("an observer says\n%s", got)
+	}
+	w.host.feed = Feed{Leads: true, Learners: []Learner{{ID: 1, Voter: true, Synced: true}, {ID: 2, Synced: true}, {ID: 4, Observer: true, Synced: true}, {ID: 5, Observer: true}}}
+	for _, want := range []string{"zk_learners\t4\n", "zk_synced_followers\t2\n", "zk_synced_non_voting_followers\t1\n", "zk_synced_observers\t1\n"} {
+		if got := mntr(); !strings.Contains(got, want) {
+			t.Errorf("a leader does not say %q:\n%s", want, got)
+		}
+	}
+	w.host.feed = Feed{Feeds: true, Learners: []Learner{{ID: 4, Observer: true, Synced: true, Remote: "127.0.0.1:99", Since: time.UnixMilli(5), Queued: 1, QueuedBytes: 20, Sent: 3, Received: 4, Requests: 2, Zxid: 7}}}
+	if got := mntr(); !strings.Contains(got, "zk_synced_observers\t1\n") || strings.Contains(got, "zk_learners") {
+		t.Errorf("a follower says\n%s", got)
+	}
+	status, body := w.get("/commands/observers")
+	want := `"observers" : [ {
+    "remote_socket_address" : "/127.0.0.1:99",
+    "sid" : 4,
+    "established" : 5,
+    "queued_packets" : 1,
+    "queued_packets_size" : 20,
+    "packets_received" : 4,
+    "packets_sent" : 3,
+    "requests" : 2,
+    "last_zxid" : 7
+  } ]`
+	if status != 200 || !strings.Contains(body, want) || !strings.Contains(body, `"synced_observers" : 1`) {
+		t.Errorf("%d\n%s", status, body)
+	}
+}

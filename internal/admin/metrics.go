@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"runtime"
 	"time"
 
@@ -46,6 +47,7 @@ type scrape struct {
 	snaps    request.LatencyView
 	restores request.LatencyView
 	startup  Startup
+	feed     Feed
 }
 
 func (a *Admin) scrape(n *Node) *scrape {
@@ -59,6 +61,9 @@ func (a *Admin) scrape(n *Node) *scrape {
 	s.all = s.reads.Plus(s.writes)
 	s.snaps, s.restores = n.Host.SnapshotTime(), a.restoreTime.View()
 	s.startup = n.Host.Startup()
+	ctx, cancel := context.WithTimeout(context.Background(), feedTime)
+	defer cancel()
+	s.feed = n.Host.Feed(ctx)
 	return s
 }
 

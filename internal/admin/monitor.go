@@ -14,7 +14,7 @@ func (a *Admin) monitor(n *Node, yield func(key string, value any)) {
 		return
 	}
 	if n != nil {
-		for _, m := range gauges() {
+		for _, m := range s.gauges() {
 			yield(m.name, m.native(s))
 		}
 	}
@@ -63,7 +63,7 @@ func monitorSummary(m *metric, v summary, yield func(string, any)) {
 // provider is Prometheus's.
 func monitorPrometheus(s *scrape, yield func(string, any)) {
 	if s.n != nil {
-		for _, m := range gauges() {
+		for _, m := range s.gauges() {
 			v, _ := m.number(s)
 			yield(m.name, v)
 		}

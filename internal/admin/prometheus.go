@@ -49,7 +49,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	out <- constant("quoll_build_info", "Always 1; the version is a label.", prometheus.GaugeValue, 1,
 		label{"version", c.a.Version}, label{"go_version", runtime.Version()})
 	if n != nil {
-		for _, m := range gauges() {
+		for _, m := range s.gauges() {
 			out <- m.sample(s, prometheus.GaugeValue)
 		}
 		for _, m := range ownMetrics() {

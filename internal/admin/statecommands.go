@@ -155,12 +155,8 @@ func ensembleCommands() []command {
 		{names: []string{"leader", "lead"}, run: func(_ *Admin, c *call) *response {
 			return c.answer(field{"error", "server is not initialized"})
 		}},
-		{names: []string{"observer_connection_stat_reset", "orst"}, run: func(_ *Admin, c *call) *response {
-			return c.answer()
-		}},
-		{names: []string{"observers", "obsr"}, run: func(_ *Admin, c *call) *response {
-			return c.answer(field{"synced_observers", 0}, field{"observers", []string(nil)})
-		}},
+		{names: []string{"observer_connection_stat_reset", "orst"}, run: cmdObserverReset},
+		{names: []string{"observers", "obsr"}, run: cmdObservers},
 		{names: []string{"voting_view"}, run: func(_ *Admin, c *call) *response {
 			return c.answer(field{"current_config", object{}})
 		}},

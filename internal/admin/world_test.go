@@ -40,6 +40,15 @@ type fakeHost struct {
 	err      error
 	restored []byte
 	badSnap  error
+	feed     Feed
+}
+
+func (h *fakeHost) Feed(context.Context) Feed { return h.feed }
+func (h *fakeHost) Recount(context.Context) error {
+	for i := range h.feed.Learners {
+		h.feed.Learners[i].Sent = 0
+	}
+	return nil
 }
 
 func (h *fakeHost) Snapshot(context.Context) (Snapshot, error) { return h.snap, h.err }

@@ -196,8 +196,7 @@ func (c *collector) quorumSettings(cfg *Config) {
 	if !cfg.HasMyID {
 		c.fail(fmt.Errorf("%s: the file is missing, want one line with the number N of this server's server.N", filepath.Join(cfg.Data.Dir, "myid")))
 	}
-	own, _ := e.Membership.Find(cfg.MyID)
-	c.unused(own.Role == ObserverRole)
+	c.unused()
 	if e.CommitLogCount < leastCommitLog {
 		c.warn(c.origin("commitLogCount"), "commitLogCount is below %[1]d; %[1]d is used", leastCommitLog)
 		e.CommitLogCount = leastCommitLog

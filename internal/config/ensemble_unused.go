@@ -10,7 +10,7 @@ const leastCommitLog = 500
 
 // notInEnsemble are keys that a member of an ensemble reads and does not follow, by what happens in their place.
 var notInEnsemble = map[string][]string{
-	"followers serve no observers":                                      {"observerMasterPort", "observerMaster.sizeLimit"},
+	"observers are sent what is kept for all learners":                  {"observerMaster.sizeLimit"},
 	"the quorum of two servers is both":                                 {"oraclePath"},
 	"observers write logs and snapshots":                                {"syncEnabled", "observer.syncEnabled"},
 	"observers look for a leader at once":                               {"observer.election.DelayMs", "observer.reconnectDelayMs"},
@@ -25,7 +25,7 @@ var notInEnsemble = map[string][]string{
 }
 
 // unused names the keys that are set and not followed, unless they say what happens anyway.
-func (c *collector) unused(observes bool) {
+func (c *collector) unused() {
 	reasons := make([]string, 0, len(notInEnsemble))
 	for why := range notInEnsemble {
 		reasons = append(reasons, why)
@@ -33,9 +33,6 @@ func (c *collector) unused(observes bool) {
 	slices.Sort(reasons)
 	for _, why := range reasons {
 		for _, name := range notInEnsemble[why] {
-			if observes && name == "observerMasterPort" {
-				continue // it goes to Apache's followers there
-			}
 			en, ok := c.entries[name]
 			if k, _ := c.keys.find(name); ok && !strings.EqualFold(en.value, k.Default) {
 				c.warn(en.origin, "%s=%s is not followed: %s", name, en.value, why)

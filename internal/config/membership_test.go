@@ -182,18 +182,18 @@ func TestDynamicFile(t *testing.T) {
 
 // What a member of an ensemble does not follow is named, unless it says what happens anyway.
 func TestUnusedInEnsembles(t *testing.T) {
-	_, warnings := mustLoad(t, Sources{File: ensembleFile(t, "1", three+"forceSnapshotSync=true\nobserverMasterPort=2191\nsyncEnabled=TRUE\nquorum.cnxn.threads.size=20\ncommitLogCount=7\n")})
+	_, warnings := mustLoad(t, Sources{File: ensembleFile(t, "1", three+"forceSnapshotSync=true\nobserverMasterPort=2191\nobserverMaster.sizeLimit=99\nsyncEnabled=TRUE\nquorum.cnxn.threads.size=20\ncommitLogCount=7\n")})
 	text := warningTexts(warnings)
 	for _, want := range []string{
 		":8: forceSnapshotSync=true is not followed: learners are sent what they lack",
-		":9: observerMasterPort=2191 is not followed: followers serve no observers",
-		":12: commitLogCount is below 500; 500 is used",
+		":10: observerMaster.sizeLimit=99 is not followed: observers are sent what is kept for all learners",
+		":13: commitLogCount is below 500; 500 is used",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}
 	}
-	if strings.Contains(text, "syncEnabled") || strings.Contains(text, "threads") {
+	if strings.Contains(text, "observerMasterPort") || strings.Contains(text, "syncEnabled") || strings.Contains(text, "threads") {
 		t.Error(text)
 	}
 	known := newCollector(allKeys()).keys

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/quollhq/quoll/internal/failpoint"
@@ -40,8 +41,8 @@ func (h handler) Up(c *link.Conn) {
 // Received implements link.Handler. Requests of a learner that is in sync are the machine's at once: the agreement has
 // nothing to say about them.
 func (h handler) Received(c *link.Conn, batch []link.Packet) {
-	if c.Mark.Load() {
-		if batch = h.requests(c, batch); len(batch) == 0 {
+	if to := contactOf(c).route.Load(); to != nil {
+		if batch = h.requests(c, to, batch); len(batch) == 0 {
 			c.Recycle(batch)
 			return
 		}
@@ -54,8 +55,8 @@ func (h handler) Received(c *link.Conn, batch []link.Packet) {
 	}
 }
 
-// requests gives the requests among packets to the machine, and returns the other packets.
-func (h handler) requests(c *link.Conn, batch []link.Packet) (others []link.Packet) {
+// requests brings the requests among packets where they belong, and returns the other packets.
+func (h handler) requests(c, to *link.Conn, batch []link.Packet) (others []link.Packet) {
 	var list []wire.ClientRequest
 	others = batch[:0]
 	for i := range batch {
@@ -73,8 +74,14 @@ func (h handler) requests(c *link.Conn, batch []link.Packet) (others []link.Pack
 		}
 		list = append(list, r)
 	}
-	if len(list) > 0 {
+	if len(list) == 0 {
+		return others
+	}
+	contactOf(c).requests.Add(int64(len(list)))
+	if to == c {
 		h.p.cfg.Machine.Requests(zab.Link(c.ID()), list)
+	} else if c.Pace() == nil {
+		h.p.passOn(c, to, list)
 	}
 	return others
 }
@@ -188,25 +195,34 @@ func (l *loop) connect(leader int64) {
 	l.dialNo++
 	no := l.dialNo
 	p := l.p
-	addresses := l.masters(leader)
+	master, addresses := l.masters(leader)
 	p.tasks.Go(func() {
 		defer cancel()
 		c, err := p.links.Dial(ctx, addresses)
-		p.inbox.push(func() { p.loop.dialled(no, leader, c, err) })
+		p.inbox.push(func() { p.loop.dialled(no, master, c, err) })
 	})
 }
 
-// masters are where this member is fed: by the leader, or, one after the other, by a voter if followers serve observers.
-func (l *loop) masters(leader int64) []wire.Address {
+// masters are where this member is fed: by the leader, or, one after the other, by another voter if followers feed observers.
+func (l *loop) masters(leader int64) (master int64, at []wire.Address) {
 	dir, port := l.p.members.Load(), l.p.cfg.ObserverMasterPort
 	if port == 0 || l.p.zab.Status().State != zab.Observing {
-		return dir.quorum[leader]
+		return leader, dir.quorum[leader]
 	}
-	voters := l.p.zab.Active().Quorum.Voters()
+	voters := slices.Clone(l.p.zab.Active().Quorum.Voters())
+	if len(voters) > 1 {
+		voters = slices.DeleteFunc(voters, func(id int64) bool { return id == leader })
+	}
 	l.masterNo++
-	var list []wire.Address
-	for _, a := range dir.quorum[voters[(l.p.cfg.ID+l.masterNo)%int64(len(voters))]] {
-		list = append(list, wire.Address{Host: a.Host, Port: uint16(port)})
+	master = voters[(l.p.cfg.ID+l.masterNo)%int64(len(voters))]
+	return master, withPort(dir.quorum[master], port)
+}
+
+// withPort is addresses with another port.
+func withPort(list []wire.Address, port int) []wire.Address {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Port = uint16(port)
 	}
 	return list
 }
@@ -214,11 +230,11 @@ func (l *loop) masters(leader int64) []wire.Address {
 func (l *loop) limit() time.Duration { return time.Duration(l.p.cfg.ConnectLimit) * l.p.cfg.Tick }
 
 // dialled takes the outcome of an attempt.
-func (l *loop) dialled(no uint64, leader int64, c *link.Conn, err error) {
+func (l *loop) dialled(no uint64, master int64, c *link.Conn, err error) {
 	switch {
 	case err != nil:
 		if no == l.dialNo {
-			l.p.log.Info("cannot connect to the leader", "leader", leader, "err", err)
+			l.p.log.Info("cannot connect to the leader", "leader", master, "err", err)
 			l.p.zab.ConnectFailed()
 		}
 	case no != l.dialNo:
@@ -226,6 +242,7 @@ func (l *loop) dialled(no uint64, leader int64, c *link.Conn, err error) {
 	case ended(c):
 		l.p.zab.ConnectFailed()
 	default:
+		l.master = master
 		l.conns[zab.Link(c.ID())] = c
 		l.p.zab.Connected(zab.Link(c.ID()))
 	}
@@ -341,7 +358,8 @@ func (l *loop) sendEach(s *zab.Send) {
 	if c == nil {
 		return
 	}
-	c.Append(func(b []byte) []byte {
+	noteZxid(c, s.Each[len(s.Each)-1].Zxid)
+	c.Append(len(s.Each), func(b []byte) []byte {
 		for i := range s.Each {
 			e := &s.Each[i]
 			switch s.Msg.Type {
@@ -364,11 +382,15 @@ func (l *loop) send(id zab.Link, m *zab.Message) {
 	if c == nil {
 		return
 	}
-	if m.Type == zab.UpToDate {
-		c.Mark.Store(true) // it may forward requests from now on
+	switch m.Type {
+	case zab.UpToDate:
+		l.admit(c) // it may forward requests from now on
+	case zab.Ping:
+	default:
+		noteZxid(c, m.Zxid)
 	}
 	failpoint.Pass(sendPoint(m.Type))
-	c.Append(func(b []byte) []byte { return l.encode(b, c, m) })
+	c.Append(1, func(b []byte) []byte { return l.encode(b, c, m) })
 	l.dirty[c] = struct{}{}
 }
 

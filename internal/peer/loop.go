@@ -37,8 +37,13 @@ type loop struct {
 	frame    zab.Message        // what is looked at and not kept
 	dial     context.CancelFunc // ends the attempt to reach the leader
 	dialNo   uint64
-	// masterNo counts the attempts to reach a follower that serves observers.
-	masterNo int64
+	// masterNo counts the attempts to reach a follower that feeds observers; master is whom this learner has reached.
+	masterNo, master int64
+	// up is the uplink of a learner that serves or served last, nil of a leader; renewers are those who wait for answers to
+	// REVALIDATE there, in order: observers by their links, or this member's machine, as 0.
+	up       *uplink
+	renewers []zab.Link
+	feedsAt  []wire.Address // where this follower feeds observers, nil if it feeds nobody
 }
 
 // earlyLearner is a learner that came before this member knew whether it leads.
@@ -155,7 +160,7 @@ func (l *loop) ack(w *zab.Write) {
 	if c == nil {
 		return
 	}
-	c.Append(func(b []byte) []byte {
+	c.Append(len(w.Entries), func(b []byte) []byte {
 		for i := range w.Entries {
 			b = wire.AppendAck(b, w.Entries[i].Zxid)
 		}
@@ -221,6 +226,7 @@ func (l *loop) settle() {
 		}
 		l.do(&r)
 	}
+	l.openToObservers()
 	for c := range l.dirty {
 		c.Flush()
 	}
@@ -229,6 +235,7 @@ func (l *loop) settle() {
 
 func (l *loop) do(r *zab.Ready) {
 	l.findMembers()
+	r.Upcalls = l.relay(r.Upcalls)
 	stops := r.Status != nil && !r.Status.Serving()
 	if stops { // before a state can take the place of the one that is served
 		l.tellMachine(r)
@@ -243,7 +250,7 @@ func (l *loop) do(r *zab.Ready) {
 	l.sendAll(r.Sends)
 	for _, id := range r.Close {
 		if c := l.conns[id]; c != nil {
-			c.Mark.Store(false)
+			contactOf(c).route.Store(nil)
 			c.Finish()
 		}
 	}
@@ -264,7 +271,12 @@ func (l *loop) serve(s zab.Status) {
 	if role.Leads() {
 		role.NextZxid = l.p.zab.NextZxid()
 	}
-	l.p.uplink.Store(l.conns[l.p.zab.Uplink()]) // nil for a leader
+	l.up, l.renewers = nil, nil
+	if c := l.conns[l.p.zab.Uplink()]; c != nil {
+		l.up = &uplink{conn: c}
+		role.Master = l.master
+	}
+	l.p.uplink.Store(l.up)
 	l.push(job{serve: &role})
 }
 

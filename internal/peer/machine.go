@@ -32,7 +32,7 @@ type Machine interface {
 	// heard that this member does not lead any more.
 	Requests(learner zab.Link, list []wire.ClientRequest)
 	// Received hands over messages of learners to this leader, or of the leader to this learner: REVALIDATE and PING, or
-	// REVALIDATE and SYNC.
+	// REVALIDATE and SYNC. A follower that feeds observers gets their PINGs, too.
 	Received(messages []zab.Upcall)
 	// Confirmed answers a Peer.ConfirmRead.
 	Confirmed(zab.Read)
@@ -69,6 +69,8 @@ type Frozen interface {
 // Role is what a member is.
 type Role struct {
 	zab.Status
+	// Master is the member that a learner is fed by: the leader, or a follower. 0 for others.
+	Master int64
 	// NextZxid is the number of the first transaction that this leader proposes, 0 for others.
 	NextZxid int64
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net"
 	"sync"
@@ -40,6 +41,8 @@ type Config struct {
 	Election, Quorum net.Listener
 	// ListenElection and ListenQuorum open these ports where a reconfiguration has moved them; nil if they are to stay.
 	ListenElection, ListenQuorum Listen
+	// ListenObservers opens ObserverMasterPort.
+	ListenObservers Listen
 	// Dial opens connections to members; DialElection those for elections, Dial if it is nil.
 	Dial, DialElection socket.Dialer
 	// Authenticator is nil if members believe each other.
@@ -54,8 +57,9 @@ type Config struct {
 	// ConnectRetry is the time between two attempts; 0 for 100 ms.
 	ConnectLimit int
 	ConnectRetry time.Duration
-	// ObserverMasterPort is where followers serve observers, so that this member connects to one of them rather than to the
-	// leader while it observes; 0 if none does. Any of them may be one that does not, and then the next is tried.
+	// ObserverMasterPort is where followers feed observers, 0 if none does. While this member observes, it connects to one of
+	// them rather than to the leader; any of them may be one that does not, and then the next is tried. While it follows, it
+	// feeds observers there, if there is ListenObservers.
 	ObserverMasterPort int
 	// MinNotification and MaxNotification bound how often votes are repeated; 0 for 200 ms and a minute.
 	MinNotification, MaxNotification time.Duration
@@ -128,12 +132,12 @@ type Peer struct {
 	links   *link.Endpoint
 	members atomic.Pointer[directory]
 	waiting budget
-	uplink  atomic.Pointer[link.Conn] // to the leader, while clients are served
+	uplink  atomic.Pointer[uplink] // of a learner, while clients are served
 
 	// events are from connections, which wait until one was taken; inbox is everything else that happens.
 	events  chan func()
 	inbox   *queue[func()]
-	ports   struct{ election, quorum *port }
+	ports   struct{ election, quorum, observers *port }
 	disk    *disk
 	machine *queue[job]
 	stopped chan struct{} // closed when the loop has ended
@@ -171,10 +175,11 @@ func New(ctx context.Context, cfg Config) (*Peer, error) {
 		Authenticator: cfg.Authenticator, Logger: cfg.Logger,
 	})
 	p.links = link.New(link.Config{
-		Handler: handler{p}, Dial: cfg.Dial, Authenticator: cfg.Authenticator, Timeout: timeout, MaxPacket: cfg.MaxPacket, Logger: cfg.Logger,
+		Handler: handler{p}, NewOwner: newContact, Dial: cfg.Dial, Authenticator: cfg.Authenticator, Timeout: timeout, MaxPacket: cfg.MaxPacket, Logger: cfg.Logger,
 	})
 	p.ports.election = newPort("elections", cfg.Election, func(l net.Listener) { _ = p.mesh.Serve(l) }, cfg.ListenElection, cfg.Logger)
 	p.ports.quorum = newPort("learners", cfg.Quorum, p.links.Serve, cfg.ListenQuorum, cfg.Logger)
+	p.ports.observers = newPort("observers", nil, p.links.Serve, cfg.ListenObservers, cfg.Logger)
 	return p, nil
 }
 
@@ -185,6 +190,7 @@ func (p *Peer) Run(ctx context.Context) error {
 	defer stop()
 	p.tasks.Go(func() { p.ports.election.run(listening) })
 	p.tasks.Go(func() { p.ports.quorum.run(listening) })
+	p.tasks.Go(func() { p.ports.observers.run(listening) })
 	var workers sync.WaitGroup
 	workers.Go(p.disk.run)
 	workers.Go(p.runMachine)
@@ -253,12 +259,11 @@ func (p *Peer) room(ctx context.Context) error {
 	}
 }
 
-// Forward sends requests of this learner's clients to the leader: appendAll appends them as packets of the quorum
-// protocol. They are dropped if there is no leader; the machine hears of that by Serve.
-func (p *Peer) Forward(appendAll func(b []byte) []byte) {
-	if c := p.uplink.Load(); c != nil {
-		c.Append(appendAll)
-		c.Flush()
+// Forward sends requests of this learner's clients to the leader. They are dropped if there is no leader; the machine hears
+// of that by Serve. There are n; they are not kept.
+func (p *Peer) Forward(n int, requests iter.Seq[*wire.ClientRequest]) {
+	if u := p.uplink.Load(); u != nil {
+		u.forward(0, n, requests)
 	}
 }
 
@@ -266,7 +271,7 @@ func (p *Peer) Forward(appendAll func(b []byte) []byte) {
 func (p *Peer) Ask(messages ...*zab.Message) {
 	p.inbox.push(func() {
 		for _, m := range messages {
-			p.zab.Forward(m)
+			p.loop.ask(0, m)
 		}
 	})
 }
@@ -370,6 +375,7 @@ func (p *Peer) load(ctx context.Context) (zab.Options, error) {
 		Last: last, Applied: last, Recent: recent.entries, RecentAfter: recent.before(base),
 		Tick: c.Tick, InitLimit: c.InitLimit, SyncLimit: c.SyncLimit, MaxSnapSyncs: c.MaxSnapSyncs, MaxDiffSyncs: c.MaxDiffSyncs,
 		MinNotification: c.MinNotification, MaxNotification: c.MaxNotification, CommitLog: c.CommitLog, ConnectRetry: c.ConnectRetry,
+		FeedObservers: c.ObserverMasterPort != 0 && c.ListenObservers != nil,
 	}
 	o.Replayable = p.replayable
 	if o.Current, err = epoch(c.Store, storage.CurrentEpoch, loaded.LastZxid); err == nil {

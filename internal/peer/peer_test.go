@@ -347,7 +347,7 @@ func TestMessages(t *testing.T) {
 	leader := e.leader()
 	follower := e.members[leader.ID%3]
 	request := wire.ClientRequest{Session: 7, Cxid: 8, Op: 1, Body: []byte("body"), Auth: []wire.Identity{{Scheme: "ip", ID: "::1"}}}
-	follower.Peer.Forward(func(b []byte) []byte { return wire.AppendRequest(b, &request) })
+	follower.Peer.Forward(1, slices.Values([]*wire.ClientRequest{&request}))
 	var got peertest.Asked
 	leader.Await("the request", func() bool {
 		if len(leader.Asked) > 0 {

@@ -15,18 +15,18 @@ const portPause = time.Second
 // port is where this member accepts others. A reconfiguration can move it.
 type port struct {
 	what   string
-	first  net.Listener
+	first  net.Listener       // nil if it is closed at first
 	serve  func(net.Listener) // until the listener is closed
 	listen Listen             // nil if the port stays
 	log    *slog.Logger
-	moved  chan []wire.Address // the newest place
+	moved  chan []wire.Address // the newest place, none to be closed
 }
 
 func newPort(what string, first net.Listener, serve func(net.Listener), listen Listen, log *slog.Logger) *port {
 	return &port{what: what, first: first, serve: serve, listen: listen, log: log, moved: make(chan []wire.Address, 1)}
 }
 
-// move has run listen at other addresses. The loop calls it.
+// move has run listen at other addresses, or nowhere. The loop calls it.
 func (p *port) move(to []wire.Address) {
 	if p.listen == nil {
 		return
@@ -41,7 +41,15 @@ func (p *port) move(to []wire.Address) {
 // run serves the port, wherever it is, until ctx ends. Connections that were accepted stay when the port moves.
 func (p *port) run(ctx context.Context) {
 	l := p.first
-	for l != nil {
+	for ctx.Err() == nil {
+		if l == nil {
+			select {
+			case to := <-p.moved:
+				l = p.open(ctx, to)
+			case <-ctx.Done():
+			}
+			continue
+		}
 		served := make(chan struct{})
 		go func() { defer close(served); p.serve(l) }()
 		select {
@@ -59,18 +67,18 @@ func (p *port) run(ctx context.Context) {
 	}
 }
 
-// open listens at new addresses; while it cannot it tries again, since others look for the member there. It is nil at the
-// end of ctx.
+// open listens at new addresses; while it cannot it tries again, since others look for the member there. It is nil if it is
+// to be nowhere, and at the end of ctx.
 func (p *port) open(ctx context.Context, to []wire.Address) net.Listener {
 	timer := time.NewTimer(portPause)
 	defer timer.Stop()
-	for {
+	for len(to) > 0 {
 		l, err := p.listen(ctx, to)
 		if err == nil {
-			p.log.Info("a reconfiguration has moved a port", "of", p.what, "address", l.Addr().String())
+			p.log.Info("a port for members is open", "of", p.what, "address", l.Addr().String())
 			return l
 		}
-		p.log.Error("cannot listen where a reconfiguration has moved a port; it is tried again", "of", p.what, "err", err)
+		p.log.Error("cannot listen for members; it is tried again", "of", p.what, "err", err)
 		timer.Reset(portPause)
 		select {
 		case <-timer.C:
@@ -79,4 +87,5 @@ func (p *port) open(ctx context.Context, to []wire.Address) net.Listener {
 			return nil
 		}
 	}
+	return nil
 }

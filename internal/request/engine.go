@@ -149,7 +149,7 @@ type Engine struct {
 
 	mu      sync.Mutex
 	clients map[watch.ID]*Client
-	left    map[int64]int32 // sessions of clients that have left before the leader was told of them, with their time-outs
+	left    map[int64]int32 // sessions of clients of observers, and of those that have left, of which the leader was not told, with their time-outs
 }
 
 // New makes an Engine over a loaded tree.

@@ -296,8 +296,15 @@ func (p *pipeline) createRemote(it *item, f *Forwarded) {
 	p.batch.items = append(p.batch.items, *it)
 }
 
-// Heard touches a session whose client a learner has heard of.
+// Heard touches a session whose client a learner has heard of. A follower has heard
+// of it from an observer, and tells the leader by Touched.
 func (e *Engine) Heard(id int64, timeout int32) {
+	if e.pipe.flight.role.Load() == following {
+		e.mu.Lock()
+		e.left[id] = timeout
+		e.mu.Unlock()
+		return
+	}
 	if s := e.Sessions.Get(id); s != nil {
 		e.Sessions.Touch(s, timeout, e.Clock())
 	}

@@ -181,3 +181,26 @@ func (p *Peer) tickMaster() {
 	p.master.nextTick = p.now + p.opts.Tick/2
 	p.pingAll()
 }
+
+// Fed is a learner that this server feeds.
+type Fed struct {
+	Link Link
+	ID   int64
+	// Observer, or a follower with a vote or without; Synced: everything is sent to it as it happens.
+	Observer, Voter, Synced bool
+}
+
+// Learners are those who are known by now.
+func (p *Peer) Learners() []Fed {
+	feed := p.feed()
+	if feed == nil {
+		return nil
+	}
+	var list []Fed
+	for _, f := range feed.learners {
+		if f.greeted {
+			list = append(list, Fed{Link: f.link, ID: f.sid, Observer: f.observer, Voter: !f.observer && p.view.isVoter(f.sid), Synced: f.forwarded})
+		}
+	}
+	return list
+}

@@ -149,7 +149,8 @@ func TestThousandSessions(t *testing.T) {
 // rawConn is a connection on which a test says anything.
 type rawConn struct {
 	net.Conn
-	t *testing.T
+	t       *testing.T
+	session proto.ConnectResponse
 }
 
 func (w *world) dialRaw(sid int) *rawConn {
@@ -159,9 +160,11 @@ func (w *world) dialRaw(sid int) *rawConn {
 	w.t.Cleanup(func() { nc.Close() })
 	deadline, _ := w.ctx.Deadline()
 	w.must(nc.SetDeadline(deadline))
-	c := &rawConn{nc, w.t}
+	c := &rawConn{Conn: nc, t: w.t}
 	c.send((&proto.ConnectRequest{TimeOut: 20000, Passwd: make([]byte, proto.PasswordLen), HasReadOnly: true}).Append(nil))
-	c.frame()
+	d := jute.NewDecoder(c.frame())
+	c.session.Decode(&d)
+	w.must(d.Err())
 	return c
 }
 

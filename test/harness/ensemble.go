@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -18,6 +19,8 @@ type Seat struct {
 	Subject Subject
 	// Observer has no vote.
 	Observer bool
+	// Host is where other members find it; 127.0.0.1 if empty.
+	Host string
 	// Joins leaves the seat out of what the other seats are told at first: it is to be taken in by a reconfiguration.
 	Joins bool
 	// Keys and Properties are for this seat alone, over those of the ensemble.
@@ -110,7 +113,7 @@ func (e *Ensemble) newSeat(i int, config EnsembleConfig) *Server {
 
 // line is the seat's server.N.
 func (e *Ensemble) line(i int) string {
-	line := fmt.Sprintf("127.0.0.1:%d:%d", e.quorum[i], e.election[i])
+	line := fmt.Sprintf("%s:%d:%d", cmp.Or(e.seats[i].Host, "127.0.0.1"), e.quorum[i], e.election[i])
 	if e.seats[i].Observer {
 		line += ":observer"
 	}
@@ -166,10 +169,10 @@ func (e *Ensemble) Stop() {
 // Server is the program in the seat sid, nil if that is left to the test.
 func (e *Ensemble) Server(sid int) *Server { return e.servers[sid-1] }
 
-// QuorumAddr is where the seat sid listens for its learners while it leads.
+// QuorumAddr is where the seat sid listens for its learners while it leads, unless it has a Host.
 func (e *Ensemble) QuorumAddr(sid int) string { return local(e.quorum[sid-1]) }
 
-// ElectionAddr is where the seat sid listens for elections.
+// ElectionAddr is where the seat sid listens for elections, unless it has a Host.
 func (e *Ensemble) ElectionAddr(sid int) string { return local(e.election[sid-1]) }
 
 // Leader asks the servers until one says that it leads, and returns its number.

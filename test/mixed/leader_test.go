@@ -48,7 +48,7 @@ func (m *member) lead(config []byte) *link.Conn {
 	c := first.conn
 	say(c, func(b []byte) []byte { return wire.AppendLeaderInfo(b, epoch) })
 	m.want(wire.AckEpoch)
-	c.Append(func(b []byte) []byte { return wire.AppendSnap(b, forestZxid) })
+	c.Append(1, func(b []byte) []byte { return wire.AppendSnap(b, forestZxid) })
 	c.Stream(forest{znodes})
 	say(c, func(b []byte) []byte { return wire.AppendNewLeader(b, epoch, config) })
 	m.wantAck(epoch << 32)

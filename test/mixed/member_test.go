@@ -271,7 +271,7 @@ func (m *member) wantAck(zxid int64) {
 }
 
 func say(c *link.Conn, f func([]byte) []byte) {
-	c.Append(f)
+	c.Append(1, f)
 	c.Flush()
 }
 

@@ -14,7 +14,7 @@ func BenchmarkProposals(b *testing.B) {
 	b.SetBytes(150)
 	go func() {
 		for i := range b.N {
-			c.Append(func(b []byte) []byte { return wire.AppendProposal(b, int64(i), data) })
+			c.Append(1, func(b []byte) []byte { return wire.AppendProposal(b, int64(i), data) })
 			if i%50 == 49 || i == b.N-1 {
 				c.Flush()
 			}

@@ -30,8 +30,10 @@ type Conn struct {
 	spare   chan []Packet // memory for packets, given back
 	moved   atomic.Int64  // when something was written, or begun to be; UnixNano
 
-	// Mark is the Handler's, to know the connection by.
-	Mark atomic.Bool
+	received atomic.Int64 // packets
+
+	// Owner is of Config.NewOwner.
+	Owner any
 
 	ctx context.Context // ends with the connection
 	end context.CancelCauseFunc
@@ -61,10 +63,10 @@ func (c *Conn) Done() <-chan struct{} { return c.ctx.Done() }
 // silent. The time that a Handler takes does not count.
 func (c *Conn) SetTimeout(d time.Duration) { c.in.setLimit(d) }
 
-// Append queues packets: f appends them to the slice that it gets. They are written with the next Flush, at the latest
-// when more is written than that.
-func (c *Conn) Append(f func(b []byte) []byte) {
-	if !c.out.append(f, c.e.cfg.MaxQueue) {
+// Append queues n packets: f appends them to the slice that it gets. They are written with the next Flush, at the latest
+// when more is written than that. f is not called if nothing is sent any more.
+func (c *Conn) Append(n int, f func(b []byte) []byte) {
+	if !c.out.append(n, f, c.e.cfg.MaxQueue) {
 		c.fail(fmt.Errorf("%w: more than %d bytes", ErrSlow, c.e.cfg.MaxQueue))
 	}
 }
@@ -87,6 +89,24 @@ func (c *Conn) Flush() {
 
 // Queued is how many bytes wait to be written. A stream counts as none.
 func (c *Conn) Queued() int { return c.out.len() }
+
+// Pace is Endpoint.Pace until the connection ends: who makes work by what arrives here calls it before.
+func (c *Conn) Pace() error { return c.e.Pace(c.ctx) }
+
+// Traffic is how much has gone over a connection. What is in a stream does not count.
+type Traffic struct {
+	// Queued packets, of QueuedBytes, wait to be sent.
+	Queued, QueuedBytes int
+	// Sent and Received are packets.
+	Sent, Received int64
+}
+
+// Traffic is how much has gone over the connection so far.
+func (c *Conn) Traffic() Traffic {
+	t := Traffic{Received: c.received.Load()}
+	t.Queued, t.QueuedBytes, t.Sent = c.out.traffic()
+	return t
+}
 
 // Close ends the connection. What is queued is dropped.
 func (c *Conn) Close() { c.fail(ErrClosed) }
@@ -141,7 +161,11 @@ func (c *Conn) read() error {
 // next waits for a packet and takes those that have arrived with it.
 func (c *Conn) next() (batch, error) {
 	b := batch{packets: c.room()}
-	defer func() { c.usual = (c.usual + len(b.packets) + 1) / 2 }()
+	count := int64(0)
+	defer func() {
+		c.usual = (c.usual + len(b.packets) + 1) / 2
+		c.received.Add(count)
+	}()
 	for {
 		var p wire.Packet
 		if err := c.r.Next(&p); err != nil {
@@ -151,6 +175,7 @@ func (c *Conn) next() (batch, error) {
 			return b, err
 		}
 		b.add(&p, c.r.Buffered())
+		count++
 		if p.Type == wire.Snap {
 			last := len(b.packets) - 1
 			err := c.snapshot(&b.packets[last])

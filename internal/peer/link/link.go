@@ -78,6 +78,8 @@ type Config struct {
 	// Timeout bounds a handshake, and how long nothing may be heard on a connection until Conn.SetTimeout says
 	// otherwise.
 	Timeout time.Duration
+	// NewOwner makes what the Handler keeps with a connection, in Conn.Owner; nil for nothing.
+	NewOwner func() any
 	// MaxPacket bounds the data of a packet, in bytes.
 	MaxPacket int
 	// MaxQueue is how many bytes may wait to be sent on one connection; 256 MiB if 0.
@@ -165,6 +167,9 @@ func (e *Endpoint) begin(conn net.Conn, r *bufio.Reader, in *input, dialled bool
 	}
 	e.last++
 	c := newConn(e, conn, r, in, e.last, dialled)
+	if e.cfg.NewOwner != nil {
+		c.Owner = e.cfg.NewOwner()
+	}
 	e.conns[c] = struct{}{}
 	e.tasks.Go(c.run)
 	return c, nil

@@ -86,7 +86,7 @@ func TestBatches(t *testing.T) {
 		var all []Packet
 		for round := range 3 {
 			for i := range 200 {
-				c.Append(func(b []byte) []byte {
+				c.Append(1, func(b []byte) []byte {
 					return wire.AppendPacket(b, &wire.Packet{Type: wire.Request, Zxid: int64(i), Data: fmt.Appendf(nil, "%d in %d", i, round),
 						Auth: []wire.Identity{{Scheme: "auth", ID: fmt.Sprint(i, round)}}})
 				})
@@ -125,9 +125,9 @@ func TestRuns(t *testing.T) {
 		leader, learner := w.leader(), w.learner()
 		c := w.connect(learner)
 		for _, z := range []int64{1 << 32, 1<<32 + 1, 1<<32 + 2, 1<<32 + 3, 1<<32 + 5, 2 << 32, 2<<32 + 1} {
-			c.Append(func(b []byte) []byte { return wire.AppendAck(b, z) })
+			c.Append(1, func(b []byte) []byte { return wire.AppendAck(b, z) })
 		}
-		c.Append(func(b []byte) []byte { return wire.AppendCommit(b, 2<<32+2) })
+		c.Append(1, func(b []byte) []byte { return wire.AppendCommit(b, 2<<32+2) })
 		c.Flush()
 		synctest.Wait()
 		var got []string
@@ -150,11 +150,11 @@ func TestBatchIsBounded(t *testing.T) {
 		leader, learner := w.leader(), w.learner()
 		c := w.connect(learner)
 		for i := range 3 * batchPackets {
-			c.Append(func(b []byte) []byte { return wire.AppendAck(b, 2*int64(i)) })
+			c.Append(1, func(b []byte) []byte { return wire.AppendAck(b, 2*int64(i)) })
 		}
 		big := bytes.Repeat([]byte{1}, batchBytes/2)
 		for range 6 {
-			c.Append(func(b []byte) []byte { return wire.AppendProposal(b, -1, big) })
+			c.Append(1, func(b []byte) []byte { return wire.AppendProposal(b, -1, big) })
 		}
 		c.Flush()
 		synctest.Wait()
@@ -215,7 +215,7 @@ func TestSnapshot(t *testing.T) {
 		leader, learner := w.leader(), w.learner()
 		w.connect(learner)
 		c := leader.conn(0)
-		c.Append(func(b []byte) []byte { return wire.AppendSnap(b, 9) })
+		c.Append(1, func(b []byte) []byte { return wire.AppendSnap(b, 9) })
 		s := &state{want: emptyState}
 		c.Stream(s)
 		say(c, func(b []byte) []byte { return wire.AppendNewLeader(b, 7, []byte("config")) })
@@ -258,7 +258,7 @@ func TestSnapshotFails(t *testing.T) {
 				learner.loading, learner.partly = c.loading, c.partly
 				w.connect(learner)
 				conn := leader.conn(0)
-				conn.Append(func(b []byte) []byte { return wire.AppendSnap(b, 9) })
+				conn.Append(1, func(b []byte) []byte { return wire.AppendSnap(b, 9) })
 				conn.Stream(c.stream)
 				learner.wantDown(0, c.learner)
 				leader.wantDown(0, c.leader)
@@ -294,7 +294,7 @@ func TestMalformed(t *testing.T) {
 		w := newWorld(t)
 		leader, learner := w.leader(), w.learner()
 		c := w.connect(learner)
-		c.Append(func(b []byte) []byte { return wire.AppendAck(b, 5) })
+		c.Append(1, func(b []byte) []byte { return wire.AppendAck(b, 5) })
 		say(c, func(b []byte) []byte { return append(b, "\x00\x00\x00\x03........\x7f......."...) })
 		leader.wantDown(0, jute.ErrMalformed)
 		if b := leader.take(); len(b) != 1 || len(b[0]) != 1 || b[0][0].Zxid != 5 {
@@ -420,10 +420,10 @@ func TestFinish(t *testing.T) {
 		w.connect(learner)
 		c := leader.conn(0)
 		for i := range 1000 {
-			c.Append(func(b []byte) []byte { return wire.AppendCommit(b, 2*int64(i)) })
+			c.Append(1, func(b []byte) []byte { return wire.AppendCommit(b, 2*int64(i)) })
 		}
 		c.Finish()
-		c.Append(func(b []byte) []byte { return wire.AppendCommit(b, 1000) })
+		c.Append(1, func(b []byte) []byte { return wire.AppendCommit(b, 1000) })
 		leader.wantDown(0, ErrClosed)
 		learner.wantDown(0, io.EOF)
 		n := 0
@@ -552,14 +552,14 @@ func TestOrderOverTCP(t *testing.T) {
 	const n = 700
 	sent := func(c *Conn) {
 		for i := range n {
-			c.Append(func(b []byte) []byte {
+			c.Append(1, func(b []byte) []byte {
 				return wire.AppendProposal(b, int64(i), bytes.Repeat([]byte{byte(i)}, i*i%9000))
 			})
 			if i%7 == 0 {
 				c.Flush()
 			}
 			if i%301 == 0 && !c.Dialled() {
-				c.Append(func(b []byte) []byte { return wire.AppendSnap(b, int64(i)) })
+				c.Append(1, func(b []byte) []byte { return wire.AppendSnap(b, int64(i)) })
 				c.Stream(&state{want: emptyState})
 			}
 		}

@@ -23,6 +23,7 @@ type Stream interface {
 // item is a chunk of packets or a stream.
 type item struct {
 	packets []byte
+	count   int // of packets
 	stream  Stream
 }
 
@@ -31,12 +32,15 @@ type outbox struct {
 	mu       sync.Mutex
 	items    []item
 	size     int    // bytes in items, and of the write under way
+	count    int    // packets in both
+	writing  int    // packets of the write under way
+	total    int64  // packets that were ever appended
 	spare    []byte // a chunk for the next packets
 	finished bool   // nothing comes any more
 }
 
-// append queues what f appends; false means that there is no room.
-func (o *outbox) append(f func([]byte) []byte, limit int) bool {
+// append queues the n packets that f appends; false means that there is no room.
+func (o *outbox) append(n int, f func([]byte) []byte, limit int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.finished {
@@ -50,6 +54,9 @@ func (o *outbox) append(f func([]byte) []byte, limit int) bool {
 	before := len(t.packets)
 	t.packets = f(t.packets)
 	o.size += len(t.packets) - before
+	t.count += n
+	o.count += n
+	o.total += int64(n)
 	return true
 }
 
@@ -93,6 +100,7 @@ func (o *outbox) take(chunks [][]byte) (_ [][]byte, s Stream, idle, last bool) {
 	for n < len(o.items) && o.items[n].stream == nil && size < writeSize {
 		size += len(o.items[n].packets)
 		chunks = append(chunks, o.items[n].packets)
+		o.writing += o.items[n].count
 		n++
 	}
 	o.shift(n)
@@ -111,9 +119,18 @@ func (o *outbox) wrote(size int, chunk []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.size -= size
+	o.count -= o.writing
+	o.writing = 0
 	if cap(chunk) > cap(o.spare) && cap(chunk) <= keptChunk {
 		o.spare = chunk[:0]
 	}
+}
+
+// traffic is how much waits and how many packets have left.
+func (o *outbox) traffic() (packets, bytes int, sent int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.count, o.size, o.total - int64(o.count)
 }
 
 func (o *outbox) len() int {
@@ -137,5 +154,5 @@ func (o *outbox) drop() {
 			it.stream.Close()
 		}
 	}
-	o.items, o.spare, o.size, o.finished = nil, nil, 0, true
+	o.items, o.spare, o.size, o.count, o.finished = nil, nil, 0, 0, true
 }

@@ -128,7 +128,7 @@ func (w *world) raw() net.Conn {
 }
 
 func say(c *Conn, f func([]byte) []byte) {
-	c.Append(f)
+	c.Append(1, f)
 	c.Flush()
 }
 

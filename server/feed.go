@@ -1,0 +1,34 @@
+package server
+
+import (
+	"context"
+
+	"github.com/quollhq/quoll/internal/admin"
+	"github.com/quollhq/quoll/internal/zab"
+)
+
+// feed is how transactions come to this member, and whom they go to from here.
+func (m *machine) feed(ctx context.Context) admin.Feed {
+	m.mu.Lock()
+	r := m.role
+	m.mu.Unlock()
+	if !r.Serving() {
+		return admin.Feed{}
+	}
+	f := admin.Feed{Leads: r.Leads(), Feeds: r.State == zab.Following && m.s.cfg.Ensemble.ObserverMasterPort != 0}
+	if r.State == zab.Observing {
+		f.Master = r.Master
+	}
+	if !f.Leads && !f.Feeds {
+		return f
+	}
+	learners, err := m.peer.Learners(ctx)
+	if err != nil {
+		m.s.log.Warn("the learners of this member are not known", "error", err)
+	}
+	for _, l := range learners {
+		f.Learners = append(f.Learners, admin.Learner{ID: l.ID, Observer: l.Observer, Voter: l.Voter, Synced: l.Synced, Remote: l.Remote, Since: l.Since,
+			Queued: l.Queued, QueuedBytes: l.QueuedBytes, Sent: l.Sent, Received: l.Received, Requests: l.Requests, Zxid: l.Zxid})
+	}
+	return f
+}
