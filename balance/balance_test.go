@@ -274,6 +274,28 @@ func TestPeakEWMAFailures(t *testing.T) {
 	}
 }
 
+// Nor must it when an endpoint has never done anything else.
+func TestPeakEWMAFailuresFromTheStart(t *testing.T) {
+	clock := newClock()
+	b := New(PeakEWMA(), seeded(), clock.option())
+	b.Update(endpoints(1, 1))
+	got := make(map[string]int)
+	for range 1000 {
+		p := pick(t, b, "")
+		got[p.ID]++
+		if p.ID == "a" {
+			clock.advance(50 * time.Microsecond)
+			p.Done(errors.New("refused"))
+			continue
+		}
+		clock.advance(10 * time.Millisecond)
+		p.Done(nil)
+	}
+	if got["a"] > 300 { // when both of the two that are drawn are a, there is no other
+		t.Errorf("%v", got)
+	}
+}
+
 func assign(t testing.TB, b *Balancer, keys int) []string {
 	t.Helper()
 	ids := make([]string, keys)

@@ -86,12 +86,18 @@ type latency struct {
 // forget is the time in which a peak shrinks to a part of 1/e.
 const forget = 10 * time.Second
 
-// observe adds a latency. One of a failure counts only if it is a peak: failing
-// fast must not attract calls.
+// unproven is the latency of a target that has failed and never answered.
+const unproven = time.Second
+
+// observe adds a latency. One of a failure counts only if it is a peak, and at
+// least as unproven if nothing else is known: failing fast must not attract calls.
 func (l *latency) observe(now time.Time, took time.Duration, failed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	seen := float64(took)
+	if failed && l.mean == 0 {
+		seen = max(seen, float64(unproven))
+	}
 	switch {
 	case seen > l.mean:
 		l.mean = seen

@@ -88,6 +88,17 @@ func (p *Pool) Snapshot(ctx context.Context, service string) (Snapshot, error) {
 
 // get returns a service that is followed, from now on if need be.
 func (p *Pool) get(ctx context.Context, service string) (*pooled, error) {
+	for {
+		s, err := p.join(ctx, service)
+		given := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+		if !given || ctx.Err() != nil {
+			return s, err
+		} // who had begun to follow it has given up, and it begins anew
+	}
+}
+
+// join is get, by what another caller has begun if there is one.
+func (p *Pool) join(ctx context.Context, service string) (*pooled, error) {
 	p.mu.Lock()
 	s, known := p.services[service]
 	switch {
@@ -114,8 +125,7 @@ func (p *Pool) get(ctx context.Context, service string) (*pooled, error) {
 	}
 }
 
-// begin follows a service. Those who wait with another context fail with it; the
-// next call begins anew.
+// begin follows a service. When ctx ends first, it fails for all who wait.
 func (p *Pool) begin(ctx context.Context, name string, s *pooled) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -140,19 +150,25 @@ func (p *Pool) begin(ctx context.Context, name string, s *pooled) {
 		p.feeding.Done()
 	} else {
 		s.take(s.service.Snapshot())
-		go p.feed(s)
+		go p.feed(name, s)
 	}
 	close(s.ready)
 }
 
-// feed keeps a balancer up to date until the service is closed.
-func (p *Pool) feed(s *pooled) {
+// feed keeps a balancer up to date until the service is closed. If it cannot be
+// followed any more, the next call begins anew.
+func (p *Pool) feed(name string, s *pooled) {
 	defer p.feeding.Done()
 	for now, err := range s.service.Snapshots(context.Background()) {
 		if err != nil {
-			return
+			break
 		}
 		s.take(now)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.services[name] == s {
+		delete(p.services, name)
 	}
 }
 

@@ -116,13 +116,17 @@ func (t *TTLCheck) Check(context.Context) error {
 	return t.err
 }
 
+// idleConnection is how long the connection of a check is kept for the next one,
+// and that of a registration that has ended.
+const idleConnection = 90 * time.Second
+
 // GRPCCheck passes if the server at host:port says by gRPC's health checking
 // protocol that a service is serving; the empty service stands for the server.
 // The connection is not encrypted.
 func GRPCCheck(address, service string) Check {
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
-	hc := &http.Client{Transport: &http.Transport{Protocols: &protocols}}
+	hc := &http.Client{Transport: &http.Transport{Protocols: &protocols, IdleConnTimeout: idleConnection}}
 	target := (&url.URL{Scheme: "http", Host: address, Path: "/grpc.health.v1.Health/Check"}).String()
 	return func(ctx context.Context) error { return grpcHealth(ctx, hc, target, service) }
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/quollhq/quoll/balance"
 	"github.com/quollhq/quoll/client"
@@ -140,6 +141,48 @@ func TestTransportEjects(t *testing.T) {
 	if len(answers) != 1 {
 		t.Errorf("%v", answers)
 	}
+}
+
+// Who gives up the first call of a service does not end it for the others.
+func TestFirstCallerGivesUp(t *testing.T) {
+	ctx := servertest.Context(t)
+	p := servertest.NewProxy(t, servertest.Start(t))
+	c := servertest.Dial(t, p.Addr())
+	d := discovery.New(c)
+	reg, err := d.Register(ctx, discovery.Instance{Service: "orders", ID: "a", Address: "10.0.0.1", Port: 80})
+	must(t, err)
+	pool := d.Pool(balance.Random)
+	defer pool.Close()
+	p.Cut()
+	first, giveUp := context.WithCancel(ctx)
+	ended := make(chan error, 10)
+	go func() {
+		_, err := pool.Pick(first, "orders", "")
+		ended <- err
+	}()
+	for range 9 {
+		go func() {
+			picked, err := pool.Pick(ctx, "orders", "")
+			if err == nil {
+				picked.Done(nil)
+			}
+			ended <- err
+		}()
+	}
+	time.Sleep(10 * time.Millisecond) // most of them wait by now; the test is right without it
+	giveUp()
+	p.Heal()
+	failures := 0
+	for range 10 {
+		if err := <-ended; err != nil {
+			failures++
+			wantIs(t, err, context.Canceled)
+		}
+	}
+	if failures > 1 {
+		t.Errorf("%d calls have failed", failures)
+	}
+	must(t, reg.Close(ctx))
 }
 
 // A pool is closed with a call under way, and with its client.
