@@ -29,7 +29,7 @@ func runProcess(t *testing.T, cmd *exec.Cmd, stdin string) outcome {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
-	err := cmd.Run()
+	_, err := harness.Output(cmd, 2*time.Minute)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func javaCLI(t *testing.T, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(timeLimit(t), filepath.Join(home, "bin", "zkCli.sh"), args...)
+	cmd := exec.Command(filepath.Join(home, "bin", "zkCli.sh"), args...)
 	cmd.Env = append(os.Environ(), "TZ=UTC", "CLIENT_JVMFLAGS=", "JVMFLAGS=")
 	return cmd
 }
@@ -54,7 +54,7 @@ func quollCLI(t *testing.T, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(timeLimit(t), quoll, append([]string{"cli"}, args...)...)
+	cmd := exec.Command(quoll, append([]string{"cli"}, args...)...)
 	cmd.Env = append(os.Environ(), "TZ=UTC", "CLIENT_JVMFLAGS=", "JVMFLAGS=", "HOME="+t.TempDir(), harness.RaceOptions)
 	return cmd
 }

@@ -124,12 +124,15 @@ func peer(t *testing.T, name ...string) string {
 	return path
 }
 
+// prepareTimeout bounds a command that prepares a test: it may get modules from elsewhere.
+const prepareTimeout = 3 * time.Minute
+
 // run runs a command that prepares a test.
 func run(t *testing.T, dir, name string, args ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := harness.Output(cmd, prepareTimeout); err != nil {
 		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
 }

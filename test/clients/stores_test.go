@@ -124,9 +124,9 @@ func TestReload(t *testing.T) {
 // serial is the serial number of the certificate that a server shows.
 func serial(t *testing.T, addr string, conf *tls.Config) string {
 	t.Helper()
-	conn, err := tls.Dial("tcp", addr, conf)
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 20 * time.Second}, "tcp", addr, conf)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("to see the certificate: %v", err)
 	}
 	defer conn.Close()
 	return conn.ConnectionState().PeerCertificates[0].SerialNumber.String()

@@ -1,7 +1,6 @@
 package clients_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -22,16 +21,19 @@ import (
 //
 // QUOLL_UPDATE=1 rewrites them from Apache's server.
 
+// cliTimeout bounds one run of a command line client.
+const cliTimeout = time.Minute
+
 // TestJavaCLI is zkCli.sh with every command it has, in one interactive session.
 func TestJavaCLI(t *testing.T) {
 	skipShort(t)
 	cli := filepath.Join(zooKeeperHome(t), "bin", "zkCli.sh")
 	transcript(t, "testdata/zkcli.txt", "> ", func(t *testing.T, s *scene, commands []string) string {
-		cmd := exec.CommandContext(deadline(t), cli, "-server", s.server.Addr())
+		cmd := exec.Command(cli, "-server", s.server.Addr())
 		script := strings.Join(commands, "\n") + "\n"
 		cmd.Stdin = strings.NewReader(strings.ReplaceAll(script, "ADDR", s.server.Addr()))
 		cmd.Env = append(os.Environ(), "ZOO_LOG_LEVEL=OFF")
-		out, err := cmd.CombinedOutput()
+		out, err := harness.Output(cmd, cliTimeout)
 		return interactive(string(out)) + exit(t, err)
 	})
 }
@@ -93,9 +95,9 @@ func oneByOne(t *testing.T, commands []string, args func(command string) []strin
 	var b strings.Builder
 	for _, command := range commands {
 		a := args(command)
-		cmd := exec.CommandContext(deadline(t), a[0], a[1:]...)
+		cmd := exec.Command(a[0], a[1:]...)
 		cmd.Env = append(os.Environ(), "ZOO_LOG_LEVEL=OFF")
-		out, err := cmd.CombinedOutput()
+		out, err := harness.Output(cmd, cliTimeout)
 		text, _ := withoutEvents(string(out)) // a process that fails may end before it prints them
 		fmt.Fprintf(&b, "$ %s\n%s%s", command, sortedNames(text), exit(t, err))
 	}
@@ -113,12 +115,6 @@ func exit(t *testing.T, err error) string {
 		t.Fatal(err)
 	}
 	return fmt.Sprintf("exit %d\n", exit.ExitCode())
-}
-
-func deadline(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 var (

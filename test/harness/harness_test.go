@@ -2,6 +2,7 @@ package harness_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -138,6 +139,22 @@ func TestJudge(t *testing.T) {
 			Timeout: time.Minute,
 		}.Run(t)
 	})
+}
+
+// Who waits for a script does not wait longer than it wants to, whatever the script has started.
+func TestOutput(t *testing.T) {
+	out, err := harness.Output(exec.Command("bash", "-c", "echo one; echo two >&2"), time.Minute)
+	if string(out) != "one\ntwo\n" || err != nil {
+		t.Errorf("%q, %v", out, err)
+	}
+	var exit *exec.ExitError
+	if _, err = harness.Output(exec.Command("bash", "-c", "exit 3"), time.Minute); !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Errorf("a status of 3: %v", err)
+	}
+	out, err = harness.Output(exec.Command("bash", "-c", "echo begun; sleep 1000; echo never"), 2*time.Second)
+	if err == nil || errors.As(err, &exit) || string(out) != "begun\n" {
+		t.Errorf("one that does not end: %q, %v", out, err)
+	}
 }
 
 // Ends that a test asked for are no deaths.

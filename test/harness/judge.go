@@ -66,7 +66,8 @@ func (j Judge) Run(t *testing.T) {
 	stopKill := context.AfterFunc(ctx, func() { killGroup(j.Command) })
 	defer stopKill()
 
-	checks := j.converse(t, out, in, &log)
+	last := "none"
+	checks := j.converse(t, out, in, &log, &last)
 	if checks < 0 {
 		t.Errorf("%s ended without its last line", j.Command.Path)
 	}
@@ -75,7 +76,7 @@ func (j Judge) Run(t *testing.T) {
 		t.Errorf("%s: %v", j.Command.Path, j.Command.ProcessState)
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		t.Errorf("%s was killed after %s", j.Command.Path, j.Timeout)
+		t.Errorf("%s was killed after %s: it did not come further than %q", j.Command.Path, j.Timeout, last)
 	}
 	if t.Failed() {
 		t.Logf("the program's log:\n%s\n%s", lastLines(log.String()), lastLines(readAll(errOut.Name())))
@@ -100,14 +101,19 @@ func (j Judge) pipes(t *testing.T) (out, theirOut, in *os.File) {
 	return out, theirOut, in
 }
 
-// converse follows the program's lines until its output ends and returns how many checks it made, -1 if it never said.
-func (j Judge) converse(t *testing.T, out io.Reader, in io.Writer, log *strings.Builder) int {
+// converse follows the program's lines until its output ends and returns how many checks it made, -1 if it never said. last
+// is the line that it came to, but for its log.
+func (j Judge) converse(t *testing.T, out io.Reader, in io.Writer, log *strings.Builder, last *string) int {
 	seen, said := 0, -1
 	began := time.Now()
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 4<<20)
 	for lines.Scan() {
 		verb, rest, _ := strings.Cut(lines.Text(), " ")
+		switch verb {
+		case "ok", "FAIL", "control", "done":
+			*last = lines.Text()
+		}
 		switch verb {
 		case "ok":
 			seen++

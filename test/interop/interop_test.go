@@ -111,8 +111,8 @@ func javaAgent(t *testing.T, addr string) *exec.Cmd {
 	}
 	classes := t.TempDir()
 	path := filepath.Join(home, "lib", "*") + ":" + filepath.Join(libs, "*")
-	compile := exec.CommandContext(t.Context(), "javac", append([]string{"-nowarn", "-proc:none", "-d", classes, "-cp", path}, sources...)...)
-	if out, err := compile.CombinedOutput(); err != nil {
+	compile := exec.Command("javac", append([]string{"-nowarn", "-proc:none", "-d", classes, "-cp", path}, sources...)...)
+	if out, err := harness.Output(compile, 3*time.Minute); err != nil {
 		t.Fatalf("javac: %v\n%s", err, out)
 	}
 	return exec.Command("java", "-cp", classes+":"+filepath.Join(home, "conf")+":"+path, "-Xmx256m", "-XX:+UseSerialGC",
