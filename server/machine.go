@@ -271,16 +271,28 @@ func (m *machine) take(was bool, reason string) {
 
 // Requests is peer.Machine's.
 func (m *machine) Requests(learner zab.Link, asked []wire.ClientRequest) {
-	list := make([]request.Forwarded, 0, len(asked))
+	var list []request.Forwarded
 	var known identities
 	for i := range asked {
 		r := &asked[i]
 		if proto.Op(r.Op) == proto.OpSync {
-			m.peer.Sync(learner, &zab.Message{Type: zab.Sync})
+			m.forwarded(learner, list)
+			list = nil
+			// Learners of Apache's do not wait for the writes before it, and their clients
+			// for answers in order.
+			m.s.engine.Behind(owner(learner), func() { m.peer.Sync(learner, &zab.Message{Type: zab.Sync}) })
 			continue
+		}
+		if list == nil {
+			list = make([]request.Forwarded, 0, len(asked)-i)
 		}
 		list = append(list, request.Forwarded{Session: r.Session, Xid: r.Cxid, Op: proto.Op(r.Op), Body: r.Body, IDs: known.of(r.Auth)})
 	}
+	m.forwarded(learner, list)
+}
+
+// forwarded hands requests of a learner to the engine.
+func (m *machine) forwarded(learner zab.Link, list []request.Forwarded) {
 	if len(list) > 0 {
 		m.s.engine.Remote(owner(learner), list)
 	}

@@ -225,7 +225,7 @@ func (p *pipeline) propose() {
 			p.flight.led.push(b.items...)
 		}
 		p.flight.mu.Unlock()
-		records, config := b.buf, b.config
+		records, config, learners := b.buf, b.config, b.learners
 		p.e.Metrics.Batches.Add(int64(len(b.items)))
 		p.e.Metrics.Proposals.Add(int64(b.records))
 		p.recycle(b)
@@ -233,6 +233,7 @@ func (p *pipeline) propose() {
 		if err := p.e.Ensemble.Propose(records, config); err != nil {
 			break
 		}
+		p.queue.proposed(learners)
 		if p.next == len(p.taken) {
 			return
 		}
@@ -266,6 +267,11 @@ func (e *Engine) Remote(owner session.Owner, list []Forwarded) {
 	}
 	e.pipe.queue.push(&submission{size: size, when: e.Now(), owner: owner, remote: list})
 }
+
+// Behind calls f once all that the learner has forwarded so far is proposed: at
+// once, or by the writer, which f must not keep waiting. If this member leads no
+// more before that, it does not call it.
+func (e *Engine) Behind(owner session.Owner, f func()) { e.pipe.queue.behind(owner, f) }
 
 // forwarded prepares one of the requests that a learner has forwarded.
 func (p *pipeline) forwarded(owner session.Owner, f *Forwarded, when time.Duration) {

@@ -11,6 +11,7 @@ import (
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/session"
 	"github.com/quollhq/quoll/internal/storage"
 	"github.com/quollhq/quoll/internal/txn"
 )
@@ -438,6 +439,56 @@ func TestRemoteDoesNotWait(t *testing.T) {
 	s.commit(s.others.take(t, 12)...)
 	if n := s.InFlight(); n != 0 {
 		t.Errorf("%d writes in flight", n)
+	}
+}
+
+// TestBehind has something done behind what a learner has forwarded, and only behind that.
+func TestBehind(t *testing.T) {
+	s := newSeat(t, nil)
+	s.others.gate, s.others.proposing = make(chan error), make(chan struct{})
+	s.Lead(1<<32 + 1)
+	s.Sessions.Commit(8, 30000, 0)
+	called := make(chan string, 10)
+	behind := func(owner session.Owner, name string) {
+		s.Behind(owner, func() { called <- name })
+	}
+	xid := int32(0)
+	write := func() {
+		xid++
+		s.Remote(9, []Forwarded{{Session: 8, Xid: xid, Op: proto.OpCreate, Body: createBody(fmt.Sprint("/a", xid), "", 0)}})
+	}
+	next := func(want string) {
+		t.Helper()
+		if got := <-called; got != want {
+			t.Errorf("%s is called, want %s", got, want)
+		}
+	}
+	behind(9, "nothing before")
+	next("nothing before")
+	write()
+	<-s.others.proposing
+	behind(9, "behind one")
+	write()
+	behind(9, "behind two")
+	behind(10, "of another")
+	next("of another")
+	s.others.gate <- nil
+	next("behind one")
+	s.commit(s.others.take(t, 1)...)
+	<-s.others.proposing
+	s.others.gate <- nil
+	next("behind two")
+	s.commit(s.others.take(t, 1)...)
+	write()
+	<-s.others.proposing
+	behind(9, "of a term that is over")
+	s.others.gate <- errOver
+	s.Rest()
+	s.Lead(2<<32 + 1)
+	behind(9, "of the next term")
+	next("of the next term")
+	if n := len(s.pipe.queue.lines); n > 0 || len(called) > 0 {
+		t.Errorf("%d learners are kept in mind, %d calls", n, len(called))
 	}
 }
 

@@ -41,9 +41,10 @@ type batch struct {
 	items       []item
 	first, last int64 // zxids of the records
 	records     int
-	config      []byte // the configuration that the last record brings
-	taken       int    // bytes of the queue that it was made of
-	after       func() // called at the end; nil for none
+	config      []byte          // the configuration that the last record brings
+	taken       int             // bytes of the queue that it was made of
+	learners    []session.Owner // of each forwarded submission whose last request is in it
+	after       func()          // called at the end; nil for none
 }
 
 // batchMost is from how many bytes on a batch takes no more transactions. Some
@@ -58,7 +59,7 @@ func (b *batch) empty() bool { return len(b.items) == 0 && b.after == nil }
 func (b *batch) reset() {
 	clear(b.items)
 	b.items = b.items[:0]
-	b.buf = b.buf[:0]
+	b.buf, b.learners = b.buf[:0], b.learners[:0]
 	b.first, b.last, b.records, b.config, b.taken, b.after = 0, 0, 0, nil, 0, nil
 }
 

@@ -152,6 +152,9 @@ func (p *pipeline) prepare(s *submission) bool {
 		return false
 	}
 	p.batch.taken += s.size
+	if s.remote != nil {
+		p.batch.learners = append(p.batch.learners, s.owner)
+	}
 	s.recycle()
 	return true
 }

@@ -86,6 +86,20 @@ type queue struct {
 	role     uint64 // the number of the role in which writes are let in
 	inFlight *atomic.Int64
 	paused   bool // nothing is let in: the state is being replaced
+	// lines are of learners of whose requests some are not proposed.
+	lines map[session.Owner]*line
+}
+
+// line is how far the writer is with what a learner has forwarded.
+type line struct {
+	in, out int // submissions that came, and that are proposed
+	then    []later
+}
+
+// later is to be called when so many submissions are proposed.
+type later struct {
+	at   int
+	call func()
 }
 
 func (q *queue) init(limit int, inFlight *atomic.Int64) {
@@ -144,8 +158,60 @@ func (q *queue) put(s *submission) error {
 func (q *queue) push(s *submission) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.closing && !q.failed && !q.refusing {
-		q.submit(s)
+	if q.closing || q.failed || q.refusing {
+		return
+	}
+	l := q.lines[s.owner]
+	if l == nil {
+		if q.lines == nil {
+			q.lines = make(map[session.Owner]*line)
+		}
+		l = new(line)
+		q.lines[s.owner] = l
+	}
+	l.in++
+	q.submit(s)
+}
+
+// behind calls f once all is proposed that was pushed for the learner so far, and
+// never if it is not.
+func (q *queue) behind(owner session.Owner, f func()) {
+	q.mu.Lock()
+	l := q.lines[owner]
+	if l != nil {
+		l.then = append(l.then, later{l.in, f})
+	}
+	q.mu.Unlock()
+	if l == nil {
+		f()
+	}
+}
+
+// proposed notes that a submission of each of the learners is proposed.
+func (q *queue) proposed(learners []session.Owner) {
+	if len(learners) == 0 {
+		return
+	}
+	var due []later
+	q.mu.Lock()
+	for _, owner := range learners {
+		l := q.lines[owner]
+		if l == nil {
+			continue // of a role that is over
+		}
+		l.out++
+		n := 0
+		for n < len(l.then) && l.then[n].at <= l.out {
+			n++
+		}
+		due = append(due, l.then[:n]...)
+		if l.then = l.then[n:]; l.out == l.in {
+			delete(q.lines, owner)
+		}
+	}
+	q.mu.Unlock()
+	for i := range due {
+		due[i].call()
 	}
 }
 
@@ -165,6 +231,7 @@ func (q *queue) refuse() {
 		q.bytes -= s.size
 	}
 	clear(q.list)
+	clear(q.lines)
 	q.list, q.count = q.list[:0], 0
 	q.room.Broadcast()
 }

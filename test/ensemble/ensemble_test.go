@@ -1,6 +1,7 @@
 package ensemble
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/jute"
+	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/test/harness"
 )
 
@@ -160,6 +163,7 @@ func TestMixtures(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			w := newWorld(t, m.seats, nil)
 			w.everyMemberWrites()
+			w.repliesInOrder()
 			w.watchesOfOthersWrites()
 			w.refusals()
 			w.ephemerals()
@@ -188,6 +192,44 @@ func (w *world) everyMemberWrites() {
 				w.t.Errorf("member %d wrote %s, member %d has %q %+v, error %v", sid, path, other, data, stat, err)
 			}
 			o.Close()
+		}
+	}
+}
+
+// repliesInOrder has a client of each member send a write, a sync and a read at once, again and again. The answers come in that
+// order, and the read shows what was written.
+func (w *world) repliesInOrder() {
+	w.t.Helper()
+	w.create(w.dial(1), "/order")
+	path := jute.AppendString(nil, "/order")
+	for sid := 1; sid <= w.size; sid++ {
+		c := w.dialRaw(sid)
+		for i := range 50 {
+			want := fmt.Sprint(sid, " ", i)
+			var all []byte
+			for k, r := range []struct {
+				op   proto.Op
+				body []byte
+			}{
+				{proto.OpSetData, jute.AppendInt(jute.AppendString(bytes.Clone(path), want), -1)},
+				{proto.OpSync, path},
+				{proto.OpGetData, jute.AppendBool(bytes.Clone(path), false)},
+			} {
+				frame := append((&proto.RequestHeader{Xid: int32(3*i + k + 1), Op: r.op}).Append(nil), r.body...)
+				all = append(jute.AppendInt(all, int32(len(frame))), frame...)
+			}
+			_, err := c.Write(all)
+			w.must(err)
+			for k := range 3 {
+				d := jute.NewDecoder(c.frame())
+				var r proto.ReplyHeader
+				if r.Decode(&d); d.Err() != nil || r.Xid != int32(3*i+k+1) || r.Err != proto.OK {
+					w.t.Fatalf("member %d: answer %d is %+v", sid, 3*i+k+1, r)
+				}
+				if got := string(d.Buffer()); k == 2 && got != want {
+					w.t.Errorf("member %d: read %q behind the write of %q", sid, got, want)
+				}
+			}
 		}
 	}
 }
