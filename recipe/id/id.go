@@ -18,7 +18,6 @@ package id
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/recipe/counter"
@@ -35,13 +34,13 @@ type Generator struct {
 	count *counter.Counter
 	block int64
 
-	mu         sync.Mutex
-	next, last int64 // of the present block; next > last: it is used up
+	turn       chan struct{} // holds a token while a caller has what follows
+	next, last int64         // of the present block; next > last: it is used up
 }
 
 // New makes a generator on the node path, which appears with the first number.
 func New(c *client.Client, path string, opts ...Option) (*Generator, error) {
-	g := &Generator{block: 1000, next: 1}
+	g := &Generator{block: 1000, next: 1, turn: make(chan struct{}, 1)}
 	for _, opt := range opts {
 		opt(g)
 	}
@@ -57,8 +56,12 @@ func New(c *client.Client, path string, opts ...Option) (*Generator, error) {
 
 // Next is a new number.
 func (g *Generator) Next(ctx context.Context) (int64, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	select {
+	case g.turn <- struct{}{}:
+	case <-ctx.Done():
+		return 0, fmt.Errorf("id: %w", ctx.Err())
+	}
+	defer func() { <-g.turn }()
 	for g.next > g.last {
 		last, err := g.count.Add(ctx, g.block)
 		switch {

@@ -89,3 +89,32 @@ func ExampleGenerator() {
 	// 1
 	// 2
 }
+
+// Who waits for another one's block can stop waiting.
+func TestContextEndsWait(t *testing.T) {
+	p := servertest.NewProxy(t, servertest.Start(t))
+	asked := make(chan struct{})
+	once := sync.OnceFunc(func() { close(asked) })
+	asks := client.Hooks{Request: func(context.Context, client.Request) func(client.Outcome) {
+		once()
+		return nil
+	}}
+	g, err := id.New(servertest.Dial(t, p.Addr(), client.WithHooks(asks)), "/ids")
+	check(t, err)
+	p.Cut()
+	ctx, cancel := context.WithCancel(servertest.Context(t))
+	first, second := make(chan error, 1), make(chan error, 1)
+	impatient, giveUp := context.WithCancel(ctx)
+	go func() { _, err := g.Next(ctx); first <- err }()
+	<-asked
+	go func() { _, err := g.Next(impatient); second <- err }()
+	giveUp()
+	if err := <-second; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	cancel()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	p.Heal()
+}

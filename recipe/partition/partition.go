@@ -30,6 +30,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/recipe/group"
@@ -98,11 +99,17 @@ func (p *Partitioner) Run(ctx context.Context, work func(ctx context.Context, it
 	r.working.Wait()
 	err = fmt.Errorf("partition %s: %w", p.path, context.Cause(life))
 	end(nil)
-	if left := me.Leave(context.WithoutCancel(ctx)); left != nil {
+	leaving, done := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
+	defer done()
+	if left := me.Leave(leaving); left != nil {
 		err = errors.Join(err, left)
 	}
 	return err
 }
+
+// leaveWithin bounds how long a server is waited for to hear that a member, or an
+// item, is given up; after that it is told in the background.
+const leaveWithin = time.Second
 
 // run is a call of Run.
 type run struct {
@@ -182,7 +189,12 @@ func within(ctx context.Context, h *lock.Held, f func(ctx context.Context) error
 	stop := context.AfterFunc(h.Context(), func() { cancel(context.Cause(h.Context())) })
 	defer stop()
 	err := f(both)
-	if lost := h.Unlock(context.WithoutCancel(ctx)); lost != nil {
+	giving, done := ctx, context.CancelFunc(func() {})
+	if ctx.Err() != nil {
+		giving, done = context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
+	}
+	defer done()
+	if lost := h.Unlock(giving); lost != nil {
 		return lost
 	}
 	return err

@@ -159,3 +159,25 @@ func ExamplePartitioner() {
 	// working on one
 	// true
 }
+
+// A member ends when it is told to, also when no server can be reached.
+func TestEndsWithoutServer(t *testing.T) {
+	proxy := servertest.NewProxy(t, servertest.Start(t))
+	c := servertest.Dial(t, proxy.Addr())
+	p, err := partition.New(c, "/app/shards", []string{"a", "b"}, partition.WithID("only"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(servertest.Context(t))
+	defer cancel()
+	err = p.Run(ctx, func(work context.Context, _ string, _ *lock.Held) error {
+		proxy.Cut()
+		cancel()
+		<-work.Done()
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	proxy.Heal()
+}
