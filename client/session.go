@@ -48,6 +48,12 @@ func (s *Session) Done() <-chan struct{} { return s.done }
 // the time-out, less 2 % for clocks that run at different speeds, counted from
 // when the last answered ping was sent. Who holds something by this session and
 // stops at SafeUntil stops before anybody else can get it.
+//
+// That holds as long as the server that answers has its leader's ear. A follower
+// that is cut off from the leader notices, and hangs up on its clients, within
+// syncLimit ticks; meanwhile it answers pings that the leader does not hear of.
+// What must not happen even then is to be checked by the leader: in a
+// [Client.Multi] with a [CheckOp], or by a number that grows.
 func (s *Session) SafeUntil() time.Time {
 	timeout := s.Timeout()
 	return s.base.Add(time.Duration(s.acked.Load()) + timeout - timeout/50)
