@@ -303,3 +303,35 @@ func TestRegisteredCommandLeavesFirst(t *testing.T) {
 	check(t, os.WriteFile(filepath.Join(dir, "end"), nil, 0o600))
 	check(t, <-ended)
 }
+
+// An instance is there while a file is touched again and again.
+func TestHeartbeatFile(t *testing.T) {
+	server := servertest.Start(t)
+	ctx, interrupt := context.WithCancel(servertest.Context(t))
+	defer interrupt()
+	c := servertest.Dial(t, server)
+	file := filepath.Join(t.TempDir(), "alive")
+	check(t, os.WriteFile(file, nil, 0o600))
+	ended := make(chan error, 1)
+	go func() {
+		ended <- quoll(ctx, server, "", io.Discard, "register", "orders", "--id", "a", "--address", "10.0.0.1",
+			"--check", "ttl:1h:"+file, "--interval", "5ms", "--fall", "1")
+	}()
+	registered := func() bool {
+		_, found, err := c.Exists(ctx, "/services/orders/a")
+		check(t, err)
+		return found
+	}
+	await(t, registered)
+	check(t, os.Chtimes(file, time.Time{}, time.Now().Add(-2*time.Hour)))
+	await(t, func() bool { return !registered() })
+	check(t, os.Chtimes(file, time.Time{}, time.Now()))
+	await(t, registered)
+	interrupt()
+	check(t, <-ended)
+	for _, bad := range []string{"ttl:", "ttl:1h", "ttl:x:" + file, "ttl:-1s:" + file} {
+		if err := quoll(servertest.Context(t), server, "", io.Discard, "register", "orders", "--check", bad); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+}

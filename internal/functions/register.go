@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,7 +47,8 @@ The instance is withdrawn while a check fails:
   http://HOST:PORT/PATH, https://...   a GET is answered with a status of 200 to 299
   tcp://HOST:PORT                      a connection can be opened
   grpc://HOST:PORT/SERVICE             gRPC's health service says that it serves
-  script:COMMAND                       the shell command exits with 0`,
+  script:COMMAND                       the shell command exits with 0
+  ttl:TIME:FILE                        FILE was written, or touched, within TIME`,
 		Example: `  quoll register orders --address 10.0.0.7 --port 8080
   quoll register orders --port 8080 --zone eu-1a --weight 2 --check http://localhost:8080/health
   quoll register orders --port 8080 -- ./orders-server -listen :8080`,
@@ -131,6 +133,9 @@ func parseCheck(text string) (discovery.Check, error) {
 	if script, ok := strings.CutPrefix(text, "script:"); ok && script != "" {
 		return discovery.ScriptCheck("sh", "-c", script), nil
 	}
+	if beat, ok := strings.CutPrefix(text, "ttl:"); ok {
+		return parseHeartbeat(beat)
+	}
 	u, err := url.Parse(text)
 	if err == nil && u.Host != "" {
 		switch u.Scheme {
@@ -142,7 +147,27 @@ func parseCheck(text string) (discovery.Check, error) {
 			return discovery.GRPCCheck(u.Host, strings.TrimPrefix(u.Path, "/")), nil
 		}
 	}
-	return nil, fmt.Errorf("--check wants http://, https://, tcp://, grpc:// or script:, not %q", text)
+	return nil, fmt.Errorf("--check wants http://, https://, tcp://, grpc://, script: or ttl:, not %q", text)
+}
+
+// parseHeartbeat reads TIME:FILE. The check passes while the file was changed
+// within the time.
+func parseHeartbeat(text string) (discovery.Check, error) {
+	word, file, _ := strings.Cut(text, ":")
+	ttl, err := time.ParseDuration(word)
+	if err != nil || ttl <= 0 || file == "" {
+		return nil, fmt.Errorf("--check wants ttl:TIME:FILE, as ttl:30s:/run/app.alive, not %q", "ttl:"+text)
+	}
+	return func(context.Context) error {
+		info, err := os.Stat(file)
+		if err != nil {
+			return err
+		}
+		if silent := time.Since(info.ModTime()); silent > ttl {
+			return fmt.Errorf("%s was not touched for %v", file, silent.Round(time.Millisecond))
+		}
+		return nil
+	}, nil
 }
 
 // ownAddress is the address from which a server is reached.

@@ -36,7 +36,8 @@ type Renderer struct {
 	// Check is a shell command that each changed file must pass before it is put
 	// into place; {} stands for its path, which QUOLL_FILE holds, too.
 	Check string
-	// Reload is a shell command for when files were put into place.
+	// Reload is a shell command for when files were put into place. If it fails it
+	// is tried again after the next change.
 	Reload string
 	// Quiet is how long nothing must change before files are made again, but not
 	// longer than Longest.
@@ -46,6 +47,8 @@ type Renderer struct {
 	// Output gets what commands, and a dry run, print.
 	Output io.Writer
 	Log    *slog.Logger
+
+	due bool // files were put into place, and Reload has not succeeded since
 }
 
 // errFailed marks what the next change may mend: a value that is missing, a file
@@ -72,7 +75,7 @@ func (r *Renderer) Run(ctx context.Context) error {
 		case errors.Is(err, client.ErrClosed), err != nil && !errors.Is(err, errFailed):
 			return err
 		case err != nil:
-			r.Log.Error("files stay as they are", "error", err)
+			r.Log.Error("not all is done, until the next change", "error", err)
 		}
 		if err := r.wait(ctx); err != nil {
 			return err
@@ -152,14 +155,16 @@ func (r *Renderer) all(ctx context.Context) error {
 		if err := os.Rename(s.temporary, s.Out); err != nil {
 			return err
 		}
+		r.due = true
 		r.Log.Info("file made", "path", s.Out)
 	}
-	if len(ready) == 0 || r.Reload == "" {
+	if !r.due || r.Reload == "" {
 		return nil
 	}
 	if err := r.shell(ctx, r.Reload, ""); err != nil {
 		return fmt.Errorf("%w: the reload command: %w", errFailed, err)
 	}
+	r.due = false
 	return nil
 }
 

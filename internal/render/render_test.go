@@ -133,6 +133,23 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// A reload that has failed is made good after the next change, also if that leaves
+// the files as they are.
+func TestReloadAgain(t *testing.T) {
+	b := newBench(t, `{{key "/a"}}{{keyExists "/b"}}`)
+	ready := filepath.Join(b.dir, "ready")
+	b.Reload = "echo >> " + filepath.Join(b.dir, "tried") + "; test -f " + ready + " && cp " + filepath.Join(b.dir, "out") + " " + filepath.Join(b.dir, "loaded")
+	b.create("/a", "1")
+	b.create("/b", "")
+	b.run()
+	for ctx := servertest.Context(t); b.read("tried") == ""; time.Sleep(time.Millisecond) {
+		must(t, ctx.Err())
+	}
+	must(t, os.WriteFile(ready, nil, 0o600))
+	b.set("/b", "changed, and shown nowhere")
+	b.await("loaded", "1true")
+}
+
 // A value that is missing, and a check that fails, leave files as they are.
 func TestFailuresLeaveFiles(t *testing.T) {
 	b := newBench(t, `{{key "/a"}}`)
