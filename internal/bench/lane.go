@@ -187,6 +187,7 @@ func (l *lane) dispatch(now int64, touched func(*session)) {
 			return
 		}
 		l.push(s, l.schedule.due())
+		l.rec.sent(l.schedule.due(), now)
 		l.schedule.advance()
 		touched(s)
 	}

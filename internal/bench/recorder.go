@@ -44,7 +44,8 @@ type recorder struct {
 	writes *pulse        // completions of writes
 	shown  *atomic.Int64 // counts completions for who looks on; nil if nobody does
 	hist   [kinds]*hdrhistogram.Histogram
-	ops    [kinds]int64 // completed within span
+	late   *hdrhistogram.Histogram // open loop: from when an operation was due to when it was sent
+	ops    [kinds]int64            // completed within span
 	errs   map[proto.Code]int64
 	badLen int64 // replies of another length than they should have
 	// lost counts sessions that broke, unanswered requests that were given up.
@@ -66,13 +67,7 @@ func newRecorder(s span, all, writes *pulse) *recorder {
 // ended now.
 func (r *recorder) done(k kind, start, now int64, n int32) {
 	if start >= r.span.from {
-		h := r.hist[k]
-		if h == nil {
-			h = hdrhistogram.New(1, longestLatency, significantDigits)
-			r.hist[k] = h
-		}
-		// The value is within bounds, so that recording cannot fail.
-		_ = h.RecordValues(min(max(now-start, 1), longestLatency), int64(n))
+		record(&r.hist[k], now-start, int64(n))
 	}
 	if r.shown != nil {
 		r.shown.Add(int64(n))
@@ -86,6 +81,33 @@ func (r *recorder) done(k kind, start, now int64, n int32) {
 	if k.isWrite() {
 		r.maxWGap = max(r.maxWGap, r.writes.beat(now))
 	}
+}
+
+// sent records when an operation of an open loop was sent that was due at due.
+func (r *recorder) sent(due, now int64) {
+	if due >= r.span.from {
+		record(&r.late, now-due, 1)
+	}
+}
+
+// record adds n times d nanoseconds to a histogram, which is made for the first of them.
+func record(h **hdrhistogram.Histogram, d, n int64) {
+	if *h == nil {
+		*h = hdrhistogram.New(1, longestLatency, significantDigits)
+	}
+	// The value is within bounds, so that recording cannot fail.
+	_ = (*h).RecordValues(min(max(d, 1), longestLatency), n)
+}
+
+// mergeHistogram adds what o holds to h.
+func mergeHistogram(h **hdrhistogram.Histogram, o *hdrhistogram.Histogram) {
+	if o == nil {
+		return
+	}
+	if *h == nil {
+		*h = hdrhistogram.New(1, longestLatency, significantDigits)
+	}
+	(*h).Merge(o)
 }
 
 // count notes n completions at now.
@@ -106,14 +128,9 @@ func (r *recorder) refused(c proto.Code) { r.errs[c]++ }
 // merge adds what o measured to r.
 func (r *recorder) merge(o *recorder) {
 	for k, h := range o.hist {
-		if h == nil {
-			continue
-		}
-		if r.hist[k] == nil {
-			r.hist[k] = hdrhistogram.New(1, longestLatency, significantDigits)
-		}
-		r.hist[k].Merge(h)
+		mergeHistogram(&r.hist[k], h)
 	}
+	mergeHistogram(&r.late, o.late)
 	for k, n := range o.ops {
 		r.ops[k] += n
 	}

@@ -20,6 +20,9 @@ type Result struct {
 	// Latency of every kind of operation in the run; in an open loop from
 	// when an operation was due.
 	Latency map[string]Latency `json:"latency"`
+	// Late is, in an open loop, how long after they were due operations were sent: the part of
+	// the latencies that is the load's and the machine's own.
+	Late *Latency `json:"late,omitempty"`
 	// Errors counts refusals by their ZooKeeper code, and other failures.
 	Errors map[string]int64 `json:"errors,omitempty"`
 	Stalls Stalls           `json:"stalls"`
@@ -121,17 +124,26 @@ func (r *Result) fill(rec *recorder, seconds float64, histograms bool) {
 		if h == nil || h.TotalCount() == 0 {
 			continue
 		}
-		q := func(p float64) float64 { return float64(h.ValueAtQuantile(p)) / 1e3 }
-		r.Latency[kind(k).String()] = Latency{
-			Count: h.TotalCount(), Mean: h.Mean() / 1e3, Min: float64(h.Min()) / 1e3,
-			P50: q(50), P90: q(90), P99: q(99), P999: q(99.9), P9999: q(99.99), Max: float64(h.Max()) / 1e3,
-		}
+		r.Latency[kind(k).String()] = latency(h)
+	}
+	if rec.late != nil {
+		l := latency(rec.late)
+		r.Late = &l
 	}
 	if histograms {
 		r.encode(rec)
 	}
 	r.Errors = rec.failures()
 	r.Stalls = rec.stalls(seconds)
+}
+
+// latency is what a histogram tells.
+func latency(h *hdrhistogram.Histogram) Latency {
+	q := func(p float64) float64 { return float64(h.ValueAtQuantile(p)) / 1e3 }
+	return Latency{
+		Count: h.TotalCount(), Mean: h.Mean() / 1e3, Min: float64(h.Min()) / 1e3,
+		P50: q(50), P90: q(90), P99: q(99), P999: q(99.9), P9999: q(99.99), Max: float64(h.Max()) / 1e3,
+	}
 }
 
 // encode adds whole histograms to the latencies.

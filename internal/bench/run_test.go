@@ -97,6 +97,9 @@ func TestOpenLoopSendsEverything(t *testing.T) {
 			if res.Ops != o.Ops {
 				t.Errorf("%s: %d operations, want %d", driver, res.Ops, o.Ops)
 			}
+			if l := res.Latency["set"]; res.Late == nil || res.Late.Count != l.Count || res.Late.Max > l.Max {
+				t.Errorf("%s: sent %+v after they were due, and answered after %+v", driver, res.Late, l)
+			}
 		}
 	}
 }

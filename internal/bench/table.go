@@ -44,9 +44,14 @@ func (r *Result) writeLatency(b *strings.Builder) {
 	}
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "latency (us)\tmean\tp50\tp90\tp99\tp99.9\tp99.99\tmax\t")
+	row := func(name string, l Latency) {
+		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t\n", name, l.Mean, l.P50, l.P90, l.P99, l.P999, l.P9999, l.Max)
+	}
 	for _, k := range r.kindsOf() {
-		l := r.Latency[k]
-		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t\n", k, l.Mean, l.P50, l.P90, l.P99, l.P999, l.P9999, l.Max)
+		row(k, r.Latency[k])
+	}
+	if r.Late != nil {
+		row("of that until sent", *r.Late)
 	}
 	t.Flush()
 }

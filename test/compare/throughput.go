@@ -117,6 +117,7 @@ func (w workload) report(r *report, s samples) {
 	}
 	add(", p99", "us", w.p99, func(r *bench.Result) float64 { return latencyOf(r).P99 })
 	add(", p99.9", "us", w.p999, func(r *bench.Result) float64 { return latencyOf(r).P999 })
+	add(", p99.9 of the time until the load sent it", "us", target{}, lateOf)
 	add("", "us of server CPU each", target{}, cpuOf)
 }
 
@@ -125,6 +126,14 @@ func cpuOf(r *bench.Result) float64 {
 		return 0
 	}
 	return r.Server.CPUPerOp
+}
+
+// lateOf is how late the load was with its operations, whoever the server is: the machine's part of p99.9.
+func lateOf(r *bench.Result) float64 {
+	if r.Late == nil {
+		return 0
+	}
+	return r.Late.P999
 }
 
 // latencyOf is the distribution of a run of one kind of operation.
