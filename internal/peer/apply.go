@@ -16,12 +16,43 @@ type job struct {
 
 // runMachine calls the machine.
 func (p *Peer) runMachine() {
-	m := p.cfg.Machine
-	for jobs := p.machine.wait(); jobs != nil; jobs = p.machine.wait() {
+	for p.machine.await() {
+		p.applying.Lock()
+		jobs := p.machine.take()
 		for i := range jobs {
-			p.runJob(m, &jobs[i])
+			p.runJob(p.cfg.Machine, &jobs[i])
 		}
+		p.applying.Unlock()
 	}
+}
+
+// applyHere calls the machine for who has brought something, if it has little to do: waking its goroutine would take as
+// long.
+func (p *Peer) applyHere() {
+	if !p.machine.empty() && p.applying.TryLock() {
+		jobs := p.machine.takeIf(little)
+		for i := range jobs {
+			p.runJob(p.cfg.Machine, &jobs[i])
+		}
+		p.applying.Unlock()
+	}
+	p.machine.nudge()
+}
+
+// fewEntries is how many transactions are little to do.
+const fewEntries = 64
+
+// little tells whether jobs are no more than a few transactions to apply, and answers to reads.
+func little(jobs []job) bool {
+	n := 0
+	for i := range jobs {
+		j := &jobs[i]
+		if j.restore != nil || j.serve != nil || j.freeze != nil || j.configure != nil || len(j.messages) > 0 {
+			return false
+		}
+		n += len(j.commit)
+	}
+	return n <= fewEntries
 }
 
 func (p *Peer) runJob(m Machine, j *job) {

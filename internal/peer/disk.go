@@ -32,7 +32,8 @@ type disk struct {
 
 // run does what has queued up, syncs once, and tells the loop.
 func (d *disk) run() {
-	for jobs := d.jobs.wait(); jobs != nil; jobs = d.jobs.wait() {
+	for d.jobs.await() {
+		jobs := d.jobs.take()
 		err := d.do(jobs)
 		if err != nil {
 			d.drop(jobs)
@@ -40,7 +41,7 @@ func (d *disk) run() {
 			return
 		}
 		failpoint.Pass(failpoint.Acknowledge)
-		d.p.inbox.push(func() { d.p.loop.stored(jobs) })
+		d.p.carry(func() { d.p.loop.stored(jobs) })
 		for i := range jobs {
 			d.p.waiting.sub(jobs[i].size)
 		}

@@ -15,19 +15,33 @@ import (
 	"github.com/quollhq/quoll/internal/zab"
 )
 
-// handler gives the loop what happens on connections. Calls wait until the loop takes it, so that nothing more is read
-// from a socket.
+// handler gives the loop what happens on connections. Calls wait while too much waits for the loop, the disk or the
+// machine, so that nothing more is read from a socket.
 type handler struct{ p *Peer }
 
-// give has f run by the loop, unless the connection or the peer ends before.
+// give has f run in the loop, unless the connection or the peer ends before.
 func (h handler) give(done <-chan struct{}, f func()) bool {
-	select {
-	case h.p.events <- f:
-		return true
-	case <-done:
-	case <-h.p.stopped:
+	if full := h.p.waiting.full(); full != nil {
+		select {
+		case <-full:
+		case <-done:
+			return false
+		case <-h.p.stopped:
+			return false
+		}
 	}
-	return false
+	select {
+	case h.p.ahead <- struct{}{}:
+	case <-done:
+		return false
+	case <-h.p.stopped:
+		return false
+	}
+	h.p.carry(func() {
+		<-h.p.ahead
+		f()
+	})
+	return true
 }
 
 // Up implements link.Handler. A connection that was dialled is announced by who has dialled.

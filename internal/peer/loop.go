@@ -4,25 +4,36 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/peer/link"
+	"github.com/quollhq/quoll/internal/peer/mesh"
 	"github.com/quollhq/quoll/internal/peer/wire"
 	"github.com/quollhq/quoll/internal/storage"
 	"github.com/quollhq/quoll/internal/zab"
 )
 
 const (
-	// eventsAtOnce is how many events are taken before what comes of them is done.
-	eventsAtOnce = 64
+	// readAhead is how much of what came on connections may wait for its turn; then nothing more is read.
+	readAhead = 64
+	// roundsOfOthers is how often one who has brought something does what others bring meanwhile, before the loop's own
+	// goroutine does.
+	roundsOfOthers = 16
 	// patience is how long a learner waits at a member that may be about to lead. Its election can be over before the
 	// leader's is; to refuse it would cost it a new one.
 	patience = time.Second
 )
 
-// loop is the goroutine that owns the zab.Peer.
+// loop owns the zab.Peer. Whoever has its turn is in it, one at a time: those who bring something take it if it is free,
+// which saves waking a goroutine for each step on the way of a write. A goroutine of its own does what is due at a time,
+// and what was brought while somebody else had the turn for long.
 type loop struct {
+	turn sync.Mutex
+	// armed is when the goroutine looks at the time again.
+	armed time.Duration
+
 	p      *Peer
 	err    error
 	conns  map[zab.Link]*link.Conn
@@ -57,57 +68,69 @@ func newLoop(p *Peer) loop {
 	return loop{p: p, conns: map[zab.Link]*link.Conn{}, states: map[zab.Link]*future{}, arrivals: map[zab.Link]*received{}, dirty: map[*link.Conn]struct{}{}, status: zab.Status{State: -1}, dial: func() {}}
 }
 
-// run takes what happens and does what comes of it, until ctx ends or the member cannot go on.
+// run does what is due, until ctx ends or the member cannot go on. It keeps the turn: nothing is brought any more.
 func (l *loop) run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for l.err == nil {
-		l.settle()
-		timer.Reset(max(0, min(l.deadline()-l.p.cfg.Now(), time.Hour)))
-		events, full := l.p.events, l.p.waiting.full()
-		if full != nil {
-			events = nil
-		}
+	for {
+		var vote *mesh.Message
 		select {
-		case f := <-events:
-			l.tick()
-			f()
-			l.more(events)
 		case m := <-l.p.mesh.Received():
-			l.tick()
-			l.vote(m)
+			l.turn.Lock()
+			vote = &m
 		case <-l.p.inbox.wake:
-			l.tick()
-			l.takeInbox()
-			l.more(events)
+			l.turn.Lock()
 		case <-timer.C:
-			l.tick()
-		case <-full:
+			l.turn.Lock()
 		case <-ctx.Done():
+			l.turn.Lock()
 			return nil
 		}
-	}
-	return l.err
-}
-
-// more takes what has come meanwhile, so that it is done together.
-func (l *loop) more(events chan func()) {
-	for range eventsAtOnce {
-		select {
-		case f := <-events:
-			f()
-		case <-l.p.inbox.wake:
-			l.takeInbox()
-		default:
-			return
+		if l.round(vote); l.err != nil {
+			return l.err
 		}
+		l.armed = l.deadline()
+		timer.Reset(max(0, min(l.armed-l.p.cfg.Now(), time.Hour)))
+		l.turn.Unlock()
+		l.bring()
+		l.p.machine.nudge()
 	}
 }
 
-func (l *loop) takeInbox() {
+// round takes what was brought, and a vote if there is one, and does what comes of it.
+func (l *loop) round(vote *mesh.Message) {
+	if l.err != nil {
+		return
+	}
+	l.tick()
+	if vote != nil {
+		l.vote(*vote)
+	}
 	for _, f := range l.p.inbox.take() {
 		f()
 	}
+	l.settle()
+}
+
+// bring takes the turn as long as it is free and something was brought. Whoever has it looks again after giving it
+// back, so that nothing is left.
+func (l *loop) bring() {
+	for range roundsOfOthers {
+		if l.p.inbox.empty() || !l.turn.TryLock() {
+			return
+		}
+		l.round(nil)
+		failed := l.err != nil
+		early := l.deadline() < l.armed
+		l.turn.Unlock()
+		if failed || early {
+			l.p.inbox.signal()
+		}
+		if failed {
+			return
+		}
+	}
+	l.p.inbox.nudge()
 }
 
 func (l *loop) tick() {
@@ -130,6 +153,16 @@ func (l *loop) deadline() time.Duration {
 // stop ends what the loop has begun.
 func (l *loop) stop() {
 	l.dial()
+	for id := range l.arrivals {
+		l.release(id)
+	}
+}
+
+// drain takes what was brought too late, when nothing is brought any more.
+func (l *loop) drain() {
+	for _, f := range l.p.inbox.take() {
+		f()
+	}
 	for id := range l.arrivals {
 		l.release(id)
 	}
@@ -228,7 +261,7 @@ func (l *loop) settle() {
 	}
 	l.openToObservers()
 	for c := range l.dirty {
-		c.Flush()
+		c.WriteNow()
 	}
 	clear(l.dirty)
 }
@@ -340,7 +373,7 @@ func (l *loop) push(j job) {
 	}
 	j.size = size(j.commit)
 	l.p.waiting.add(j.size)
-	l.p.machine.push(j)
+	l.p.machine.add(j)
 }
 
 // became looks after those who came too early.

@@ -134,14 +134,15 @@ type Peer struct {
 	waiting budget
 	uplink  atomic.Pointer[uplink] // of a learner, while clients are served
 
-	// events are from connections, which wait until one was taken; inbox is everything else that happens.
-	events  chan func()
-	inbox   *queue[func()]
-	ports   struct{ election, quorum, observers *port }
-	disk    *disk
-	machine *queue[job]
-	stopped chan struct{} // closed when the loop has ended
-	tasks   sync.WaitGroup
+	// inbox is what happens. What comes on connections has a token of ahead for as long as it waits there.
+	inbox    *queue[func()]
+	ahead    chan struct{}
+	ports    struct{ election, quorum, observers *port }
+	disk     *disk
+	machine  *queue[job]
+	stopped  chan struct{} // closed when the loop has ended
+	applying sync.Mutex    // held by who calls the machine
+	tasks    sync.WaitGroup
 
 	loop loop
 }
@@ -151,7 +152,7 @@ func New(ctx context.Context, cfg Config) (*Peer, error) {
 	cfg.defaults()
 	p := &Peer{
 		cfg: cfg, log: cfg.Logger, waiting: budget{limit: cfg.MaxWaiting},
-		events: make(chan func()), inbox: newQueue[func()](), machine: newQueue[job](), stopped: make(chan struct{}),
+		ahead: make(chan struct{}, readAhead), inbox: newQueue[func()](), machine: newQueue[job](), stopped: make(chan struct{}),
 	}
 	p.disk = &disk{p: p, store: cfg.Store, jobs: newQueue[write]()}
 	dir, err := newDirectory(cfg.MultiAddress, cfg.Active, cfg.LastSeen)
@@ -200,12 +201,27 @@ func (p *Peer) Run(ctx context.Context) error {
 	stop()
 	p.mesh.Close()
 	p.links.Close()
+	p.loop.drain()
 	p.tasks.Wait()
 	p.disk.jobs.close()
 	p.machine.close()
 	workers.Wait()
 	p.disk.drop(p.disk.jobs.take())
 	return errors.Join(err, p.cfg.Store.Close())
+}
+
+// bring has f run in the loop: here and now if nobody is in it.
+func (p *Peer) bring(f func()) {
+	p.inbox.add(f)
+	p.loop.bring()
+	p.machine.nudge()
+}
+
+// carry is bring for those who may call the machine, too: who hold nothing that it may wait for.
+func (p *Peer) carry(f func()) {
+	p.inbox.add(f)
+	p.loop.bring()
+	p.applyHere()
 }
 
 // call runs f in the loop and waits for it.
@@ -234,7 +250,7 @@ func (p *Peer) Propose(ctx context.Context, b Batch) error {
 		return err
 	}
 	p.waiting.add(len(b.Records)) // until it is durable
-	p.inbox.push(func() { p.loop.propose(b) })
+	p.bring(func() { p.loop.propose(b) })
 	return nil
 }
 

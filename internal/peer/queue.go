@@ -14,10 +14,28 @@ type queue[T any] struct {
 func newQueue[T any]() *queue[T] { return &queue[T]{wake: make(chan struct{}, 1)} }
 
 func (q *queue[T]) push(items ...T) {
+	q.add(items...)
+	q.signal()
+}
+
+// add is push for those who see to it that it is taken.
+func (q *queue[T]) add(items ...T) {
 	q.mu.Lock()
 	q.items = append(q.items, items...)
 	q.mu.Unlock()
-	q.signal()
+}
+
+func (q *queue[T]) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items) == 0
+}
+
+// nudge signals if there is something to take.
+func (q *queue[T]) nudge() {
+	if !q.empty() {
+		q.signal()
+	}
 }
 
 func (q *queue[T]) signal() {
@@ -36,21 +54,32 @@ func (q *queue[T]) take() []T {
 	return items
 }
 
-// wait is take once there is something; nil when the queue was closed and is empty.
-func (q *queue[T]) wait() []T {
+// takeIf is take if ok says so of what is there.
+func (q *queue[T]) takeIf(ok func([]T) bool) []T {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !ok(q.items) {
+		return nil
+	}
+	items := q.items
+	q.items = nil
+	return items
+}
+
+// await waits until there is something; it is false when the queue was closed and is empty.
+func (q *queue[T]) await() bool {
 	for {
 		q.mu.Lock()
-		items, closed := q.items, q.closed
-		q.items = nil
+		some, closed := len(q.items) > 0, q.closed
 		q.mu.Unlock()
-		if len(items) > 0 || closed {
-			return items
+		if some || closed {
+			return some
 		}
 		<-q.wake
 	}
 }
 
-// close lets wait end when all was taken.
+// close lets await end when all was taken.
 func (q *queue[T]) close() {
 	q.mu.Lock()
 	q.closed = true

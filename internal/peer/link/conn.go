@@ -9,6 +9,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/quollhq/quoll/internal/failpoint"
@@ -35,6 +36,16 @@ type Conn struct {
 	// Owner is of Config.NewOwner.
 	Owner any
 
+	// writing is held by who takes from out.
+	writing sync.Mutex
+	raw     syscall.RawConn // nil if what is written has to be encrypted
+	chunks  [][]byte        // taken from out
+	first   []byte          // of them
+	taken   int             // their bytes
+	rest    net.Buffers     // what of them is not written
+	tryf    func(fd uintptr) bool
+	tryErr  error
+
 	ctx context.Context // ends with the connection
 	end context.CancelCauseFunc
 }
@@ -42,6 +53,10 @@ type Conn struct {
 func newConn(e *Endpoint, conn net.Conn, r *bufio.Reader, in *input, id uint64, dialled bool) *Conn {
 	c := &Conn{id: id, dialled: dialled, e: e, conn: conn, in: in, r: wire.NewReader(r, e.cfg.MaxPacket), wake: make(chan struct{}, 1), spare: make(chan []Packet, 2)}
 	c.ctx, c.end = context.WithCancelCause(context.Background())
+	c.tryf = c.try
+	if sc, ok := conn.(syscall.Conn); ok {
+		c.raw, _ = sc.SyscallConn()
+	}
 	in.done = c.ctx.Done()
 	c.SetTimeout(e.cfg.Timeout)
 	return c

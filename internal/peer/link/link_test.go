@@ -551,19 +551,25 @@ func TestOrderOverTCP(t *testing.T) {
 	leader, learner := overTCP(t)
 	const n = 700
 	sent := func(c *Conn) {
+		if err := c.conn.(*net.TCPConn).SetWriteBuffer(4 << 10); err != nil { // so that a socket often takes a part
+			t.Error(err)
+		}
 		for i := range n {
 			c.Append(1, func(b []byte) []byte {
 				return wire.AppendProposal(b, int64(i), bytes.Repeat([]byte{byte(i)}, i*i%9000))
 			})
-			if i%7 == 0 {
+			switch i % 7 {
+			case 0:
 				c.Flush()
+			case 3:
+				c.WriteNow()
 			}
 			if i%301 == 0 && !c.Dialled() {
 				c.Append(1, func(b []byte) []byte { return wire.AppendSnap(b, int64(i)) })
 				c.Stream(&state{want: emptyState})
 			}
 		}
-		c.Flush()
+		c.WriteNow()
 	}
 	here, there := learner.conn(0), leader.conn(0)
 	go sent(here)

@@ -84,27 +84,39 @@ func (o *outbox) stream(s Stream) bool {
 	return true
 }
 
-// take moves what is next to chunks, up to about writeSize bytes, or returns a stream. idle means that there is nothing,
-// last that nothing will come.
-func (o *outbox) take(chunks [][]byte) (_ [][]byte, s Stream, idle, last bool) {
+// chunks moves the packets that are next to into, up to about writeSize bytes, and counts these. A stream may be next.
+func (o *outbox) chunks(into [][]byte) (_ [][]byte, size int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.items) == 0 {
-		return chunks, nil, true, o.finished
-	}
-	if s = o.items[0].stream; s != nil {
-		o.shift(1)
-		return chunks, s, false, false
-	}
-	n, size := 0, 0
+	n := 0
 	for n < len(o.items) && o.items[n].stream == nil && size < writeSize {
 		size += len(o.items[n].packets)
-		chunks = append(chunks, o.items[n].packets)
+		into = append(into, o.items[n].packets)
 		o.writing += o.items[n].count
 		n++
 	}
 	o.shift(n)
-	return chunks, nil, false, false
+	return into, size
+}
+
+// next takes the stream that is next, nil if there is none. last means that nothing will come.
+func (o *outbox) next() (s Stream, last bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.items) == 0 {
+		return nil, o.finished
+	}
+	if s = o.items[0].stream; s != nil {
+		o.shift(1)
+	}
+	return s, false
+}
+
+// idle tells whether there is nothing to do: nothing to write, and no end.
+func (o *outbox) idle() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.items) == 0 && !o.finished
 }
 
 // shift drops the first n items.

@@ -4,15 +4,14 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"net"
 	"runtime"
+	"syscall"
 
 	"github.com/quollhq/quoll/internal/failpoint"
 )
 
 // write sends what is queued until the connection ends.
 func (c *Conn) write() {
-	var chunks [][]byte
 	for {
 		select {
 		case <-c.wake:
@@ -23,7 +22,7 @@ func (c *Conn) write() {
 		runtime.Gosched()
 		for idle := false; !idle; {
 			var err error
-			if chunks, idle, err = c.writeNext(chunks[:0]); err != nil {
+			if idle, err = c.writeNext(); err != nil {
 				c.fail(err)
 				return
 			}
@@ -34,40 +33,103 @@ func (c *Conn) write() {
 // errFinished ends a connection that has nothing left to send.
 var errFinished = fmt.Errorf("%w: all was sent", ErrClosed)
 
-// writeNext writes what is next in the queue. chunks is memory to be used again.
-func (c *Conn) writeNext(chunks [][]byte) (_ [][]byte, idle bool, err error) {
-	chunks, s, idle, last := c.out.take(chunks)
-	switch {
-	case last:
-		return chunks, true, errFinished
-	case idle:
-		return chunks, true, nil
-	case s != nil:
-		return chunks, false, c.writeStream(s)
+// WriteNow writes what is queued as far as the socket takes it at once; the rest, and whatever has to be encrypted, is
+// left to the connection's own goroutine. It never waits.
+func (c *Conn) WriteNow() {
+	if c.raw == nil || !c.writing.TryLock() {
+		c.Flush()
+		return
 	}
-	return chunks, false, c.writeChunks(chunks)
+	var err error
+	if len(c.rest) == 0 && c.takeChunks() {
+		err = c.writeRest(c.writeSome)
+	}
+	more := len(c.rest) > 0 || !c.out.idle()
+	c.writing.Unlock()
+	switch {
+	case err != nil:
+		c.fail(err)
+	case more:
+		c.Flush()
+	}
 }
 
-func (c *Conn) writeChunks(chunks [][]byte) error {
+// takeChunks makes the next chunks of packets what is to be written. It is false if none are next.
+func (c *Conn) takeChunks() bool {
+	c.chunks, c.taken = c.out.chunks(c.chunks[:0])
+	if c.rest = c.chunks; len(c.rest) == 0 {
+		return false
+	}
+	c.first = c.rest[0]
+	return true
+}
+
+// writeNext writes what is next in the queue.
+func (c *Conn) writeNext() (idle bool, err error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if len(c.rest) > 0 || c.takeChunks() {
+		return false, c.writeRest(c.writeAll)
+	}
+	s, last := c.out.next()
+	switch {
+	case last:
+		return true, errFinished
+	case s != nil:
+		return false, c.writeStream(s)
+	}
+	return true, nil
+}
+
+// writeRest has write write what was taken from the queue. All of it is, or some is left for later, or there is an error.
+func (c *Conn) writeRest(write func() error) error {
 	if err := failpoint.Hit(failpoint.QuorumSend); err != nil {
 		return err
 	}
 	c.progress()
-	size := 0
-	for _, b := range chunks {
-		size += len(b)
+	err := write()
+	if err == nil && len(c.rest) == 0 {
+		c.out.wrote(c.taken, c.first)
 	}
-	first := chunks[0]
-	var err error
-	if len(chunks) == 1 {
-		_, err = c.conn.Write(first)
-	} else {
-		rest := net.Buffers(chunks)
-		_, err = rest.WriteTo(c.conn)
-	}
-	c.out.wrote(size, first)
 	c.progress()
 	return broken(err)
+}
+
+func (c *Conn) writeAll() error {
+	if len(c.rest) == 1 {
+		_, err := c.conn.Write(c.rest[0])
+		c.rest = c.rest[:0]
+		return err
+	}
+	_, err := c.rest.WriteTo(c.conn)
+	return err
+}
+
+// writeSome writes without waiting.
+func (c *Conn) writeSome() error {
+	c.tryErr = nil
+	return errors.Join(c.raw.Write(c.tryf), c.tryErr)
+}
+
+// try writes to the socket until it takes no more.
+func (c *Conn) try(fd uintptr) bool {
+	for len(c.rest) > 0 {
+		n, err := syscall.Write(int(fd), c.rest[0])
+		if n > 0 {
+			c.rest[0] = c.rest[0][n:]
+		}
+		switch {
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return true
+		case err != nil:
+			c.tryErr = err
+			return true
+		case len(c.rest[0]) == 0:
+			c.rest = c.rest[1:]
+		}
+	}
+	return true
 }
 
 // writeStream writes s and closes it.
