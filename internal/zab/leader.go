@@ -289,13 +289,17 @@ func (p *Peer) takeEpochAck(f *follower, m *Message) error {
 	return nil
 }
 
-// mayBeCommitted tells whether a quorum of the voters in force may have a transaction
-// on disk, as far as their promises say.
-func (p *Peer) mayBeCommitted(zxid int64) bool {
-	lacks := func(f *follower) bool { return f.epochAck != nil && f.epochAck.Zxid != -1 && f.epochAck.Zxid < zxid }
-	return p.view.active.Quorum.Contains(func(id int64) bool {
-		return !slices.ContainsFunc(p.leader.learners, func(f *follower) bool { return f.sid == id && lacks(f) })
-	})
+// mayBeCommitted tells whether a quorum of the voters may have the reconfiguration under
+// way on disk, as far as those who are here say. Who has promised this epoch gets no more
+// of an earlier one; and who observes as the configuration in force wants it has no say.
+func (p *Peer) mayBeCommitted(reconfig int64) bool {
+	may := func(id int64) bool {
+		return !slices.ContainsFunc(p.leader.learners, func(f *follower) bool {
+			is, _ := p.view.active.Member(id)
+			return f.sid == id && f.observer == is.Observer && f.epochAck != nil && f.epochAck.Zxid != -1 && f.epochAck.Zxid < reconfig
+		})
+	}
+	return p.view.hasQuorum(may)
 }
 
 // ackEpoch counts a promise. With a quorum of them the history of the epoch is

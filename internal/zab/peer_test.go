@@ -233,41 +233,74 @@ func TestObserverPromisesNothing(t *testing.T) {
 	}
 }
 
-// A server that gets its vote by a reconfiguration under way may have what those committed
-// who get theirs by that, as long as the reconfiguration itself may have been committed.
-func TestLongerLogOfAVoterToBe(t *testing.T) {
-	now, next := members(t, 5, 1, 2, 3), members(t, 6, 3, 4)
+// leadsPending makes server 3 the leader of a term that begins with a reconfiguration under way, 6, in its log.
+func leadsPending(t *testing.T, now, next *Membership, voters ...int64) *host {
+	t.Helper()
 	h := newHost(t, Options{ID: 3, Active: now, LastSeen: next, Last: 6, Applied: 5})
-	h.vote(Notification{Sid: 2, Leader: 3, Zxid: 6, Round: 1})
-	h.vote(Notification{Sid: 4, Leader: 3, Zxid: 6, Round: 1})
+	for _, id := range voters {
+		h.vote(Notification{Sid: id, Leader: 3, Zxid: 6, Round: 1})
+	}
 	h.now = time.Second
 	h.p.Tick(h.now)
 	h.drain()
 	if s := h.p.Status(); s.State != Leading {
 		t.Fatalf("%+v", s)
 	}
-	greet := func(link Link, sid int64) {
-		t.Helper()
-		h.p.LinkUp(link)
-		h.step(link, &Message{Type: FollowerInfo, Learner: LearnerInfo{Sid: sid, ProtocolVersion: ProtocolVersion}})
-	}
-	promise := func(link Link, last int64) {
-		t.Helper()
-		h.step(link, &Message{Type: AckEpoch, Zxid: last})
-	}
-	greet(7, 2)
-	greet(8, 4)
-	promise(7, 5)
-	promise(8, 8)
+	return h
+}
+
+// greet connects a learner on a link.
+func (h *host) greet(link Link, typ Type, sid int64) {
+	h.t.Helper()
+	h.p.LinkUp(link)
+	h.step(link, &Message{Type: typ, Learner: LearnerInfo{Sid: sid, ProtocolVersion: ProtocolVersion}})
+}
+
+// promise takes a learner's promise, of one whose log ends with last.
+func (h *host) promise(link Link, last int64) {
+	h.t.Helper()
+	h.step(link, &Message{Type: AckEpoch, Zxid: last})
+}
+
+// A server that gets its vote by a reconfiguration under way may have what those committed who get theirs by that, as
+// long as the reconfiguration itself may have been committed: by a quorum of the voters of before,
+func TestLongerLogOfAVoterToBe(t *testing.T) {
+	h := leadsPending(t, members(t, 5, 1, 2, 3), members(t, 6, 3, 4), 2, 4)
+	h.greet(7, FollowerInfo, 2)
+	h.greet(8, FollowerInfo, 4)
+	h.promise(7, 5)
+	h.promise(8, 8)
 	if n := h.sent(8, Trunc); n != 0 || len(h.p.leader.learners) != 1 {
 		t.Fatalf("servers 1 and 3 may have committed it: %d TRUNC, %d learners", n, len(h.p.leader.learners))
 	}
 	h.p.LinkDown(8)
-	greet(9, 1)
-	promise(9, 5)
-	greet(10, 4)
-	promise(10, 8)
+	h.greet(9, FollowerInfo, 1)
+	h.promise(9, 5)
+	h.greet(10, FollowerInfo, 4)
+	h.promise(10, 8)
 	if n := h.sent(10, Trunc); n != 1 {
+		t.Fatalf("nobody can have committed it: %d TRUNC", n)
+	}
+}
+
+// and by one of the voters after it, of whom some observe so far.
+func TestLongerLogOfAVoterToBeAndObservers(t *testing.T) {
+	h := leadsPending(t, members(t, 5, 1, 2, 3, -5), members(t, 6, 3, 4, 5, 6), 2, 4, 6)
+	h.greet(7, FollowerInfo, 2)
+	h.greet(8, FollowerInfo, 4)
+	h.greet(9, FollowerInfo, 6)
+	h.promise(7, 6)
+	h.promise(9, 5)
+	h.promise(8, 8)
+	if n := h.sent(8, Trunc); n != 0 || len(h.p.leader.learners) != 2 {
+		t.Fatalf("server 5 may have it: %d TRUNC, %d learners", n, len(h.p.leader.learners))
+	}
+	h.p.LinkDown(8)
+	h.greet(10, ObserverInfo, 5)
+	h.promise(10, 5)
+	h.greet(11, FollowerInfo, 4)
+	h.promise(11, 8)
+	if n := h.sent(11, Trunc); n != 1 {
 		t.Fatalf("nobody can have committed it: %d TRUNC", n)
 	}
 }

@@ -293,8 +293,12 @@ func (w *world) parse(text []byte) (*zab.Membership, error) {
 func (w *world) describe() string {
 	var b []byte
 	for _, s := range w.servers {
-		b = fmt.Appendf(b, "[%d up=%v %v %v leader %d epoch %d/%d log %s applied %d %s] ", s.id, s.peer != nil, s.status.State, s.status.Phase,
+		b = fmt.Appendf(b, "[%d up=%v %v %v leader %d epoch %d/%d log %s applied %d %s", s.id, s.peer != nil, s.status.State, s.status.Phase,
 			s.status.Leader, s.disk.current, s.disk.accepted, text(lastOf(s.log)), len(s.state), s.status.Reason)
+		if s.peer != nil && s.peer.LastSeen() != s.peer.Active() {
+			b = fmt.Appendf(b, " shall be %q", s.peer.LastSeen().Text)
+		}
+		b = append(b, "] "...)
 	}
 	return string(b)
 }
