@@ -278,9 +278,9 @@ func (m *machine) Requests(learner zab.Link, asked []wire.ClientRequest) {
 		if proto.Op(r.Op) == proto.OpSync {
 			m.forwarded(learner, list)
 			list = nil
-			// Learners of Apache's do not wait for the writes before it, and their clients
-			// for answers in order.
-			m.s.engine.Behind(owner(learner), func() { m.peer.Sync(learner, &zab.Message{Type: zab.Sync}) })
+			// A member of quoll's that asks for itself sends no number, and waits for
+			// what it has forwarded before.
+			m.s.engine.RemoteSync(owner(learner), r.Cxid != 0, func() { m.peer.Sync(learner, &zab.Message{Type: zab.Sync}) })
 			continue
 		}
 		if list == nil {
@@ -297,6 +297,12 @@ func (m *machine) forwarded(learner zab.Link, list []request.Forwarded) {
 		m.s.engine.Remote(owner(learner), list)
 	}
 }
+
+// Answered is peer.Machine's.
+func (m *machine) Answered(learner zab.Link) { m.s.engine.Answered(owner(learner)) }
+
+// Left is peer.Machine's.
+func (m *machine) Left(learner zab.Link) { m.s.engine.Left(owner(learner)) }
 
 // identities translates those of requests. Neighbours often have the same.
 type identities struct {

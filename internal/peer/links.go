@@ -289,6 +289,7 @@ func (l *loop) down(c *link.Conn, err error) {
 	delete(l.conns, id)
 	delete(l.dirty, c)
 	l.p.zab.LinkDown(id)
+	l.p.cfg.Machine.Left(id)
 }
 
 // received takes what has arrived on a connection.
@@ -406,6 +407,9 @@ func (l *loop) send(id zab.Link, m *zab.Message) {
 	failpoint.Pass(sendPoint(m.Type))
 	c.Append(1, func(b []byte) []byte { return l.encode(b, c, m) })
 	l.dirty[c] = struct{}{}
+	if m.Type == zab.Sync {
+		l.p.cfg.Machine.Answered(id)
+	}
 }
 
 // sendState streams the state that tellMachine has ordered.

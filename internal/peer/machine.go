@@ -9,7 +9,7 @@ import (
 // Machine is what an ensemble keeps equal on all members: the tree with its sessions, and those who serve it. Its
 // owner implements it.
 //
-// All methods but NewState, Requests and Touched are called by one goroutine, in the order of what was agreed; before that, New
+// All methods but NewState, Requests, Answered, Left and Touched are called by one goroutine, in the order of what was agreed; before that, New
 // calls Restore. They should not wait
 // for clients; while one of them waits, nothing else is applied, and after some megabytes nothing is read from the
 // leader any more.
@@ -31,6 +31,10 @@ type Machine interface {
 	// by any goroutine, one at a time for each learner, and must not wait. It may still be called when the machine has
 	// heard that this member does not lead any more.
 	Requests(learner zab.Link, list []wire.ClientRequest)
+	// Answered tells that the answer to a sync is on its way to a learner, ahead of all that is committed later, and Left that
+	// a learner has gone. They are called by any goroutine, and must not wait.
+	Answered(learner zab.Link)
+	Left(learner zab.Link)
 	// Received hands over messages of learners to this leader, or of the leader to this learner: REVALIDATE and PING, or
 	// REVALIDATE and SYNC. A follower that feeds observers gets their PINGs, too.
 	Received(messages []zab.Upcall)

@@ -268,10 +268,20 @@ func (e *Engine) Remote(owner session.Owner, list []Forwarded) {
 	e.pipe.queue.push(&submission{size: size, when: e.Now(), owner: owner, remote: list})
 }
 
-// Behind calls f once all that the learner has forwarded so far is proposed: at
-// once, or by the writer, which f must not keep waiting. If this member leads no
-// more before that, it does not call it.
-func (e *Engine) Behind(owner session.Owner, f func()) { e.pipe.queue.behind(owner, f) }
+// RemoteSync calls ask once all that the learner has forwarded so far is proposed:
+// at once, or by the writer, which ask must not keep waiting. What the learner
+// forwards behind it waits for Answered, if it holds. If this member leads no more
+// before that, it is dropped.
+func (e *Engine) RemoteSync(owner session.Owner, holds bool, ask func()) {
+	e.pipe.queue.line(owner, step{sync: ask, holds: holds})
+}
+
+// Answered tells that the learner is sent the answer to the first of its syncs that
+// has none. It does not wait.
+func (e *Engine) Answered(owner session.Owner) { e.pipe.queue.answered(owner) }
+
+// Left tells that the learner has gone. It does not wait.
+func (e *Engine) Left(owner session.Owner) { e.pipe.queue.forget(owner) }
 
 // forwarded prepares one of the requests that a learner has forwarded.
 func (p *pipeline) forwarded(owner session.Owner, f *Forwarded, when time.Duration) {

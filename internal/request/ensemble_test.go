@@ -442,15 +442,16 @@ func TestRemoteDoesNotWait(t *testing.T) {
 	}
 }
 
-// TestBehind has something done behind what a learner has forwarded, and only behind that.
-func TestBehind(t *testing.T) {
+// TestRemoteSync has a learner forward syncs between its writes: each is asked for behind the writes before it, and those behind
+// one that holds wait for its answer. Other learners do not.
+func TestRemoteSync(t *testing.T) {
 	s := newSeat(t, nil)
-	s.others.gate, s.others.proposing = make(chan error), make(chan struct{})
+	s.others.gate, s.others.proposing = make(chan error), make(chan struct{}, 10)
 	s.Lead(1<<32 + 1)
 	s.Sessions.Commit(8, 30000, 0)
-	called := make(chan string, 10)
-	behind := func(owner session.Owner, name string) {
-		s.Behind(owner, func() { called <- name })
+	asked := make(chan string, 10)
+	sync := func(owner session.Owner, holds bool, name string) {
+		s.RemoteSync(owner, holds, func() { asked <- name })
 	}
 	xid := int32(0)
 	write := func() {
@@ -459,36 +460,66 @@ func TestBehind(t *testing.T) {
 	}
 	next := func(want string) {
 		t.Helper()
-		if got := <-called; got != want {
-			t.Errorf("%s is called, want %s", got, want)
+		if got := <-asked; got != want {
+			t.Errorf("%s is asked for, want %s", got, want)
 		}
 	}
-	behind(9, "nothing before")
-	next("nothing before")
+	waiting := func(steps int) {
+		t.Helper()
+		s.pipe.queue.mu.Lock()
+		defer s.pipe.queue.mu.Unlock()
+		n := 0
+		for _, l := range s.pipe.queue.lines {
+			n += len(l.steps)
+		}
+		if n != steps || len(asked) > 0 {
+			t.Errorf("%d steps wait, want %d; %d syncs are asked for", n, steps, len(asked))
+		}
+	}
+	propose := func() {
+		t.Helper()
+		<-s.others.proposing
+		s.others.gate <- nil
+		s.commit(s.others.take(t, 1)...)
+	}
+	sync(9, false, "with nothing before")
+	next("with nothing before")
+	s.Answered(9)
 	write()
 	<-s.others.proposing
-	behind(9, "behind one")
+	sync(9, true, "behind one")
 	write()
-	behind(9, "behind two")
-	behind(10, "of another")
+	sync(9, false, "behind two")
+	waiting(3)
+	sync(10, true, "of another")
 	next("of another")
 	s.others.gate <- nil
 	next("behind one")
 	s.commit(s.others.take(t, 1)...)
-	<-s.others.proposing
-	s.others.gate <- nil
+	waiting(2)
+	s.Answered(9)
+	propose()
 	next("behind two")
-	s.commit(s.others.take(t, 1)...)
+	write() // it does not hold
+	propose()
+	sync(9, true, "of one that leaves")
+	next("of one that leaves")
+	write()
+	waiting(1)
+	s.Left(9)
+	s.Left(10)
+	waiting(0)
 	write()
 	<-s.others.proposing
-	behind(9, "of a term that is over")
+	sync(9, true, "of a term that is over")
 	s.others.gate <- errOver
 	s.Rest()
 	s.Lead(2<<32 + 1)
-	behind(9, "of the next term")
+	sync(9, true, "of the next term")
 	next("of the next term")
-	if n := len(s.pipe.queue.lines); n > 0 || len(called) > 0 {
-		t.Errorf("%d learners are kept in mind, %d calls", n, len(called))
+	s.Answered(9)
+	if n := len(s.pipe.queue.lines); n > 0 || len(asked) > 0 {
+		t.Errorf("%d learners are kept in mind, %d syncs", n, len(asked))
 	}
 }
 

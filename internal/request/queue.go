@@ -86,20 +86,8 @@ type queue struct {
 	role     uint64 // the number of the role in which writes are let in
 	inFlight *atomic.Int64
 	paused   bool // nothing is let in: the state is being replaced
-	// lines are of learners of whose requests some are not proposed.
+	// lines are those of learners with something in them.
 	lines map[session.Owner]*line
-}
-
-// line is how far the writer is with what a learner has forwarded.
-type line struct {
-	in, out int // submissions that came, and that are proposed
-	then    []later
-}
-
-// later is to be called when so many submissions are proposed.
-type later struct {
-	at   int
-	call func()
 }
 
 func (q *queue) init(limit int, inFlight *atomic.Int64) {
@@ -155,65 +143,7 @@ func (q *queue) put(s *submission) error {
 
 // push enters s, however much is in flight: who calls it must not wait. It is
 // dropped if nothing is let in.
-func (q *queue) push(s *submission) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closing || q.failed || q.refusing {
-		return
-	}
-	l := q.lines[s.owner]
-	if l == nil {
-		if q.lines == nil {
-			q.lines = make(map[session.Owner]*line)
-		}
-		l = new(line)
-		q.lines[s.owner] = l
-	}
-	l.in++
-	q.submit(s)
-}
-
-// behind calls f once all is proposed that was pushed for the learner so far, and
-// never if it is not.
-func (q *queue) behind(owner session.Owner, f func()) {
-	q.mu.Lock()
-	l := q.lines[owner]
-	if l != nil {
-		l.then = append(l.then, later{l.in, f})
-	}
-	q.mu.Unlock()
-	if l == nil {
-		f()
-	}
-}
-
-// proposed notes that a submission of each of the learners is proposed.
-func (q *queue) proposed(learners []session.Owner) {
-	if len(learners) == 0 {
-		return
-	}
-	var due []later
-	q.mu.Lock()
-	for _, owner := range learners {
-		l := q.lines[owner]
-		if l == nil {
-			continue // of a role that is over
-		}
-		l.out++
-		n := 0
-		for n < len(l.then) && l.then[n].at <= l.out {
-			n++
-		}
-		due = append(due, l.then[:n]...)
-		if l.then = l.then[n:]; l.out == l.in {
-			delete(q.lines, owner)
-		}
-	}
-	q.mu.Unlock()
-	for i := range due {
-		due[i].call()
-	}
-}
+func (q *queue) push(s *submission) { q.line(s.owner, step{writes: s}) }
 
 // submit enters s and counts its writes as in flight. The lock is held: so none
 // is counted after refuse.

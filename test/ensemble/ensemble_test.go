@@ -196,39 +196,50 @@ func (w *world) everyMemberWrites() {
 	}
 }
 
-// repliesInOrder has a client of each member send a write, a sync and a read at once, again and again. The answers come in that
-// order, and the read shows what was written.
+// repliesInOrder has a client of each member send writes, syncs and reads, some at once, without waiting for what comes of them.
+// The answers come in that order, and the reads show what was written before.
 func (w *world) repliesInOrder() {
 	w.t.Helper()
 	w.create(w.dial(1), "/order")
-	path := jute.AppendString(nil, "/order")
 	for sid := 1; sid <= w.size; sid++ {
-		c := w.dialRaw(sid)
-		for i := range 50 {
-			want := fmt.Sprint(sid, " ", i)
-			var all []byte
+		for _, at := range []int{1, 50} {
+			w.inOrder(w.dialRaw(sid), sid, at, 50/at)
+		}
+	}
+}
+
+// inOrder has a client ask so often for a write, a sync and a read, so many times at once.
+func (w *world) inOrder(c *rawConn, sid, atOnce, times int) {
+	w.t.Helper()
+	path := jute.AppendString(nil, "/order")
+	value := func(i int) string { return fmt.Sprintf("by %d: %4d of %d", sid, i, atOnce) }
+	xid := int32(0)
+	for n := range times {
+		var all []byte
+		for i := n * atOnce; i < (n+1)*atOnce; i++ {
 			for k, r := range []struct {
 				op   proto.Op
 				body []byte
 			}{
-				{proto.OpSetData, jute.AppendInt(jute.AppendString(bytes.Clone(path), want), -1)},
+				{proto.OpSetData, jute.AppendInt(jute.AppendString(bytes.Clone(path), value(i)), -1)},
 				{proto.OpSync, path},
 				{proto.OpGetData, jute.AppendBool(bytes.Clone(path), false)},
 			} {
 				frame := append((&proto.RequestHeader{Xid: int32(3*i + k + 1), Op: r.op}).Append(nil), r.body...)
 				all = append(jute.AppendInt(all, int32(len(frame))), frame...)
 			}
-			_, err := c.Write(all)
-			w.must(err)
-			for k := range 3 {
-				d := jute.NewDecoder(c.frame())
-				var r proto.ReplyHeader
-				if r.Decode(&d); d.Err() != nil || r.Xid != int32(3*i+k+1) || r.Err != proto.OK {
-					w.t.Fatalf("member %d: answer %d is %+v", sid, 3*i+k+1, r)
-				}
-				if got := string(d.Buffer()); k == 2 && got != want {
-					w.t.Errorf("member %d: read %q behind the write of %q", sid, got, want)
-				}
+		}
+		_, err := c.Write(all)
+		w.must(err)
+		for range 3 * atOnce {
+			xid++
+			d := jute.NewDecoder(c.frame())
+			var r proto.ReplyHeader
+			if r.Decode(&d); d.Err() != nil || r.Xid != xid || r.Err != proto.OK {
+				w.t.Fatalf("member %d, %d at once: answer %d is %+v", sid, atOnce, xid, r)
+			}
+			if got, want := string(d.Buffer()), value(int(xid/3-1)); xid%3 == 0 && got != want {
+				w.t.Errorf("member %d, %d at once: read %q behind the write of %q", sid, atOnce, got, want)
 			}
 		}
 	}

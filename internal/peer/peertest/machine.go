@@ -280,6 +280,10 @@ func (m *Machine) Configured(c *zab.Membership) {
 	m.Change(func() { m.Configuration = c.Version })
 }
 
+func (m *Machine) Answered(zab.Link) {}
+
+func (m *Machine) Left(zab.Link) {}
+
 func (m *Machine) Touched() []wire.Touch {
 	m.mu.Lock()
 	defer m.mu.Unlock()
