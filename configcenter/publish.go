@@ -209,10 +209,7 @@ func (c *Center) commit(ctx context.Context, name string, ops []client.Op, r *Re
 		if !client.MaybeApplied(err) || ctx.Err() != nil {
 			return err
 		}
-		there, unknown := Revision{}, c.c.Sync(ctx, c.meta)
-		if unknown == nil {
-			there, unknown = c.Revision(ctx, name, r.Number)
-		}
+		there, unknown := c.lookup(ctx, name, r.Number)
 		switch {
 		case unknown == nil && there.ID == r.ID:
 			return nil
@@ -220,6 +217,20 @@ func (c *Center) commit(ctx context.Context, name string, ops []client.Op, r *Re
 			return errors.Join(err, unknown) // of which the first says that it may have been published
 		}
 	}
+}
+
+// lookup is Revision, of all that was asked for before, over connections that
+// break and sessions that expire.
+func (c *Center) lookup(ctx context.Context, name string, number int64) (r Revision, err error) {
+	for range rounds {
+		if err = c.c.Sync(ctx, c.meta); err == nil {
+			r, err = c.Revision(ctx, name, number)
+		}
+		if !client.Transient(err) || c.c.WaitConnected(ctx) != nil {
+			break
+		}
+	}
+	return r, err
 }
 
 // prune removes revisions that are too old. What fails is done next time.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -11,6 +12,7 @@ import (
 // Proxy stands before a server and can cut it off.
 type Proxy struct {
 	target  string
+	below   string // the node that clients stay below, with its slash
 	listen  net.Listener
 	running sync.WaitGroup
 
@@ -19,7 +21,7 @@ type Proxy struct {
 	conns []net.Conn
 }
 
-// NewProxy runs a proxy until the end of the test.
+// NewProxy runs a proxy until the end of the test. The target is as of Start.
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -27,6 +29,9 @@ func NewProxy(t testing.TB, target string) *Proxy {
 		t.Fatal(err)
 	}
 	p := &Proxy{target: target, listen: l}
+	if i := strings.IndexByte(target, '/'); i >= 0 {
+		p.target, p.below = target[:i], target[i:]
+	}
 	p.running.Go(p.accept)
 	t.Cleanup(func() {
 		l.Close()
@@ -36,8 +41,8 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// Addr is the proxy's address.
-func (p *Proxy) Addr() string { return p.listen.Addr().String() }
+// Addr is the proxy's address, in which the target's root is the root.
+func (p *Proxy) Addr() string { return p.listen.Addr().String() + p.below }
 
 // Cut breaks all connections and lets none through until Heal.
 func (p *Proxy) Cut() {
