@@ -296,7 +296,9 @@ func (l *loop) down(c *link.Conn, err error) {
 func (l *loop) received(c *link.Conn, batch []link.Packet) {
 	for i := range l.early {
 		if l.early[i].conn == c {
-			l.early[i].held = append(l.early[i].held, batch...)
+			if err := l.early[i].hold(batch); err != nil {
+				l.p.broke(c, batch[0].Type, err)
+			}
 			return
 		}
 	}

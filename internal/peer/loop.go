@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -24,6 +25,8 @@ const (
 	// patience is how long a learner waits at a member that may be about to lead. Its election can be over before the
 	// leader's is; to refuse it would cost it a new one.
 	patience = time.Second
+	// earlyMost is how many packets such a learner may send: it says who it is, and has to wait for the answer then.
+	earlyMost = 8
 )
 
 // loop owns the zab.Peer. Whoever has its turn is in it, one at a time: those who bring something take it if it is free,
@@ -62,6 +65,19 @@ type earlyLearner struct {
 	conn  *link.Conn
 	until time.Duration
 	held  []link.Packet
+}
+
+// errEager is for a learner that does not wait.
+var errEager = errors.New("it goes on before it is answered")
+
+// hold keeps what a learner has sent, unless that is too much.
+func (e *earlyLearner) hold(batch []link.Packet) error {
+	if len(e.held)+len(batch) > earlyMost {
+		e.held = nil
+		return errEager
+	}
+	e.held = append(e.held, batch...)
+	return nil
 }
 
 func newLoop(p *Peer) loop {

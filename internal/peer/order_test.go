@@ -3,6 +3,7 @@ package peer
 import (
 	"testing"
 
+	"github.com/quollhq/quoll/internal/peer/link"
 	"github.com/quollhq/quoll/internal/zab"
 )
 
@@ -28,5 +29,18 @@ func TestStateBetweenTransactions(t *testing.T) {
 	}
 	if got := jobs[2].commit; len(got) != 2 || got[0].Zxid != 3 {
 		t.Errorf("behind the state: %v", got)
+	}
+}
+
+// TestEarlyLearner bounds what is kept of one that does not wait for an answer.
+func TestEarlyLearner(t *testing.T) {
+	var e earlyLearner
+	for i := range earlyMost {
+		if err := e.hold(make([]link.Packet, 1)); err != nil || len(e.held) != i+1 {
+			t.Fatalf("packet %d: %d are kept, error %v", i+1, len(e.held), err)
+		}
+	}
+	if err := e.hold(make([]link.Packet, 1)); err == nil || len(e.held) > 0 {
+		t.Errorf("too many: %d are kept, error %v", len(e.held), err)
 	}
 }
