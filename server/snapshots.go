@@ -89,13 +89,12 @@ func (s *snapshots) write(f request.Frozen) (storage.SnapshotInfo, error) {
 	start := time.Now()
 	info, err := s.store.WriteSnapshot(s.ctx, &frozenSource{f, s.digest})
 	took := time.Since(start)
+	if err != nil && s.failed != nil {
+		s.failed(err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.err = err
-	if err != nil {
-		if s.failed != nil {
-			s.failed(err)
-		}
+	if s.err = err; err != nil {
 		return info, err
 	}
 	s.times.Add(1, took)
