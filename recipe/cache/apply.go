@@ -104,4 +104,7 @@ func (t *Tree[T]) replace(path string, e *entry[T], n *Node[T]) {
 		t.count++
 	}
 	e.node, t.view = n, nil
+	for r := range t.readers {
+		r.settle(path, n)
+	}
 }

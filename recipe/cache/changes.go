@@ -19,7 +19,7 @@ type Change[T any] struct {
 // guards it.
 type reader[T any] struct {
 	old   map[string]*Node[T] // by path: what the reader believes
-	order []string
+	order []string            // paths of old, and some that were settled
 	ready chan struct{}
 }
 
@@ -31,6 +31,29 @@ func (r *reader[T]) note(path string, old *Node[T]) {
 	}
 	r.wake()
 }
+
+// settle forgets a change after which the node is what the reader believes: one
+// that has come and gone since. A reader that stands still must not gather what
+// passes by.
+func (r *reader[T]) settle(path string, now *Node[T]) {
+	if old, noted := r.old[path]; noted && old == now {
+		delete(r.old, path)
+	}
+	if len(r.order) < 2*len(r.old)+spareOrder {
+		return
+	}
+	seen := make(map[string]bool, len(r.old))
+	r.order = slices.DeleteFunc(r.order, func(path string) bool {
+		_, noted := r.old[path]
+		first := noted && !seen[path]
+		seen[path] = true
+		return !first
+	})
+}
+
+// spareOrder is how many settled paths are kept at least, so that they are not
+// looked for all the time.
+const spareOrder = 1024
 
 func (r *reader[T]) wake() {
 	select {
@@ -99,7 +122,10 @@ func (t *Tree[T]) next(r *reader[T]) (Change[T], bool) {
 	for len(r.order) > 0 {
 		path := r.order[0]
 		r.order = r.order[1:]
-		old := r.old[path]
+		old, noted := r.old[path]
+		if !noted {
+			continue
+		}
 		delete(r.old, path)
 		var now *Node[T]
 		if e := t.entries[path]; e != nil {
