@@ -5,9 +5,10 @@
 //
 //	mesh      connections for elections   (package mesh)
 //	link      connections between a leader and its learners   (package link)
-//	loop      one goroutine that owns the zab.Peer: everything that happens comes here, everything to do leaves from here
+//	loop      owns the zab.Peer: everything that happens comes here, everything to do leaves from here. Whoever brings
+//	          something is in it, one at a time
 //	disk      one goroutine that owns the log and the epochs: does the writes in order, one sync for all that queued up
-//	machine   one goroutine that calls the Machine, in the order of what was agreed
+//	machine   calls the Machine, in the order of what was agreed: a goroutine, or whoever was in the loop if there is little to do
 //
 //	mesh, link, timer, Propose, ... -> loop -> disk    -> loop (it is durable: acknowledgements leave)
 //	                                        -> link, mesh (it may be said at once)
@@ -18,7 +19,7 @@
 //  1. The owner has learned by [Machine.Serve] that this member leads and which zxid is the next. It validates, encodes
 //     a batch of transactions once, as records of the log ([storage.BeginRecord]), and calls [Peer.Propose].
 //  2. The loop gives the very bytes to the followers' connections and to the disk, which appends them with one write.
-//  3. When a quorum has them on disk, the loop tells the learners, and the machine goroutine calls [Machine.Apply].
+//  3. When a quorum has them on disk, the loop tells the learners, and [Machine.Apply] is called.
 //
 // On a follower the proposals of a read of the socket are framed into one batch for the log; their acknowledgements
 // leave together after one sync.
