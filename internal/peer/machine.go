@@ -9,10 +9,9 @@ import (
 // Machine is what an ensemble keeps equal on all members: the tree with its sessions, and those who serve it. Its
 // owner implements it.
 //
-// All methods but NewState, Requests, Answered, Left and Touched are called by one goroutine, in the order of what was agreed; before that, New
-// calls Restore. They should not wait
-// for clients; while one of them waits, nothing else is applied, and after some megabytes nothing is read from the
-// leader any more.
+// All methods but NewState, Requests, Answered, Left and Touched are called one after the other, in the order of what was
+// agreed; before that, New calls Restore. They should wait neither for clients nor for the peer; while one of them waits,
+// nothing else is applied, and after some megabytes nothing is read from the leader any more.
 type Machine interface {
 	// NewState is an empty state to be filled, from the disk or by a leader. It is called by any goroutine.
 	NewState() State
