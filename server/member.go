@@ -130,8 +130,9 @@ func (s *Server) listenForMembers(ctx context.Context, p *peer.Config, election,
 		return fmt.Errorf("server.%d (myid) is not among the members of the configuration", s.cfg.MyID)
 	}
 	elections, quorums := socket.Addresses(own, false)
-	p.ListenElection, p.ListenQuorum = s.listenFor("elections", election), s.listenFor("the leader", quorum)
-	p.ListenObservers = s.listenFor("observers", quorum)
+	line := fmt.Sprintf("server.%d", s.cfg.MyID)
+	p.ListenElection, p.ListenQuorum = s.listenFor(line, "elections", election), s.listenFor(line, "the leader", quorum)
+	p.ListenObservers = s.listenFor("observerMasterPort", "observers", quorum)
 	var err error
 	if p.Election, err = p.ListenElection(ctx, elections); err != nil {
 		return err
@@ -142,8 +143,8 @@ func (s *Server) listenForMembers(ctx context.Context, p *peer.Config, election,
 	return nil
 }
 
-// listenFor opens a port for members.
-func (s *Server) listenFor(what string, o socket.Options) peer.Listen {
+// listenFor opens a port for members, which a key says.
+func (s *Server) listenFor(key, what string, o socket.Options) peer.Listen {
 	e := &s.cfg.Ensemble
 	return func(ctx context.Context, at []wire.Address) (net.Listener, error) {
 		if e.ListenOnAllIPs {
@@ -154,7 +155,6 @@ func (s *Server) listenFor(what string, o socket.Options) peer.Listen {
 		}
 		l, err := o.ListenAll(ctx, at, e.Election.BindRetry)
 		if err != nil {
-			key := fmt.Sprintf("server.%d", s.cfg.MyID)
 			return nil, fmt.Errorf("cannot listen for members (%s, port of %s): %w", key, what, taken(err, key+" at all members"))
 		}
 		return l, nil

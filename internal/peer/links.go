@@ -217,15 +217,16 @@ func (l *loop) connect(leader int64) {
 	})
 }
 
-// masters are where this member is fed: by the leader, or, one after the other, by another voter if followers feed observers.
+// masters are where this member is fed: by the leader, or, one after the other, by another voter if followers feed observers
+// and there are any.
 func (l *loop) masters(leader int64) (master int64, at []wire.Address) {
 	dir, port := l.p.members.Load(), l.p.cfg.ObserverMasterPort
 	if port == 0 || l.p.zab.Status().State != zab.Observing {
 		return leader, dir.quorum[leader]
 	}
-	voters := slices.Clone(l.p.zab.Active().Quorum.Voters())
-	if len(voters) > 1 {
-		voters = slices.DeleteFunc(voters, func(id int64) bool { return id == leader })
+	voters := slices.DeleteFunc(slices.Clone(l.p.zab.Active().Quorum.Voters()), func(id int64) bool { return id == leader })
+	if len(voters) == 0 {
+		return leader, dir.quorum[leader]
 	}
 	l.masterNo++
 	master = voters[(l.p.cfg.ID+l.masterNo)%int64(len(voters))]

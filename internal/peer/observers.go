@@ -177,7 +177,10 @@ func (p *Peer) Learners(ctx context.Context) ([]Learner, error) {
 				Since: k.since, Traffic: t, Requests: k.requests.Load(), Zxid: k.zxid.Load()})
 		})
 	})
-	return list, err
+	if err != nil {
+		return nil, err // the list may be made just now
+	}
+	return list, nil
 }
 
 // Recount begins to count anew what goes to observers and comes from them.

@@ -352,8 +352,10 @@ func (p *Peer) Roll() { p.disk.jobs.push(write{roll: true}) }
 // Status is what the member is.
 func (p *Peer) Status(ctx context.Context) (zab.Status, error) {
 	var s zab.Status
-	err := p.call(ctx, func() { s = p.zab.Status() })
-	return s, err
+	if err := p.call(ctx, func() { s = p.zab.Status() }); err != nil {
+		return zab.Status{}, err
+	}
+	return s, nil
 }
 
 // load brings store and machine together and says where the agreement begins.

@@ -21,6 +21,7 @@
 //	Synchronization  each learner gets what it lacks, by DIFF, TRUNC or SNAP (sync.go)
 //	Broadcast    proposals, acknowledgements, commits (broadcast.go)
 //
+// A follower can feed observers in the leader's place meanwhile (master.go).
 // Any failure leads back to Looking. Nothing that a quorum has on disk is lost by
 // that, which the simulation in zabsim checks from outside.
 //

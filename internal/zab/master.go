@@ -46,10 +46,23 @@ func (p *Peer) Feeds() bool { return p.master != nil }
 // so a follower can tell it what the leader has told. What its clients ask for
 // goes on to the leader, by those above.
 
-// feedObservers begins to feed observers. They look for voters.
+// feedObservers has this server feed observers as long as it follows a leader and
+// has a vote: it is voters that they look for.
 func (p *Peer) feedObservers() {
-	if p.opts.FeedObservers && p.state == Following && p.view.active.isVoter(p.opts.ID) {
+	feeds := p.opts.FeedObservers && p.state == Following && p.phase == Broadcast && p.view.active.isVoter(p.opts.ID)
+	switch {
+	case feeds && p.master == nil:
 		p.master = &feed{nextTick: p.now + p.opts.Tick/2}
+	case !feeds && p.master != nil:
+		p.closeAll(p.master)
+		p.master = nil
+	}
+}
+
+// closeAll gives up all whom this server feeds.
+func (p *Peer) closeAll(d *feed) {
+	for _, f := range d.learners {
+		p.out.Close = append(p.out.Close, f.link)
 	}
 }
 
@@ -141,27 +154,23 @@ func (p *Peer) passCommits(run []Entry) {
 }
 
 // passActivation tells the observers of a reconfiguration that the leader has
-// committed. A server that has no vote any more is not where they look.
+// committed. It may give this server its vote, or take it.
 func (p *Peer) passActivation(run []Entry, designated int64) {
-	if p.master == nil {
-		return
+	if p.master != nil {
+		for _, e := range run {
+			p.informAndActivate(&Message{Type: InformAndActivate, Zxid: e.Zxid, Entry: e, Designated: designated})
+		}
+		p.synchronizeLate()
 	}
-	for _, e := range run {
-		m := &Message{Type: InformAndActivate, Zxid: e.Zxid, Entry: e, Designated: designated}
-		for _, f := range p.master.learners {
-			if f.forwarded {
-				p.send(f.link, m)
-			}
+	p.feedObservers()
+}
+
+func (p *Peer) informAndActivate(m *Message) {
+	for _, f := range p.master.learners {
+		if f.forwarded {
+			p.send(f.link, m)
 		}
 	}
-	if p.view.active.isVoter(p.opts.ID) {
-		p.synchronizeLate()
-		return
-	}
-	for _, f := range p.master.learners {
-		p.out.Close = append(p.out.Close, f.link)
-	}
-	p.master = nil
 }
 
 // synchronizeLate looks after observers that were further than this server.

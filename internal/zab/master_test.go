@@ -116,7 +116,8 @@ func TestMasterPassesAReconfigurationOn(t *testing.T) {
 		if removed {
 			next = members(t, EpochStart(1)+1, 1, 3, -4)
 		}
-		h := masterOf3(t, Options{Active: now}, now, next)
+		again := members(t, EpochStart(1)+2, 1, 2, 3, -4)
+		h := masterOf3(t, Options{Active: now}, now, next, again)
 		h.comes(4, 0, &Message{Type: ObserverInfo})
 		h.step(4, &Message{Type: Ack, Zxid: EpochStart(1)})
 		h.step(3, &Message{Type: Proposal, Zxid: next.Version, Entry: Entry{Zxid: next.Version, Config: next.Text}})
@@ -126,6 +127,14 @@ func TestMasterPassesAReconfigurationOn(t *testing.T) {
 		}
 		if h.p.Feeds() == removed {
 			t.Errorf("removed %v, and feeds %v", removed, h.p.Feeds())
+		}
+		if !removed {
+			continue
+		}
+		h.step(3, &Message{Type: Proposal, Zxid: again.Version, Entry: Entry{Zxid: again.Version, Config: again.Text}})
+		h.step(3, &Message{Type: CommitAndActivate, Zxid: again.Version, Designated: 3})
+		if !h.p.Feeds() {
+			t.Error("it feeds nobody when it has a vote again")
 		}
 	}
 }

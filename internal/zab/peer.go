@@ -440,9 +440,7 @@ func (p *Peer) look(reason string) {
 
 func (p *Peer) leaveRole() {
 	if feed := p.feed(); feed != nil {
-		for _, f := range feed.learners {
-			p.out.Close = append(p.out.Close, f.link)
-		}
+		p.closeAll(feed)
 	}
 	if p.leader != nil {
 		p.denyReads()

@@ -102,7 +102,13 @@ func (w *world) comeBack(words string) {
 // says counts how often the first member's log says something.
 func (w *world) says(what string) int {
 	w.t.Helper()
-	log, err := os.ReadFile(w.Server(1).LogPath())
+	return w.logSays(1, what)
+}
+
+// logSays counts how often a member's log says something.
+func (w *world) logSays(sid int, what string) int {
+	w.t.Helper()
+	log, err := os.ReadFile(w.Server(sid).LogPath())
 	w.must(err)
 	return strings.Count(string(log), what)
 }

@@ -58,38 +58,54 @@ func TestObserverMaster(t *testing.T) {
 	w.equal()
 }
 
-// fed waits until a follower feeds an observer.
-func (w *world) fed(sid int) {
+// fed waits until one of these members follows and feeds an observer.
+func (w *world) fed(sids ...int) {
 	w.t.Helper()
+	var reply string
 	for {
-		reply, err := harness.FourLetterWord(w.ctx, w.Server(sid).Addr(), "mntr")
-		if err == nil && strings.Contains(reply, "zk_synced_observers\t1\n") {
-			return
+		for _, sid := range sids {
+			reply, _ = harness.FourLetterWord(w.ctx, w.Server(sid).Addr(), "mntr")
+			if strings.Contains(reply, "zk_synced_observers\t1\n") && strings.Contains(reply, "zk_server_state\tfollower\n") {
+				return
+			}
 		}
 		select {
 		case <-w.ctx.Done():
-			w.t.Fatalf("member %d feeds nobody: %v\n%s", sid, err, reply)
+			w.t.Fatalf("none of the members %v feeds anybody:\n%s", sids, reply)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// TestFollowersFeedObservers has quoll's followers feed an observer of Apache's and one of quoll's: with a state, with what they
-// lack, and then with everything as it happens, also when a follower is killed or taken out.
+// TestFollowersFeedObservers has quoll's followers feed an observer of Apache's and one of quoll's, whoever leads.
 func TestFollowersFeedObservers(t *testing.T) {
-	seats := []harness.Seat{
-		{Subject: harness.Quoll, Host: "127.0.0.1"}, {Subject: harness.Quoll, Host: "127.0.0.2"}, {Subject: harness.Quoll, Host: "127.0.0.3"},
-		{Subject: harness.Apache, Observer: true}, {Subject: harness.Quoll, Observer: true},
+	for _, lead := range []harness.Subject{harness.Quoll, harness.Apache} {
+		t.Run("led by "+lead.Name(), func(t *testing.T) {
+			w := reconfiguring(t, map[string]string{
+				"observerMasterPort": fmt.Sprint(harness.FreePort(t)), "skipACL": "yes", "snapshotSizeFactor": "-1",
+			},
+				harness.Seat{Subject: harness.Quoll, Host: "127.0.0.1"}, harness.Seat{Subject: harness.Quoll, Host: "127.0.0.2"},
+				harness.Seat{Subject: lead, Host: "127.0.0.3"},
+				harness.Seat{Subject: harness.Apache, Observer: true}, harness.Seat{Subject: harness.Quoll, Observer: true})
+			w.feedObservers()
+		})
 	}
-	w := reconfiguring(t, map[string]string{
-		"observerMasterPort": fmt.Sprint(harness.FreePort(t)), "skipACL": "yes", "snapshotSizeFactor": "-1",
-	}, seats...)
-	w.write("before", 600, "more than members keep for learners") // so that a state is sent
+}
+
+// feedObservers has the observers be sent a state, what they lack, and then everything as it happens, also when a follower is
+// killed or taken out.
+func (w *world) feedObservers() {
+	w.t.Helper()
+	w.write("before", 1300, "more than members keep for learners") // so that a state is sent
 	w.launch(4, 5)
 	w.fedBy(4, 1, 2)
 	w.fedBy(5, 1, 2)
+	const sent = "a state was sent to a learner"
+	if n := w.logSays(1, sent) + w.logSays(2, sent); n != 2 {
+		w.t.Errorf("the followers have sent %d states to two observers", n)
+	}
 	if got := w.figure(1, "synced_observers") + w.figure(2, "synced_observers"); got != 2 || w.figure(3, "synced_observers") != 0 {
-		t.Errorf("the followers feed %d observers, and the leader %d", got, w.figure(3, "synced_observers"))
+		w.t.Errorf("the followers feed %d observers, and the leader %d", got, w.figure(3, "synced_observers"))
 	}
 	w.everyMemberWrites()
 	w.watchesOfOthersWrites()
@@ -110,7 +126,7 @@ func TestFollowersFeedObservers(t *testing.T) {
 			w.create(c, fmt.Sprintf("/without-%d-%d", i, n))
 		}
 		if got := c.Session().ID(); got != sessions[i] {
-			t.Errorf("session 0x%x of observer %d became 0x%x", sessions[i], 4+i, got)
+			w.t.Errorf("session 0x%x of observer %d became 0x%x", sessions[i], 4+i, got)
 		}
 	}
 	w.fedBy(4, 3-dies)

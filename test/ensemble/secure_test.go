@@ -2,6 +2,7 @@ package ensemble
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ QuorumServer { org.apache.zookeeper.server.auth.DigestLoginModule required user_
 QuorumLearner { org.apache.zookeeper.server.auth.DigestLoginModule required username="member" password="secret"; };
 `
 
-// TestSecure has members speak TLS and prove who they are, whoever leads.
+// TestSecure has members speak TLS and prove who they are, whoever leads; an observer does so with the follower that feeds it.
 func TestSecure(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts servers")
@@ -27,16 +28,19 @@ func TestSecure(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := map[string]string{
-		"sslQuorum": "true", "quorum.auth.enableSasl": "true", "quorum.auth.learnerRequireSasl": "true", "quorum.auth.serverRequireSasl": "true",
+		"4lw.commands.whitelist": "*", "sslQuorum": "true", "quorum.auth.enableSasl": "true", "quorum.auth.learnerRequireSasl": "true", "quorum.auth.serverRequireSasl": "true",
 	}
 	maps.Copy(keys, certs.MemberKeys())
 	properties := map[string]string{"java.security.auth.login.config": login, "zookeeper.fips-mode": "false"}
-	seats := []harness.Seat{{Subject: harness.Quoll}, {Subject: harness.Quoll}, {Subject: harness.Apache}}
+	port := map[string]string{"observerMasterPort": fmt.Sprint(harness.FreePort(t))}
+	seats := []harness.Seat{{Subject: harness.Quoll, Keys: port}, {Subject: harness.Quoll, Keys: port}, {Subject: harness.Apache},
+		{Subject: harness.Apache, Observer: true, Keys: port}}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	t.Cleanup(cancel)
 	w := &world{t: t, ctx: ctx, size: len(seats),
 		Ensemble: harness.NewEnsemble(t, harness.EnsembleConfig{Seats: seats, Keys: keys, Properties: properties})}
 	w.Start()
+	w.fed(1, 2)
 	w.everyMemberWrites()
 	w.theLeaderDies()
 	w.equal()
