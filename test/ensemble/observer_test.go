@@ -190,7 +190,8 @@ func (w *world) sessionMoves(from, to int) {
 	body := jute.AppendInt(jute.AppendBuffer(jute.AppendString(nil, "/watched"), nil), -1)
 	before, _, err := c.Exists(w.ctx, "/watched")
 	w.must(err)
-	raw.send(append((&proto.RequestHeader{Xid: 1, Op: proto.OpSetData}).Append(nil), body...))
+	const xid = 1000 // none of c's: a member knows its requests again by session and number
+	raw.send(append((&proto.RequestHeader{Xid: xid, Op: proto.OpSetData}).Append(nil), body...))
 	if b, err := io.ReadAll(raw); err != nil {
 		w.t.Errorf("member %d says %x, and then %v, on a connection whose session is elsewhere", from, b, err)
 	}
