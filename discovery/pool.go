@@ -22,7 +22,7 @@ func Endpoints(instances []Instance) []balance.Endpoint {
 var ErrTooMany = errors.New("too many services are followed")
 
 // maxFollowed bounds the services that a Pool follows: their names come from
-// calls, and each costs a watch.
+// calls, and each costs a watch. Beyond it those without instances make room.
 const maxFollowed = 1024
 
 // Pool follows services as they are called, and balances the calls.
@@ -105,7 +105,7 @@ func (p *Pool) join(ctx context.Context, service string) (*pooled, error) {
 	case p.closed:
 		p.mu.Unlock()
 		return nil, ErrClosed
-	case !known && len(p.services) >= maxFollowed:
+	case !known && len(p.services) >= maxFollowed && !p.forget():
 		p.mu.Unlock()
 		return nil, fmt.Errorf("discovery: calling %q: %w", service, ErrTooMany)
 	case !known:
@@ -123,6 +123,24 @@ func (p *Pool) join(ctx context.Context, service string) (*pooled, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// forget follows one service less: one without instances, as names have that
+// somebody has made up. It tells whether there was one. p.mu is held.
+func (p *Pool) forget() bool {
+	for name, s := range p.services {
+		select {
+		case <-s.ready:
+		default:
+			continue
+		}
+		if len(s.service.Snapshot().Instances) == 0 {
+			delete(p.services, name)
+			p.feeding.Go(s.service.Close)
+			return true
+		}
+	}
+	return false
 }
 
 // begin follows a service. When ctx ends first, it fails for all who wait.

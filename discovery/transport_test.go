@@ -143,6 +143,25 @@ func TestTransportEjects(t *testing.T) {
 	}
 }
 
+// Names of services that there are not do not use up the room for others.
+func TestPoolMakesRoom(t *testing.T) {
+	ctx := servertest.Context(t)
+	d := discovery.New(servertest.Dial(t, servertest.Start(t)))
+	reg, err := d.Register(ctx, discovery.Instance{Service: "orders", ID: "a", Address: "10.0.0.1", Port: 80})
+	must(t, err)
+	pool := d.Pool(balance.Random)
+	defer pool.Close()
+	for i := range 1100 {
+		if _, err := pool.Pick(ctx, fmt.Sprintf("made-up-%d", i), ""); !errors.Is(err, balance.ErrNone) {
+			t.Fatalf("service %d: %v", i, err)
+		}
+	}
+	picked, err := pool.Pick(ctx, "orders", "")
+	must(t, err)
+	picked.Done(nil)
+	must(t, reg.Close(ctx))
+}
+
 // Who gives up the first call of a service does not end it for the others.
 func TestFirstCallerGivesUp(t *testing.T) {
 	ctx := servertest.Context(t)
