@@ -14,7 +14,7 @@ func masterOf3(t *testing.T, o Options, configs ...*Membership) *host {
 	h.vote(Notification{Sid: 3, State: Leading, Leader: 3, Round: 9, PeerEpoch: 1})
 	h.p.Connected(3)
 	h.step(3, &Message{Type: LeaderInfo, Zxid: EpochStart(1)})
-	h.step(3, &Message{Type: Diff})
+	h.step(3, &Message{Type: Diff, Zxid: o.Last})
 	h.step(3, &Message{Type: NewLeader, Zxid: EpochStart(1), Data: o.Active.Text})
 	h.step(3, &Message{Type: UpToDate, Zxid: -1})
 	if !h.p.Feeds() {
@@ -77,6 +77,18 @@ func TestFollowerFeedsAnObserver(t *testing.T) {
 	}
 	if r := h.p.Ready(); len(r.Close) != 1 || r.Close[0] != 4 {
 		t.Errorf("it closes %v", r.Close)
+	}
+}
+
+// What an observer has of an earlier epoch and this server has not was never committed.
+func TestMasterCutsWhatWasNeverCommitted(t *testing.T) {
+	first := EpochStart(1) + 1
+	h := masterOf3(t, Options{Active: members(t, 5, 1, 2, 3, -4), Last: 7, Applied: 7, Recent: []Entry{{Zxid: 6}, {Zxid: 7}}, RecentAfter: 5})
+	h.comes(4, 9, &Message{Type: ObserverInfo})
+	h.propose(first)
+	h.commit(first)
+	if got, want := h.types(4), "LEADERINFO TRUNC NEWLEADER INFORM "; got != want {
+		t.Errorf("it is sent %s, want %s", got, want)
 	}
 }
 
