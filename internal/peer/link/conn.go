@@ -153,10 +153,27 @@ func (c *Conn) run() {
 	writer.Go(c.write)
 	c.fail(c.read())
 	writer.Wait()
+	c.linger()
 	c.conn.Close()
 	c.out.drop()
 	c.e.remove(c)
 	c.e.cfg.Handler.Down(c, context.Cause(c.ctx))
+}
+
+// lingerTime is how long the other side may take to read what was sent last.
+const lingerTime = 500 * time.Millisecond
+
+// linger waits, after Finish, until the other side has read everything and closes. To close while it sends would reset the
+// connection, and what it has not read so far would be lost.
+func (c *Conn) linger() {
+	half, ok := c.conn.(interface{ CloseWrite() error })
+	if !ok || !errors.Is(context.Cause(c.ctx), errFinished) {
+		return
+	}
+	_ = c.conn.SetDeadline(c.e.cfg.Now().Add(lingerTime))
+	if half.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, c.conn)
+	}
 }
 
 // read hands over what arrives until the connection ends.

@@ -67,6 +67,14 @@ func (e *either) Write(b []byte) (int, error) {
 // Close ends the connection without a word: TLS's would have to wait for who writes.
 func (e *either) Close() error { return e.raw.Close() }
 
+// CloseWrite tells the other side that nothing more comes, also without a word of TLS's.
+func (e *either) CloseWrite() error {
+	if half, ok := e.raw.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
 func (e *either) LocalAddr() net.Addr                { return e.raw.LocalAddr() }
 func (e *either) RemoteAddr() net.Addr               { return e.raw.RemoteAddr() }
 func (e *either) SetDeadline(t time.Time) error      { return e.raw.SetDeadline(t) }
