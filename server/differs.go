@@ -35,6 +35,7 @@ func (m *machine) resyncDue() bool {
 // Restore, and nothing more is applied to it.
 func (m *machine) differ(why string) {
 	m.differs = true
+	m.letGo("this member's state differs from the ensemble's")
 	m.mu.Lock()
 	was := m.serves()
 	m.role = peer.Role{}
@@ -104,7 +105,7 @@ func (m *machine) doubtful(leads bool) bool {
 		return true
 	}
 	m.s.log.Error("what this leader had on its disk differs from the digest in the log: it hands over, if somebody is in sync")
-	m.s.task(m.s.member.handOver)
+	m.s.task(func() { m.s.member.handOver(false) })
 	return false
 }
 

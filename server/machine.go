@@ -44,6 +44,12 @@ type machine struct {
 	grace   *time.Timer   // until it serves read-only clients while it looks
 	failed  bool
 
+	kept     kept
+	uplink   atomic.Uint64 // a zab.Link: the connection to the leader in the present role
+	yielding chan struct{} // has room for one who hands over
+
+	farewell map[int64]struct{} // what the leader has said; of the goroutine that calls the machine
+
 	// Only the goroutine that calls the machine uses these.
 	differs bool // the state differs and is not to be changed or served
 	doubt   bool // the state differed where the log that it was loaded from ends
@@ -53,7 +59,7 @@ type machine struct {
 }
 
 func newMachine(s *Server, active *zab.Membership) *machine {
-	m := &machine{s: s, config: active, changed: make(chan struct{})}
+	m := &machine{s: s, config: active, changed: make(chan struct{}), yielding: make(chan struct{}, 1)}
 	m.term, m.over = context.WithCancel(context.Background())
 	return m
 }
@@ -149,6 +155,7 @@ func (f *memberFrozen) Close() { f.f.View.Close() }
 
 func (m *machine) Restore(s peer.State) {
 	failpoint.Pass(failpoint.Restore)
+	m.letGo("this member's state was replaced")
 	st := s.(*memberState)
 	st.whole()
 	m.s.engine.Install(st.tree, st.sessions, int(st.loaded.Replayed))
@@ -179,7 +186,7 @@ func (m *machine) Freeze() peer.Frozen {
 
 func (m *machine) Serve(r peer.Role) {
 	m.mu.Lock()
-	was, looked := m.serves(), m.looks
+	was, looked, epoch := m.serves(), m.looks, m.role.Epoch
 	m.role, m.looks = r, r.State == zab.Looking
 	if looked && m.looks {
 		m.mu.Unlock()
@@ -188,7 +195,11 @@ func (m *machine) Serve(r peer.Role) {
 	m.over()
 	close(m.changed)
 	m.changed = make(chan struct{})
+	is := m.serves()
 	m.mu.Unlock()
+	if was && !is && m.keep(epoch) {
+		was = false
+	}
 	m.take(was, "this member has no leader, or a new one")
 	m.awaitQuorum()
 }
@@ -210,6 +221,7 @@ func (m *machine) awaitQuorum() {
 
 // read serves read-only clients, unless the role in which that was planned is over.
 func (m *machine) read(looking chan struct{}) {
+	m.letGo("this member has found no leader")
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.changed != looking || !m.looks || m.removed || m.unfit {
@@ -246,7 +258,8 @@ func (m *machine) take(was bool, reason string) {
 	r, is := m.role, m.serves()
 	m.mu.Unlock()
 	e := m.s.engine
-	if was || !is {
+	m.farewell = nil
+	if was || !is && !m.keeps() {
 		e.Rest()
 		m.s.listener.CloseAll(reason)
 	}
@@ -261,26 +274,23 @@ func (m *machine) take(was bool, reason string) {
 	m.over()
 	m.term, m.over = context.WithCancel(context.Background()) // not before Rest: it waits for proposals of the last
 	m.mu.Unlock()
-	if r.Leads() {
-		e.Lead(r.NextZxid)
-	} else {
-		e.Follow()
-	}
+	m.uplink.Store(uint64(r.Uplink))
+	m.goOn(r)
 	m.s.log.Info("serving", "role", m.mode(), "leader", r.Leader, "epoch", r.Epoch, "zxid", fmt.Sprintf("0x%x", uint64(e.Zxid())))
 }
 
 // Requests is peer.Machine's.
-func (m *machine) Requests(learner zab.Link, asked []wire.ClientRequest) {
+func (m *machine) Requests(learner zab.Link, epoch int64, asked []wire.ClientRequest) {
 	var list []request.Forwarded
 	var known identities
 	for i := range asked {
 		r := &asked[i]
 		if proto.Op(r.Op) == proto.OpSync {
-			m.forwarded(learner, list)
+			m.forwarded(learner, epoch, list)
 			list = nil
 			// A member of quoll's that asks for itself sends no number, and waits for
 			// what it has forwarded before.
-			m.s.engine.RemoteSync(owner(learner), r.Cxid != 0, func() { m.peer.Sync(learner, &zab.Message{Type: zab.Sync}) })
+			m.s.engine.RemoteSync(owner(learner), epoch, r.Cxid != 0, func() { m.peer.Sync(learner, &zab.Message{Type: zab.Sync}) })
 			continue
 		}
 		if list == nil {
@@ -288,13 +298,13 @@ func (m *machine) Requests(learner zab.Link, asked []wire.ClientRequest) {
 		}
 		list = append(list, request.Forwarded{Session: r.Session, Xid: r.Cxid, Op: proto.Op(r.Op), Body: r.Body, IDs: known.of(r.Auth)})
 	}
-	m.forwarded(learner, list)
+	m.forwarded(learner, epoch, list)
 }
 
 // forwarded hands requests of a learner to the engine.
-func (m *machine) forwarded(learner zab.Link, list []request.Forwarded) {
+func (m *machine) forwarded(learner zab.Link, epoch int64, list []request.Forwarded) {
 	if len(list) > 0 {
-		m.s.engine.Remote(owner(learner), list)
+		m.s.engine.Remote(owner(learner), epoch, list)
 	}
 }
 
@@ -339,10 +349,12 @@ func (m *machine) received(u *zab.Upcall) error {
 			return err
 		}
 		for t := range touches {
-			e.Heard(t.Session, t.Timeout)
+			e.Heard(owner, t.Session, t.Timeout)
 		}
 	case zab.Sync:
 		e.Synced()
+	case zab.Farewell:
+		return m.bidFarewell(u.Msg)
 	}
 	return nil
 }
@@ -361,7 +373,7 @@ func (m *machine) revalidate(u *zab.Upcall, owner session.Owner) error {
 	if err != nil {
 		return err
 	}
-	m.peer.Reply(u.Link, peer.RevalidatedMessage(t.Session, e.Own(owner, t.Session, t.Timeout)))
+	e.Own(owner, t.Session, t.Timeout, func(valid bool) { m.peer.Reply(u.Link, peer.RevalidatedMessage(t.Session, valid)) })
 	return nil
 }
 
@@ -396,7 +408,11 @@ func (m *machine) Touched() (touches []wire.Touch) {
 
 // Propose is request.Ensemble's, like the methods that follow.
 func (m *machine) Propose(records, config []byte) error {
-	return m.peer.Propose(m.termNow(), peer.Batch{Records: records, Config: config})
+	b := peer.Batch{Records: records, Config: config}
+	if config != nil {
+		b.Farewell = m.farewells()
+	}
+	return m.peer.Propose(m.termNow(), b)
 }
 
 func (m *machine) termNow() context.Context {
@@ -406,7 +422,7 @@ func (m *machine) termNow() context.Context {
 }
 
 func (m *machine) Forward(list []request.Forwarded) {
-	m.peer.Forward(len(list), func(yield func(*wire.ClientRequest) bool) {
+	m.peer.Forward(zab.Link(m.uplink.Load()), len(list), func(yield func(*wire.ClientRequest) bool) {
 		var identities [4]wire.Identity
 		for i := range list {
 			f := &list[i]

@@ -171,11 +171,9 @@ var errNoHeir = errors.New("this member leads on: no other one has everything")
 func (m *machine) handOver(ctx context.Context) (leader int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*m.s.cfg.TickTime)
 	defer cancel()
-	if err := m.peer.HandOver(ctx); err != nil {
+	if err := m.yield(ctx, false); err != nil {
 		return 0, err
 	}
-	m.s.log.Info("this leader is told to hand over")
-	m.await(ctx, func(r peer.Role) bool { return !r.Leads() })
 	m.await(ctx, func(r peer.Role) bool { return r.Serving() && r.Leader != m.s.cfg.MyID })
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -191,22 +189,23 @@ func (m *machine) handOver(ctx context.Context) (leader int64, err error) {
 // runs tells whether the peer was started. It closes the store.
 func (m *member) runs() bool { return m.done != nil }
 
-// leave ends the agreement. A leader hands its role over first.
+// leave ends the agreement.
 func (m *member) leave() {
 	if !m.runs() {
 		return
 	}
-	m.handOver()
 	m.stop()
 	<-m.done
 	m.machine.stopReading()
+	m.machine.letGo("this member has stopped")
 }
 
-// handOver gives a leader's role to another member, if one takes it in time.
-func (m *member) handOver() {
+// handOver gives a leader's role to another member, if one takes it in time, and waits
+// for that: what clients of this member have asked for meanwhile is for the next leader.
+func (m *member) handOver(leaves bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), handOverTime)
 	defer cancel()
-	if err := m.machine.peer.HandOver(ctx); err == nil { // only a leader can, and it need not work out
-		m.machine.await(ctx, func(r peer.Role) bool { return !r.Leads() })
+	if m.machine.yield(ctx, leaves) == nil { // only a leader can, and it need not work out
+		m.machine.await(ctx, func(r peer.Role) bool { return r.Serving() })
 	}
 }

@@ -76,7 +76,7 @@ func refusal(err error) proto.Code {
 func (m *machine) Configured(c *zab.Membership) {
 	m.mu.Lock()
 	before := m.config
-	was, gone := m.serves(), m.removed
+	was, gone, epoch := m.serves(), m.removed, m.role.Epoch
 	m.config = c
 	own, member := c.Member(m.s.cfg.MyID)
 	switch _, wasMember := before.Member(m.s.cfg.MyID); {
@@ -98,6 +98,7 @@ func (m *machine) Configured(c *zab.Membership) {
 	if was != is {
 		m.take(was, "this member was removed from the ensemble")
 	}
+	m.peer.IfLeading(epoch, m.s.engine.ConfigSettled)
 	m.moveClientPort(c)
 }
 

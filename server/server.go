@@ -32,9 +32,12 @@ import (
 	"github.com/quollhq/quoll/internal/watch"
 )
 
-// drainTime is how long a server that is told to stop may take to end its
-// connections.
-const drainTime = 700 * time.Millisecond
+// A server that is told to stop may take so long to answer what its clients have
+// asked for, and to end their connections, with that.
+const (
+	answerTime = 400 * time.Millisecond
+	drainTime  = 700 * time.Millisecond
+)
 
 // maxOutbox is how many bytes of watch events may wait for a client that does
 // not read them, until its connection is closed.
@@ -404,6 +407,13 @@ func (s *Server) task(f func()) {
 // first and do nothing.
 func (s *Server) Close() { s.once.Do(s.close) }
 
+// drain lets clients have the answers that they are due.
+func (s *Server) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	s.listener.Drain(ctx)
+}
+
 func (s *Server) close() {
 	if s.ran.Load() {
 		s.audit.ServerStop()
@@ -412,9 +422,13 @@ func (s *Server) close() {
 	if s.stop != nil {
 		s.stop()
 	}
+	if s.member != nil && s.ran.Load() {
+		s.member.handOver(true)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	if s.listener != nil {
+		s.drain(ctx)
 		if err := s.listener.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			s.log.Warn("closing connections", "error", err)
 		}

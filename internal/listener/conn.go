@@ -59,6 +59,7 @@ type conn struct {
 	// stopped sending, or nobody would tell.
 	ending    atomic.Bool
 	encrypted atomic.Bool
+	draining  atomic.Bool // it is to end once its client has its answers
 	asked     atomic.Bool // for a session
 	word      atomic.Bool // a four-letter word came in instead of a handshake
 
@@ -70,7 +71,7 @@ func newConn(l *Listener, sock net.Conn, addr netip.AddrPort, room Connections) 
 		l: l, sock: sock, nc: sock, room: room, addr: addr,
 		done: make(chan struct{}), gone: make(chan struct{}), serial: l.serial.Add(1),
 	}
-	c.Client.Conn, c.Addr = c, addr
+	c.Client.Conn, c.Addr, c.Gone = c, addr, c.gone
 	c.Slot = l.slots.Add(1)
 	c.peer = auth.Peer{Addr: addr}
 	c.Stats.Established = time.Now()
@@ -102,7 +103,16 @@ func (c *conn) run(mode Mode, tlsConfig *tls.Config) {
 	} else {
 		err = c.readPlain()
 	}
+	if c.open && c.draining.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = c.finish()
+	}
 	c.logEnd(err)
+}
+
+// drain ends the connection once its client has the answers to all that was read.
+func (c *conn) drain() {
+	c.draining.Store(true)
+	c.sock.SetReadDeadline(past)
 }
 
 func (c *conn) logEnd(err error) {
@@ -112,7 +122,7 @@ func (c *conn) logEnd(err error) {
 		reason, err = *r, nil
 	}
 	switch {
-	case err == nil, errors.Is(err, errEnd), errors.Is(err, errNotServing), errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF),
+	case err == nil, c.draining.Load(), errors.Is(err, errEnd), errors.Is(err, errNotServing), errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF),
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		log.Debug("connection closed", "client", c.addr.String(), "session", c.sessionName(), "reason", reason)
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -212,7 +222,7 @@ func (c *conn) judgeCertificate() error {
 // edge. So hangups tells, by a deadline that is over.
 func (c *conn) readRaw() error {
 	err := c.readOn()
-	if errors.Is(err, os.ErrDeadlineExceeded) && c.ending.Load() {
+	if errors.Is(err, os.ErrDeadlineExceeded) && c.ending.Load() && !c.draining.Load() {
 		c.until(c.sock.SetReadDeadline, time.Time{})
 		err = c.readOn()
 	}

@@ -61,11 +61,22 @@ func (l *Listener) Shed(secure bool, reason string, pick func() bool) int {
 // CloseAll ends all connections that have a session, or have asked for one;
 // their clients come back and see whether it still exists.
 func (l *Listener) CloseAll(reason string) {
+	l.CloseBut(reason, func(*request.Client) bool { return false })
+}
+
+// CloseBut is CloseAll without those that keep says yes to. It tells how many these
+// are.
+func (l *Listener) CloseBut(reason string, keep func(*request.Client) bool) (kept int) {
 	for _, c := range l.list() {
-		if c.asked.Load() {
+		switch {
+		case !c.asked.Load():
+		case keep(&c.Client):
+			kept++
+		default:
 			c.Close(reason)
 		}
 	}
+	return kept
 }
 
 // Handshakes is the number of TLS handshakes under way.

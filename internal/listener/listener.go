@@ -99,7 +99,8 @@ type Listener struct {
 	byID   map[int64]*conn // by session
 	socks  []net.Listener
 	closed bool
-	stop   chan struct{} // closed by Close
+	stop   chan struct{} // closed by Close and Drain
+	gone   chan struct{} // closed behind that, when all goroutines have ended
 	wg     sync.WaitGroup
 
 	hangups    hangups
@@ -117,7 +118,7 @@ type Listener struct {
 // New makes a Listener without sockets.
 func New(o Options) *Listener {
 	return &Listener{
-		Options: o, conns: make(map[*conn]struct{}), byID: make(map[int64]*conn), stop: make(chan struct{}),
+		Options: o, conns: make(map[*conn]struct{}), byID: make(map[int64]*conn), stop: make(chan struct{}), gone: make(chan struct{}),
 	}
 }
 
@@ -259,33 +260,47 @@ func (l *Listener) Len() int {
 	return len(l.conns)
 }
 
+// Drain stops accepting and ends each connection once its client has the answers to
+// all that was read from it. It waits until they are gone or ctx is done; Close is
+// still due.
+func (l *Listener) Drain(ctx context.Context) {
+	for _, c := range l.end() {
+		c.drain()
+	}
+	select {
+	case <-l.gone:
+	case <-ctx.Done():
+	}
+}
+
 // Close stops accepting, ends all connections and waits until their
 // goroutines are gone or ctx is done.
 func (l *Listener) Close(ctx context.Context) error {
-	l.mu.Lock()
-	if !l.closed {
-		l.closed = true
-		close(l.stop)
-	}
-	for _, s := range l.socks {
-		s.Close()
-	}
-	conns := make([]*conn, 0, len(l.conns))
-	for c := range l.conns {
-		conns = append(conns, c)
-	}
-	l.mu.Unlock()
+	conns := l.end()
 	l.Throttle.Close()
-	l.hangups.close()
 	for _, c := range conns {
 		c.Close("server is shutting down")
 	}
-	gone := make(chan struct{})
-	go func() { l.wg.Wait(); close(gone) }()
 	select {
-	case <-gone:
+	case <-l.gone:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%d connections still open: %w", l.Len(), ctx.Err())
 	}
+}
+
+// end lets nobody in any more, and gives who is there.
+func (l *Listener) end() []*conn {
+	l.mu.Lock()
+	if !l.closed {
+		l.closed = true
+		close(l.stop)
+		go func() { l.wg.Wait(); close(l.gone) }()
+	}
+	for _, s := range l.socks {
+		s.Close()
+	}
+	l.mu.Unlock()
+	l.hangups.close() // connections read no more, or end by themselves
+	return l.list()
 }

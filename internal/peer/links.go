@@ -93,7 +93,7 @@ func (h handler) requests(c, to *link.Conn, batch []link.Packet) (others []link.
 	}
 	contactOf(c).requests.Add(int64(len(list)))
 	if to == c {
-		h.p.cfg.Machine.Requests(zab.Link(c.ID()), list)
+		h.p.cfg.Machine.Requests(zab.Link(c.ID()), contactOf(c).term, list)
 	} else if c.Pace() == nil {
 		h.p.passOn(c, to, list)
 	}

@@ -57,6 +57,7 @@ type loop struct {
 	// REVALIDATE there, in order: observers by their links, or this member's machine, as 0.
 	up       *uplink
 	renewers []zab.Link
+	renewed  bool           // an observer has asked for a session in this role
 	feedsAt  []wire.Address // where this follower feeds observers, nil if it feeds nobody
 }
 
@@ -233,6 +234,9 @@ func (l *loop) propose(b Batch) {
 		l.p.waiting.sub(len(b.Records))
 		return
 	}
+	if b.Config != nil {
+		l.p.zab.TakeLeave(b.Farewell)
+	}
 	n, err := l.p.zab.Propose(entries...)
 	taken := len(b.Records)
 	if err != nil {
@@ -320,8 +324,9 @@ func (l *loop) serve(s zab.Status) {
 	if role.Leads() {
 		role.NextZxid = l.p.zab.NextZxid()
 	}
-	l.up, l.renewers = nil, nil
-	if c := l.conns[l.p.zab.Uplink()]; c != nil {
+	l.up, l.renewers, l.renewed = nil, nil, false
+	role.Uplink = l.p.zab.Uplink()
+	if c := l.conns[role.Uplink]; c != nil {
 		l.up = &uplink{conn: c}
 		role.Master = l.master
 	}

@@ -26,16 +26,16 @@ type Machine interface {
 	// Serve tells what the member is from now on. Unless role.Serving, clients are let go and what was being proposed
 	// is forgotten: some of it may still be committed, and is then applied like anything else.
 	Serve(role Role)
-	// Requests hands over what clients of a learner ask this leader for, in order. The list is the machine's. It is called
-	// by any goroutine, one at a time for each learner, and must not wait. It may still be called when the machine has
-	// heard that this member does not lead any more.
-	Requests(learner zab.Link, list []wire.ClientRequest)
+	// Requests hands over what clients of a learner ask the leader of this epoch for, in order. The list is the machine's.
+	// It is called by any goroutine, one at a time for each learner, and must not wait. It may be called before the machine
+	// has heard that this member leads in that epoch, and when it has heard that it does not any more.
+	Requests(learner zab.Link, epoch int64, list []wire.ClientRequest)
 	// Answered tells that the answer to a sync is on its way to a learner, ahead of all that is committed later, and Left that
 	// a learner has gone. They are called by any goroutine, and must not wait.
 	Answered(learner zab.Link)
 	Left(learner zab.Link)
 	// Received hands over messages of learners to this leader, or of the leader to this learner: REVALIDATE and PING, or
-	// REVALIDATE and SYNC. A follower that feeds observers gets their PINGs, too.
+	// REVALIDATE, SYNC and FAREWELL. A follower that feeds observers gets their PINGs, too.
 	Received(messages []zab.Upcall)
 	// Confirmed answers a Peer.ConfirmRead.
 	Confirmed(zab.Read)
@@ -76,6 +76,8 @@ type Role struct {
 	Master int64
 	// NextZxid is the number of the first transaction that this leader proposes, 0 for others.
 	NextZxid int64
+	// Uplink is the connection to the leader of a learner that serves, for Peer.Forward.
+	Uplink zab.Link
 }
 
 // Leads tells whether this member leads and serves.
@@ -90,6 +92,9 @@ type Batch struct {
 	// Config, if not nil, is the text of the configuration that the last transaction brings. If it cannot be proposed any
 	// more, although Reconfigure said so a moment before, the leader steps down: the numbers behind it are given away.
 	Config []byte
+	// Farewell is, for a batch with a Config, what learners are told if that gives the lead away; nil for nothing. Nothing
+	// may be proposed behind such a batch until it is committed.
+	Farewell zab.Farewells
 }
 
 // Entries are the batch's transactions. They alias Records.

@@ -19,6 +19,7 @@ type contact struct {
 	// route is where requests go that arrive on it: for a leader the connection itself, which stands for the machine; for
 	// a follower that feeds observers the connection to the leader. nil if none may come so far.
 	route    atomic.Pointer[link.Conn]
+	term     int64 // the epoch of the leader that they are for; set before route
 	since    time.Time
 	requests atomic.Int64
 	zxid     atomic.Int64 // the last that was sent, -1 if none was
@@ -110,7 +111,11 @@ func (l *loop) relay(upcalls []zab.Upcall) []zab.Upcall {
 		case u.Msg.Type == zab.Revalidate && u.Link == zab.Link(l.up.conn.ID()):
 			asker = next(&l.renewers)
 		case u.Msg.Type == zab.Revalidate:
+			l.renewed = true
 			l.ask(u.Link, u.Msg)
+			continue
+		case u.Msg.Type == zab.Farewell && l.renewed:
+			// The leader takes the observers' sessions for this member's. Their clients may have been connected here before.
 			continue
 		}
 		if asker == 0 {
@@ -133,6 +138,7 @@ func (l *loop) ask(asker zab.Link, m *zab.Message) {
 func (l *loop) admit(c *link.Conn) {
 	switch {
 	case l.p.zab.Status().State == zab.Leading:
+		contactOf(c).term = l.p.zab.Status().Epoch
 		contactOf(c).route.Store(c)
 	case l.p.zab.Feeds():
 		contactOf(c).route.Store(l.up.conn)

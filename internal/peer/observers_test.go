@@ -84,7 +84,7 @@ func TestObserversAskTheLeader(t *testing.T) {
 
 	ask := func(m *peertest.Member, session int64, op proto.Op) {
 		r := wire.ClientRequest{Session: session, Op: int32(op)}
-		m.Peer.Forward(1, slices.Values([]*wire.ClientRequest{&r}))
+		m.Peer.Forward(m.Machine.Uplink(), 1, slices.Values([]*wire.ClientRequest{&r}))
 		e.Await("the request", func() bool {
 			return slices.ContainsFunc(leader.Asked, func(a peertest.Asked) bool { return a.Request.Session == session })
 		})

@@ -3,6 +3,7 @@ package peer
 import (
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/peer/link"
@@ -75,7 +76,7 @@ func decode(c *link.Conn, p *link.Packet, m *zab.Message) error {
 		_, m.Data, err = wire.DecodeNewLeader(&p.Packet)
 	case zab.Snap:
 		m.Snapshot = p.Snapshot
-	case zab.Revalidate, zab.Ping, zab.Sync:
+	case zab.Revalidate, zab.Ping, zab.Sync, zab.Farewell:
 		m.Data = p.Data
 	}
 	return err
@@ -98,6 +99,23 @@ func Touches(m *zab.Message) (iter.Seq[wire.Touch], error) { return wire.DecodeP
 
 // Revalidation reads a learner's REVALIDATE.
 func Revalidation(m *zab.Message) (wire.Touch, error) { return wire.DecodeRevalidate(packet(m)) }
+
+// Farewell are the bodies of the messages by which a leader leaves a learner: the sessions whose clients are connected there.
+func Farewell(sessions []int64) (bodies [][]byte) {
+	for part := range slices.Chunk(sessions, farewellSessions) {
+		bodies = append(bodies, wire.AppendSessions(nil, part))
+	}
+	if bodies == nil {
+		bodies = [][]byte{wire.AppendSessions(nil, nil)}
+	}
+	return bodies
+}
+
+// farewellSessions is how many sessions one message names.
+const farewellSessions = 1 << 14
+
+// FarewellSessions reads a leader's FAREWELL.
+func FarewellSessions(m *zab.Message) ([]int64, error) { return wire.DecodeFarewell(packet(m)) }
 
 // RevalidatedMessage is the answer to a learner's REVALIDATE.
 func RevalidatedMessage(session int64, valid bool) *zab.Message {

@@ -25,6 +25,7 @@ func messages() []zab.Message {
 		{Type: zab.NewLeader, Zxid: 1 << 32, Data: []byte("config")},
 		{Type: zab.LeaderInfo, Zxid: 1 << 32, Data: []byte{0, 1, 0, 0}},
 		{Type: zab.Revalidate, Zxid: -1, Data: []byte("session")},
+		{Type: zab.Farewell, Zxid: 9, Data: Farewell([]int64{1, -2})[0]},
 	}
 	for _, typ := range []zab.Type{zab.FollowerInfo, zab.ObserverInfo} {
 		list = append(list, zab.Message{Type: typ, Zxid: 3 << 32, Learner: zab.LearnerInfo{Sid: 4, ProtocolVersion: zab.ProtocolVersion, ConfigVersion: 6}})

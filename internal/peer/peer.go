@@ -275,10 +275,10 @@ func (p *Peer) room(ctx context.Context) error {
 	}
 }
 
-// Forward sends requests of this learner's clients to the leader. They are dropped if there is no leader; the machine hears
-// of that by Serve. There are n; they are not kept.
-func (p *Peer) Forward(n int, requests iter.Seq[*wire.ClientRequest]) {
-	if u := p.uplink.Load(); u != nil {
+// Forward sends requests of this learner's clients to the leader. They are dropped if the connection is not that of the
+// role, Role.Uplink, any more; the machine hears of that by Serve. There are n; they are not kept.
+func (p *Peer) Forward(uplink zab.Link, n int, requests iter.Seq[*wire.ClientRequest]) {
+	if u := p.uplink.Load(); u != nil && zab.Link(u.conn.ID()) == uplink {
 		u.forward(0, n, requests)
 	}
 }
@@ -330,14 +330,27 @@ func (p *Peer) reconfigure(change func(active *zab.Membership) (*zab.Membership,
 	return p.zab.CheckReconfig(next)
 }
 
-// HandOver lets this leader give up its role without losing anything.
-func (p *Peer) HandOver(ctx context.Context) error {
+// HandOver lets this leader give up its role without losing anything. farewell, which may be nil, is what learners that
+// know of it are told at the end. One that leaves is about to end: nobody is to count on it.
+func (p *Peer) HandOver(ctx context.Context, farewell zab.Farewells, leaves bool) error {
 	failpoint.Pass(failpoint.HandOver)
 	var err error
-	if cerr := p.call(ctx, func() { err = p.zab.HandOver() }); cerr != nil {
+	if cerr := p.call(ctx, func() { err = p.zab.HandOver(farewell, leaves) }); cerr != nil {
 		return cerr
 	}
 	return err
+}
+
+// CallOff ends a hand-over that has not come about by now.
+func (p *Peer) CallOff(ctx context.Context) error { return p.call(ctx, p.zab.CallOff) }
+
+// IfLeading calls f by the peer's own goroutine if this member leads in that epoch. f must not wait.
+func (p *Peer) IfLeading(epoch int64, f func()) {
+	p.inbox.push(func() {
+		if s := p.zab.Status(); s.State == zab.Leading && s.Serving() && s.Epoch == epoch {
+			f()
+		}
+	})
 }
 
 // Resync tells that the machine's state is not what the log makes of it. The member stops serving; its state is loaded anew

@@ -252,7 +252,7 @@ func TestFailedSync(t *testing.T) {
 	if err := leader.Wait(); !errors.Is(err, broken) || !errors.Is(err, storage.ErrFinal) {
 		t.Fatalf("it ended with %v", err)
 	}
-	if err := leader.Peer.HandOver(context.Background()); !errors.Is(err, peer.ErrStopped) {
+	if err := leader.Peer.HandOver(context.Background(), nil, false); !errors.Is(err, peer.ErrStopped) {
 		t.Errorf("HandOver after the end: %v", err)
 	}
 	second := e.leader()
@@ -269,7 +269,7 @@ func TestHandOver(t *testing.T) {
 	first := e.leader()
 	e.propose(first, 20)
 	epoch := first.Role.Epoch
-	if err := first.Peer.HandOver(context.Background()); err != nil {
+	if err := first.Peer.HandOver(context.Background(), nil, false); err != nil {
 		t.Fatal(err)
 	}
 	e.Await("a new term", func() bool {
@@ -300,7 +300,7 @@ func TestHandOverUnderLoad(t *testing.T) {
 		leader := e.leader()
 		epoch := leader.Role.Epoch
 		e.Await("some writes", func() bool { return i == 9 || leader.Role.Epoch > epoch || leader.Zxid > leader.Role.NextZxid+20 })
-		if err := leader.Peer.HandOver(context.Background()); err != nil && !errors.Is(err, zab.ErrNotLeading) {
+		if err := leader.Peer.HandOver(context.Background(), nil, false); err != nil && !errors.Is(err, zab.ErrNotLeading) {
 			t.Fatal(err)
 		}
 		e.Await("another term", func() bool {
@@ -347,7 +347,7 @@ func TestMessages(t *testing.T) {
 	leader := e.leader()
 	follower := e.members[leader.ID%3]
 	request := wire.ClientRequest{Session: 7, Cxid: 8, Op: 1, Body: []byte("body"), Auth: []wire.Identity{{Scheme: "ip", ID: "::1"}}}
-	follower.Peer.Forward(1, slices.Values([]*wire.ClientRequest{&request}))
+	follower.Peer.Forward(follower.Machine.Uplink(), 1, slices.Values([]*wire.ClientRequest{&request}))
 	var got peertest.Asked
 	leader.Await("the request", func() bool {
 		if len(leader.Asked) > 0 {

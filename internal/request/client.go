@@ -32,11 +32,14 @@ type Client struct {
 	// go when that changes.
 	ReadOnly bool
 	Slot     uint32 // spreads readers over the tree's locks
+	// Gone is closed when the connection is to end; nil if that is not known.
+	Gone <-chan struct{}
 
 	ids   atomic.Pointer[[]auth.ID]
-	dirty bool   // the writer's: is on its list to be flushed
-	role  uint64 // the number of the member's role in which it came, see Enter
-	told  int64  // Engine.mu's: how much had been received when the leader was told last
+	dirty bool          // the writer's: is on its list to be flushed
+	role  atomic.Uint64 // the number of the member's role in which it came, see Enter
+	kept  bool          // the flight's: it waits for the next leader
+	told  int64         // Engine.mu's: how much had been received when the leader was told last
 
 	Outbox
 	Stats ClientStats

@@ -21,8 +21,8 @@
 // needs no clock and no chance. A client's reads wait for its own earlier
 // writes only.
 //
-// Locks are taken in this order: the tree's, an outbox's. The queue's is
-// taken alone.
+// Locks are taken in this order: the tree's, the flight's, Engine's own, an
+// outbox's. The queue's is the last one.
 package request
 
 import (
@@ -235,9 +235,10 @@ func (e *Engine) Detach(c *Client) {
 	e.Tree.Lock()
 	e.pipe.watchers[c.Watcher] = nil
 	e.Tree.Unlock()
+	following := e.pipe.flight.follows(c)
 	e.mu.Lock()
 	delete(e.clients, c.Watcher)
-	if e.pipe.flight.role.Load() == following {
+	if following {
 		e.touch(c, func(id int64, timeout int32) { e.left[id] = timeout })
 	}
 	e.mu.Unlock()

@@ -59,6 +59,7 @@ type role int32
 const (
 	alone     role = iota // logs and applies them
 	resting               // takes none
+	between               // takes none, and keeps clients until there is another leader
 	leading               // proposes them
 	following             // forwards them
 	reading               // refuses them: it has no quorum
@@ -72,15 +73,28 @@ type flight struct {
 	number uint64             // of the role: one more with each change
 	led    fifo[item]         // proposed by this leader, by zxid
 	local  map[int64]*waiters // of this learner's clients, by session
+	bytes  int                // of the bodies in local
 	going  []Forwarded        // memory for what is forwarded
 	asked  *moment            // is being confirmed, nil if none is
 	next   *moment            // waits until then
 	token  uint64             // of asked
 	renews map[int64][]chan bool
+
+	changed  chan struct{} // closed when the role changes, or nothing is held any more
+	holds    int           // how many have asked that this leader decide nothing new
+	config   bool          // one of them for a configuration under way
+	withheld []func()      // questions of learners that wait for that
 }
 
 // waiters are the writes of one session, in order.
-type waiters = fifo[item]
+type waiters = fifo[waiting]
+
+// waiting is a write that was forwarded, with what is needed to do that again.
+type waiting struct {
+	item
+	body []byte
+	lost bool // it cannot be forwarded again: there was no room for its body
+}
 
 // fifo is a queue.
 type fifo[T any] struct {
@@ -111,42 +125,66 @@ func (f *fifo[T]) pop() T {
 	return t
 }
 
-// become changes the role and forgets what waits. It gives the role's number.
-func (p *pipeline) become(r role) uint64 {
+// become changes the role and forgets what waits.
+func (p *pipeline) become(r role) {
 	f := &p.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.turn(r)
+	f.led = fifo[item]{}
+	f.local, f.bytes = make(map[int64]*waiters), 0
+}
+
+// turn changes the role, and keeps the writes that wait. The lock is held.
+func (f *flight) turn(r role) {
 	f.role.Store(r)
 	f.number++
-	f.led = fifo[item]{}
 	f.forgetMoments()
-	f.local = make(map[int64]*waiters)
 	for _, waiting := range f.renews {
 		for _, c := range waiting {
 			close(c)
 		}
 	}
 	f.renews = make(map[int64][]chan bool)
-	return f.number
+	f.holds, f.config, f.withheld = 0, false, nil
+	f.tell()
+}
+
+// tell lets those look again who wait for the role to change. The lock is held.
+func (f *flight) tell() {
+	if f.changed != nil {
+		close(f.changed)
+	}
+	f.changed = make(chan struct{})
 }
 
 // Lead lets the engine propose what clients and learners ask for, from the
-// transaction with this zxid on. All sessions are heard of now, and nobody's.
+// transaction with this zxid on. All sessions are heard of now, and nobody's but
+// those of clients that were kept.
 func (e *Engine) Lead(next int64) {
-	p := &e.pipe
+	p, f := &e.pipe, &e.pipe.flight
 	p.term.Lock()
 	defer p.term.Unlock()
 	p.prep.overlay = newOverlay()
 	p.prep.zxid, p.prep.digest = next-1, e.Tree.Digest()
-	e.Sessions.Renew(e.Clock())
-	p.queue.accept(p.become(leading))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	kept, sessions := e.keptClients()
+	e.Sessions.Renew(e.Clock(), func(id int64) bool { return sessions[id] })
+	f.turn(leading)
+	for _, c := range kept {
+		c.Session.SetOwner(LocalOwner)
+		c.role.Store(f.number)
+	}
+	call(p.queue.accept(f.number, next>>32, p.again()))
+	f.led, f.local, f.bytes = fifo[item]{}, make(map[int64]*waiters), 0
 }
 
 // ReadOnly lets the engine answer reads of clients that know that it has no
 // quorum. The state may lack what was acknowledged elsewhere, and hold what never
 // was.
 func (e *Engine) ReadOnly() {
-	e.Sessions.Renew(e.Clock())
+	e.Sessions.Renew(e.Clock(), nil)
 	e.pipe.become(reading)
 }
 
@@ -155,8 +193,16 @@ func (e *Engine) ReadsOnly() bool { return e.pipe.flight.role.Load() == reading 
 
 // Follow lets the engine forward what clients ask for.
 func (e *Engine) Follow() {
-	e.Sessions.Renew(e.Clock())
-	e.pipe.become(following)
+	p, f := &e.pipe, &e.pipe.flight
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	kept, sessions := e.keptClients()
+	e.Sessions.Renew(e.Clock(), func(id int64) bool { return sessions[id] })
+	f.turn(following)
+	for _, c := range kept {
+		c.role.Store(f.number)
+	}
+	p.forwardAgain()
 }
 
 // Rest makes the engine forget what is under way and take nothing. Proposals of
@@ -174,7 +220,9 @@ func (e *Engine) Rest() {
 }
 
 // Serving tells whether clients are served.
-func (e *Engine) Serving() bool { return e.pipe.flight.role.Load() != resting }
+func (e *Engine) Serving() bool { return e.pipe.flight.role.Load().serves() }
+
+func (r role) serves() bool { return r != resting && r != between }
 
 // Enter lets a client in, in the present role; it is false if nobody is served,
 // or nobody by a leader.
@@ -185,8 +233,9 @@ func (e *Engine) Enter(c *Client) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := f.role.Load()
-	c.role, c.ReadOnly = f.number, r == reading
-	return r != resting && !(r == leading && e.LeaderRefuses)
+	c.role.Store(f.number)
+	c.ReadOnly = r == reading
+	return r.serves() && !(r == leading && e.LeaderRefuses)
 }
 
 // Closing marks the session of a client that has asked for its end, unless
@@ -195,7 +244,7 @@ func (e *Engine) Closing(c *Client) {
 	f := &e.pipe.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if c.role == f.number && e.Leads() {
+	if c.role.Load() == f.number && e.Leads() {
 		e.Sessions.SetClosing(c.Session.ID())
 	}
 }
@@ -226,6 +275,9 @@ func (p *pipeline) propose() {
 		}
 		p.flight.mu.Unlock()
 		records, config, learners := b.buf, b.config, b.learners
+		if config != nil {
+			p.holdForConfig()
+		}
 		p.e.Metrics.Batches.Add(int64(len(b.items)))
 		p.e.Metrics.Proposals.Add(int64(b.records))
 		p.recycle(b)
@@ -258,22 +310,24 @@ func (p *pipeline) drop() {
 	p.recycle(p.batch)
 }
 
-// Remote takes requests that a learner has forwarded, in order. They are the
-// engine's from then on. The ensemble's commits are the answers.
-func (e *Engine) Remote(owner session.Owner, list []Forwarded) {
+// Remote takes requests that a learner has forwarded to the leader of this epoch,
+// in order. They are the engine's from then on. The ensemble's commits are the
+// answers. What comes before the engine leads in that epoch waits for it; what comes
+// behind is dropped: by then the learner may have sent it to another leader.
+func (e *Engine) Remote(owner session.Owner, epoch int64, list []Forwarded) {
 	size := 0
 	for i := range list {
 		size += len(list[i].Body)
 	}
-	e.pipe.queue.push(&submission{size: size, when: e.Now(), owner: owner, remote: list})
+	e.pipe.queue.push(&submission{size: size, when: e.Now(), owner: owner, remote: list}, epoch)
 }
 
-// RemoteSync calls ask once all that the learner has forwarded so far is proposed:
-// at once, or by the writer, which ask must not keep waiting. What the learner
-// forwards behind it waits for Answered, if it holds. If this member leads no more
-// before that, it is dropped.
-func (e *Engine) RemoteSync(owner session.Owner, holds bool, ask func()) {
-	e.pipe.queue.line(owner, step{sync: ask, holds: holds})
+// RemoteSync calls ask once all that the learner has forwarded so far to the leader of
+// this epoch is proposed: at once, or by the writer, which ask must not keep waiting.
+// What the learner forwards behind it waits for Answered, if it holds. If this member
+// leads no more before that, it is dropped.
+func (e *Engine) RemoteSync(owner session.Owner, epoch int64, holds bool, ask func()) {
+	e.pipe.queue.line(owner, epoch, step{sync: ask, holds: holds})
 }
 
 // Answered tells that the learner is sent the answer to the first of its syncs that
@@ -312,9 +366,10 @@ func (p *pipeline) createRemote(it *item, f *Forwarded) {
 	p.batch.items = append(p.batch.items, *it)
 }
 
-// Heard touches a session whose client a learner has heard of. A follower has heard
-// of it from an observer, and tells the leader by Touched.
-func (e *Engine) Heard(id int64, timeout int32) {
+// Heard touches a session whose client a learner has heard of, and that is that
+// learner's from then on if it is nobody's. A follower has heard of it from an
+// observer, and tells the leader by Touched.
+func (e *Engine) Heard(owner session.Owner, id int64, timeout int32) {
 	if e.pipe.flight.role.Load() == following {
 		e.mu.Lock()
 		e.left[id] = timeout
@@ -323,13 +378,25 @@ func (e *Engine) Heard(id int64, timeout int32) {
 	}
 	if s := e.Sessions.Get(id); s != nil {
 		e.Sessions.Touch(s, timeout, e.Clock())
+		if e.Leads() {
+			s.Check(owner)
+		}
 	}
 }
 
-// Own makes a session a learner's, whose client has come there. It is false if
-// the session has ended.
-func (e *Engine) Own(owner session.Owner, id int64, timeout int32) bool {
-	return e.own(owner, id, timeout, e.Clock()) != nil
+// Own makes a session a learner's, whose client has come there. answer is told
+// whether it still is one: before Own returns, or when Hold is over, or never if the
+// role changes before. It must not wait.
+func (e *Engine) Own(owner session.Owner, id int64, timeout int32, answer func(valid bool)) {
+	f := &e.pipe.flight
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ask := func() { answer(e.own(owner, id, timeout, e.Clock()) != nil) }
+	if f.holds > 0 {
+		f.withheld = append(f.withheld, ask)
+		return
+	}
+	ask()
 }
 
 func (e *Engine) own(owner session.Owner, id int64, timeout int32, now int64) *session.Session {
@@ -348,7 +415,9 @@ func (e *Engine) Renew(gone <-chan struct{}, id int64, timeout int32, now int64)
 	f := &e.pipe.flight
 	s := e.Sessions.Get(id)
 	switch {
-	case e.Leads() || s != nil && s.Local():
+	case e.Leads():
+		return e.renewHere(gone, id, timeout, now)
+	case s != nil && s.Local():
 		return e.own(LocalOwner, id, timeout, now), nil
 	case s == nil && e.ReadsOnly() && e.wasLocal(id):
 		return nil, nil
@@ -377,6 +446,29 @@ func (e *Engine) Renew(gone <-chan struct{}, id int64, timeout int32, now int64)
 	}
 }
 
+// renewHere is Renew where it is decided.
+func (e *Engine) renewHere(gone <-chan struct{}, id int64, timeout int32, now int64) (*session.Session, error) {
+	f := &e.pipe.flight
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.holds > 0 {
+		changed := f.changed
+		f.mu.Unlock()
+		select {
+		case <-changed:
+		case <-gone:
+		}
+		f.mu.Lock()
+		if leaving(gone) {
+			return nil, ErrNotServing
+		}
+	}
+	if !e.Leads() {
+		return nil, ErrNotServing
+	}
+	return e.own(LocalOwner, id, timeout, now), nil
+}
+
 // Renewed is the leader's answer to a Renew.
 func (e *Engine) Renewed(id int64, valid bool) {
 	f := &e.pipe.flight
@@ -399,20 +491,30 @@ func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
 	f := &p.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if c.role != f.number || f.role.Load() != following {
+	if c.role.Load() != f.number || f.role.Load() != following {
 		return ErrNotServing
 	}
 	c.add(len(reqs))
 	p.inFlight.Add(int64(len(reqs)))
+	p.line(c, reqs, now.Sub(p.e.began))
+	p.sendLine()
+	return nil
+}
+
+// line puts writes of a client behind those of its session that wait, and on the
+// list of what is to be forwarded. The flight's lock is held.
+func (p *pipeline) line(c *Client, reqs []Request, when time.Duration) {
+	f := &p.flight
 	id, ids := c.Session.ID(), c.IDs()
 	w := f.local[id]
 	if w == nil {
 		w = new(waiters)
 		f.local[id] = w
 	}
+	bodies := p.bodies(reqs)
 	for i := range reqs {
 		r := &reqs[i]
-		it := item{client: c, session: c.Session, xid: r.Xid, op: r.Op, when: now.Sub(p.e.began)}
+		it := item{client: c, session: c.Session, xid: r.Xid, op: r.Op, when: when}
 		if p.e.Audit.Enabled() {
 			it.audit = describe(r.Op, bytes.Clone(r.Body))
 		}
@@ -427,20 +529,44 @@ func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
 			c.replyTo(it.xid, p.e.Zxid(), it.code, nil, nil)
 			continue
 		}
-		w.push(it)
+		x := waiting{item: it, lost: bodies == nil}
+		if !x.lost {
+			from := len(bodies)
+			bodies = append(bodies, r.Body...)
+			x.body = bodies[from:len(bodies):len(bodies)]
+			f.bytes += len(x.body)
+		}
+		w.push(x)
 		if it.code == proto.OK {
 			f.going = append(f.going, Forwarded{Session: id, Xid: r.Xid, Op: r.Op, Body: r.Body, IDs: ids})
 		}
 	}
+	if w.len() == 0 {
+		delete(f.local, id)
+	}
+}
+
+// bodies is memory for the bodies of writes that may have to be forwarded again,
+// nil if there is too much of it.
+func (p *pipeline) bodies(reqs []Request) []byte {
+	n := 0
+	for i := range reqs {
+		n += len(reqs[i].Body)
+	}
+	if p.flight.bytes+n > p.e.MaxInFlight {
+		return nil
+	}
+	return make([]byte, 0, n)
+}
+
+// sendLine forwards what is on the list. The flight's lock is held.
+func (p *pipeline) sendLine() {
+	f := &p.flight
 	if len(f.going) > 0 {
 		p.e.Ensemble.Forward(f.going)
 		clear(f.going)
 		f.going = f.going[:0]
 	}
-	if w.len() == 0 {
-		delete(f.local, id)
-	}
-	return nil
 }
 
 // decodable is the refusal of a write that cannot be decoded.
@@ -586,11 +712,17 @@ func (f *flight) take(h *txn.Header) (it item, ok bool) {
 	if w == nil || w.head().xid != h.Cxid {
 		return it, false
 	}
-	it = w.pop()
+	return f.pop(h.ClientID, w).item, true
+}
+
+// pop is the first write of a session that waits. The lock is held.
+func (f *flight) pop(session int64, w *waiters) waiting {
+	x := w.pop()
+	f.bytes -= len(x.body)
 	if w.len() == 0 {
-		delete(f.local, h.ClientID)
+		delete(f.local, session)
 	}
-	return it, true
+	return x
 }
 
 // stuck are the writes of a session that were not forwarded and are next.
@@ -601,12 +733,8 @@ func (f *flight) stuck(s *session.Session) (list []item) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w := f.local[s.ID()]
-	for w != nil && w.head().code != proto.OK {
-		list = append(list, w.pop())
-		if w.len() == 0 {
-			delete(f.local, s.ID())
-			w = nil
-		}
+	for w != nil && w.len() > 0 && w.head().code != proto.OK {
+		list = append(list, f.pop(s.ID(), w).item)
 	}
 	return list
 }

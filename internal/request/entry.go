@@ -171,13 +171,24 @@ func (p *pipeline) endRecord(it *item, b []byte, start int) {
 // into c. Nothing is put into c's outbox: it is drained once the session is
 // durable.
 func (e *Engine) CreateSession(c *Client) error {
-	if e.pipe.flight.role.Load() == following {
-		body := jute.AppendInt(nil, c.Session.Timeout())
-		return e.pipe.forward(c, []Request{{Op: proto.OpCreateSession, Body: body}}, e.Now())
+	for {
+		err := e.createSession(c)
+		if err != ErrNotServing || !e.await(c) {
+			return err
+		}
 	}
-	return e.internal(c, proto.OpCreateSession, c.Session, func(s *preparer) {
-		s.body = txn.Body{Type: proto.OpCreateSession, TimeOut: c.Session.Timeout()}
-	})
+}
+
+func (e *Engine) createSession(c *Client) error {
+	if e.pipe.flight.role.Load() == following {
+		return e.pipe.forward(c, []Request{openRequest(c)}, e.Now())
+	}
+	return e.internal(c, proto.OpCreateSession, c.Session, opens(c))
+}
+
+// opens prepares the creation of a client's session.
+func opens(c *Client) func(*preparer) {
+	return func(s *preparer) { s.body = txn.Body{Type: proto.OpCreateSession, TimeOut: c.Session.Timeout()} }
 }
 
 // CloseSession submits the end of a session that expired or that nobody asked
@@ -202,8 +213,17 @@ func (e *Engine) internal(c *Client, op proto.Op, s *session.Session, prepare fu
 	if c != nil {
 		c.add(1)
 	}
+	err := e.pipe.queue.put(e.change(c, op, s, prepare))
+	if c != nil && err != nil {
+		c.add(-1)
+	}
+	return err
+}
+
+// change is a change of the server's own.
+func (e *Engine) change(c *Client, op proto.Op, s *session.Session, prepare func(*preparer)) *submission {
 	p := &e.pipe
-	return p.queue.put(&submission{client: c, when: e.Now(), own: func(when time.Time) {
+	return &submission{client: c, when: e.Now(), own: func(when time.Time) {
 		pr := &p.prep
 		pr.asker, pr.owner, pr.session, pr.ids = nil, 0, 0, nil
 		if s != nil {
@@ -217,5 +237,5 @@ func (e *Engine) internal(c *Client, op proto.Op, s *session.Session, prepare fu
 		}
 		p.log(&it, pr.body.Type, &pr.body)
 		p.batch.items = append(p.batch.items, it)
-	}})
+	}}
 }

@@ -25,13 +25,31 @@ type step struct {
 	holds  bool
 }
 
-// line enters what a learner has forwarded.
-func (q *queue) line(owner session.Owner, s step) {
+// earlier is what a learner asks a leader that does not know so far that it leads.
+type earlier struct {
+	epoch int64
+	owner session.Owner
+	step  step
+}
+
+// line enters what a learner has forwarded to the leader of an epoch.
+func (q *queue) line(owner session.Owner, epoch int64, s step) {
 	q.mu.Lock()
-	if q.closing || q.failed || q.refusing {
-		q.mu.Unlock()
-		return
+	var syncs []func()
+	switch {
+	case q.closing || q.failed || epoch < q.epoch:
+	case epoch > q.epoch:
+		q.early = append(q.early, earlier{epoch, owner, s})
+	case !q.refusing:
+		syncs = q.lineUp(owner, s)
 	}
+	q.mu.Unlock()
+	call(syncs)
+}
+
+// lineUp enters what a learner has forwarded, and gives the syncs that need not wait.
+// The lock is held.
+func (q *queue) lineUp(owner session.Owner, s step) []func() {
 	l := q.lines[owner]
 	if l == nil {
 		if q.lines == nil {
@@ -41,9 +59,7 @@ func (q *queue) line(owner session.Owner, s step) {
 		q.lines[owner] = l
 	}
 	l.steps = append(l.steps, s)
-	syncs := q.advance(owner, l, nil)
-	q.mu.Unlock()
-	call(syncs)
+	return q.advance(owner, l, nil)
 }
 
 // advance lets go what need not wait any more: writes into the queue, and syncs,
@@ -115,5 +131,6 @@ func (q *queue) answered(owner session.Owner) {
 func (q *queue) forget(owner session.Owner) {
 	q.mu.Lock()
 	delete(q.lines, owner)
+	q.early = slices.DeleteFunc(q.early, func(e earlier) bool { return e.owner == owner })
 	q.mu.Unlock()
 }

@@ -108,7 +108,7 @@ func ephemeral(d *jute.Decoder, op proto.Op) bool {
 // is held, and w are the writes of the session that wait.
 func (p *pipeline) forwardUpgrade(c *Client, w *waiters) {
 	s := c.Session
-	w.push(item{session: s, op: proto.OpCreateSession})
+	w.push(waiting{item: item{session: s, op: proto.OpCreateSession}})
 	p.inFlight.Add(1)
 	p.flight.going = append(p.flight.going, Forwarded{
 		Session: s.ID(), Op: proto.OpCreateSession, Body: jute.AppendInt(nil, s.Timeout()), IDs: c.IDs(),

@@ -134,7 +134,7 @@ func TestLocalSessionsElsewhere(t *testing.T) {
 		const theirs, ours = 2<<56 + 1, 3<<56 + 1
 		request := func(id int64, r Request) proto.Code {
 			t.Helper()
-			s.Remote(9, []Forwarded{{Session: id, Xid: r.Xid, Op: r.Op, Body: r.Body}})
+			s.Remote(9, 1, []Forwarded{{Session: id, Xid: r.Xid, Op: r.Op, Body: r.Body}})
 			p := s.others.take(t, 1)[0]
 			s.commit(p)
 			var tx txn.Txn
@@ -156,12 +156,12 @@ func TestLocalSessionsElsewhere(t *testing.T) {
 		if code := request(ours, create(1, "/b")); code != proto.SessionExpired {
 			t.Errorf("enabled %v: a session that has ended here: %v", enabled, code)
 		}
-		if s.Own(9, theirs, 30000) {
+		if s.owns(9, theirs) {
 			t.Error("a session that nobody knows is a learner's")
 		}
 		if enabled {
 			s.enterLocal(ours)
-			if s.Own(9, ours, 30000) {
+			if s.owns(9, ours) {
 				t.Error("a local session is a learner's")
 			}
 		}

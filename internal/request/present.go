@@ -28,18 +28,20 @@ func (e *Engine) Present(c *Client, gone <-chan struct{}) error {
 	if e.Ensemble == nil {
 		return nil
 	}
-	m := e.joinMoment(c)
-	if m == nil {
-		return ErrNotServing
-	}
-	select {
-	case <-m.over:
-		if m.come {
-			return nil
+	for {
+		if m := e.joinMoment(c); m != nil {
+			select {
+			case <-m.over:
+				if m.come {
+					return nil
+				}
+			case <-gone:
+			}
 		}
-	case <-gone:
+		if leaving(gone) || !e.await(c) {
+			return ErrNotServing
+		}
 	}
-	return ErrNotServing
 }
 
 // joinMoment is the next moment that is asked for, nil if nobody can be asked.
@@ -48,7 +50,7 @@ func (e *Engine) joinMoment(c *Client) *moment {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	role := f.role.Load()
-	if c.role != f.number || role != leading && role != following {
+	if c.role.Load() != f.number || role != leading && role != following {
 		return nil
 	}
 	if f.next == nil {

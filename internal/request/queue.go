@@ -2,6 +2,7 @@ package request
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,6 +85,9 @@ type queue struct {
 	err      error  // why it failed
 	refusing bool   // as a member that does not lead
 	role     uint64 // the number of the role in which writes are let in
+	epoch    int64  // of this leader, or of the last one
+	early    []earlier
+	holding  bool // the writer is given nothing
 	inFlight *atomic.Int64
 	paused   bool // nothing is let in: the state is being replaced
 	// lines are those of learners with something in them.
@@ -102,11 +106,24 @@ func (e *Engine) Submit(c *Client, reqs []Request) error {
 		e.refuse(c, reqs, proto.NotReadOnly)
 		return nil
 	}
+	for {
+		err := e.submit(c, reqs)
+		if err != ErrNotServing || !e.await(c) {
+			return err
+		}
+	}
+}
+
+func (e *Engine) submit(c *Client, reqs []Request) error {
 	if e.pipe.flight.role.Load() == following {
 		return e.pipe.forward(c, reqs, e.Now())
 	}
 	c.add(len(reqs))
-	return e.pipe.queue.put(copyOf(c, reqs, e.Now()))
+	err := e.pipe.queue.put(copyOf(c, reqs, e.Now()))
+	if err != nil {
+		c.add(-len(reqs))
+	}
+	return err
 }
 
 // refuse answers writes by a code alone.
@@ -134,16 +151,16 @@ func (q *queue) put(s *submission) error {
 	switch {
 	case q.closing || q.failed:
 		return ErrClosed
-	case q.refusing || s.client != nil && s.client.role != q.role:
+	case q.refusing || s.client != nil && s.client.role.Load() != q.role:
 		return ErrNotServing
 	}
 	q.submit(s)
 	return nil
 }
 
-// push enters s, however much is in flight: who calls it must not wait. It is
-// dropped if nothing is let in.
-func (q *queue) push(s *submission) { q.line(s.owner, step{writes: s}) }
+// push enters what is asked of the leader of an epoch, however much is in flight: who
+// calls it must not wait. It waits for that epoch, and is dropped behind it.
+func (q *queue) push(s *submission, epoch int64) { q.line(s.owner, epoch, step{writes: s}) }
 
 // submit enters s and counts its writes as in flight. The lock is held: so none
 // is counted after refuse.
@@ -156,7 +173,7 @@ func (q *queue) submit(s *submission) {
 func (q *queue) refuse() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.refusing = true
+	q.refusing, q.holding = true, false
 	for _, s := range q.list {
 		q.bytes -= s.size
 	}
@@ -166,11 +183,81 @@ func (q *queue) refuse() {
 	q.room.Broadcast()
 }
 
-// accept lets writes in again, of clients that came in the role of this number.
-func (q *queue) accept(role uint64) {
+// accept lets writes in again, of clients that came in the role of this number, and
+// of learners of this epoch. list is let in before them. It gives the syncs that need
+// not wait.
+func (q *queue) accept(role uint64, epoch int64, list []*submission) (syncs []func()) {
 	q.mu.Lock()
-	q.refusing, q.role, q.flying = false, role, 0
+	defer q.mu.Unlock()
+	q.refusing, q.holding, q.role, q.epoch, q.flying = false, false, role, epoch, 0
+	for _, s := range list {
+		q.submit(s)
+	}
+	for _, early := range q.early {
+		if early.epoch == epoch {
+			syncs = append(syncs, q.lineUp(early.owner, early.step)...)
+		}
+	}
+	q.early = nil
+	q.wake()
+	return syncs
+}
+
+// hold gives the writer nothing, or something again.
+func (q *queue) hold(on bool) {
+	q.mu.Lock()
+	q.holding = on
+	q.wake()
 	q.mu.Unlock()
+}
+
+// park lets nothing in, and keeps those submissions that stay says yes to.
+func (q *queue) park(stay func(*submission) bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.refusing, q.holding = true, true
+	kept := q.list[:0]
+	for _, s := range q.list {
+		if stay(s) {
+			kept = append(kept, s)
+			continue
+		}
+		q.leave(s)
+	}
+	clear(q.list[len(kept):])
+	clear(q.lines)
+	q.list = kept
+	q.room.Broadcast()
+}
+
+// unpark gives what was kept.
+func (q *queue) unpark() []*submission {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	list := q.list
+	for _, s := range list {
+		q.leave(s)
+	}
+	q.list, q.holding = nil, false
+	return list
+}
+
+// leave counts a submission no more. The lock is held.
+func (q *queue) leave(s *submission) {
+	n := s.writes() - s.done
+	q.bytes -= s.size
+	q.count -= n
+	q.inFlight.Add(-int64(n))
+}
+
+// giveBack puts what was taken and not prepared before all else.
+func (q *queue) giveBack(list []*submission) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, s := range list {
+		q.count += s.writes() - s.done
+	}
+	q.list = append(slices.Clone(list), q.list...)
 }
 
 // last enters s and lets nothing in behind it until resume.
@@ -208,7 +295,7 @@ func (q *queue) wake() {
 // as other members are at work on, if they are. A batch of a few writes costs all
 // members a sync each as one of many does. The lock is held.
 func (q *queue) ripe() bool {
-	return q.closing || len(q.list) > 0 && q.count >= q.flying
+	return q.closing || !q.holding && len(q.list) > 0 && q.count >= q.flying
 }
 
 // await waits until the writer shall begin. It is false if the queue is closed,
@@ -243,7 +330,7 @@ func (q *queue) land(n int) {
 func (q *queue) take(list []*submission) ([]*submission, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.list) == 0 {
+	if len(q.list) == 0 || q.holding && !q.closing {
 		return list, false
 	}
 	list, q.list = q.list, list

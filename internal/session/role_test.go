@@ -25,7 +25,7 @@ func TestKeep(t *testing.T) {
 	if !tr.Touch(kept, 4000, 100_000) {
 		t.Error("a kept session cannot be touched")
 	}
-	tr.Renew(200_000)
+	tr.Renew(200_000, nil)
 	if got := due(tr, 204_000); got != nil {
 		t.Errorf("expired early: %v", got)
 	}
@@ -42,7 +42,7 @@ func TestRenew(t *testing.T) {
 	if got := due(tr, 50_000); len(got) != 2 {
 		t.Fatalf("expired %v", got)
 	}
-	tr.Renew(50_000)
+	tr.Renew(50_000, nil)
 	if s.Closing() || s.Check(6) != proto.OK {
 		t.Error("a session is closing, or somebody's, for a new leader")
 	}
@@ -79,7 +79,7 @@ func TestLocal(t *testing.T) {
 	}
 	tr.Commit(3, 4000, 8000)
 	last := tr.TrackLocal(4, 4000, 8000)
-	tr.Renew(9000)
+	tr.Renew(9000, nil)
 	if tr.Get(3) != s || tr.Get(4) != nil || !last.Closing() {
 		t.Error("local sessions end with the role, and no others")
 	}

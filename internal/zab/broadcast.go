@@ -156,6 +156,10 @@ func (p *Peer) announceCommit(e Entry) {
 		follow = &Message{Type: CommitAndActivate, Zxid: e.Zxid, Designated: next}
 		observe = &Message{Type: InformAndActivate, Zxid: e.Zxid, Entry: e, Designated: next}
 		p.leader.reconfigZxid = 0
+		if next != p.opts.ID {
+			p.sayFarewell()
+		}
+		p.leader.farewell = nil
 		p.activateAsLeader(p.view.lastSeen, next)
 	}
 	for _, f := range p.leader.learners {

@@ -2,18 +2,60 @@ package zab
 
 import "bytes"
 
+// Farewells are the bodies of the messages by which a leader that gives its role
+// away takes leave of a learner.
+type Farewells func(Link) [][]byte
+
 // HandOver makes this leader step down without losing anything: it proposes
 // nothing more, waits until all that it proposed is committed, lets its
 // followers know, and gives them up. They elect the one among them with the
 // largest number at once, since their logs are equal; this server votes for it.
-// If nobody is in line within a tick, it goes on leading.
-func (p *Peer) HandOver() error {
+// If nobody is in line within a tick, it goes on leading. farewell may be nil.
+//
+// A server that leaves the ensemble behind it follows the next leader without a
+// vote: that one must not count on it.
+func (p *Peer) HandOver(farewell Farewells, leaves bool) error {
 	if p.state != Leading || !p.leader.established {
 		return ErrNotLeading
 	}
-	p.leader.handingOver, p.leader.handOverEnds = true, p.now+p.opts.Tick
+	l := p.leader
+	l.handingOver, l.handOverEnds = true, p.now+p.opts.Tick
+	l.farewell, l.leaves = farewell, leaves
 	p.finishHandOver()
 	return nil
+}
+
+// CallOff ends a hand-over that came to nothing: if this server still leads, it goes
+// on.
+func (p *Peer) CallOff() {
+	if p.state == Leading {
+		p.leader.handingOver, p.leader.farewell = false, nil
+	}
+}
+
+// TakeLeave says what learners are told if the reconfiguration that is proposed
+// next gives the lead away. Nothing may be proposed behind it until it is committed.
+func (p *Peer) TakeLeave(farewell Farewells) {
+	if p.state == Leading {
+		p.leader.farewell = farewell
+	}
+}
+
+// sayFarewell tells the learners that the role is given away, after all that was
+// committed.
+func (p *Peer) sayFarewell() {
+	l := p.leader
+	if l.farewell == nil {
+		return
+	}
+	for _, f := range l.learners {
+		if !f.upToDate || !f.farewells {
+			continue
+		}
+		for _, body := range l.farewell(f.link) {
+			p.send(f.link, &Message{Type: Farewell, Zxid: p.log.last, Data: body})
+		}
+	}
 }
 
 // HandingOver tells whether this leader is about to step down.
@@ -30,6 +72,8 @@ func (p *Peer) finishHandOver() {
 		return
 	}
 	v := vote{leader: heir, zxid: p.log.last, epoch: p.current}
+	p.sayFarewell()
+	p.leaves = l.leaves
 	p.look("it hands over")
 	if p.state == Looking {
 		p.election.heir = v

@@ -17,6 +17,7 @@ type follower struct {
 	forwarded bool
 	state     bool  // that is a state that is sent, and then what follows it
 	acked     bool  // acknowledged NEWLEADER
+	farewells bool  // it knows FAREWELL
 	sent      int64 // the last committed transaction that it has when it does
 	upToDate  bool
 	deadline  time.Duration
@@ -44,6 +45,8 @@ type leader struct {
 	retired      bool            // a reconfiguration gave the lead away: nothing is committed any more
 	handingOver  bool
 	handOverEnds time.Duration
+	leaves       bool      // the ensemble, once it has handed over
+	farewell     Farewells // what to say to learners when the role is given away, nil for nothing
 	syncs        []pendingSync
 	reads        []pendingRead
 	asked        map[Link]uint64 // see question; shared by all questions until the next Ready
@@ -211,6 +214,7 @@ func checkInfo(m *Message) error {
 // meet notes who a learner is. If it has come back, its old link is a dead one.
 func (p *Peer) meet(f *follower, m *Message) {
 	f.sid, f.observer, f.greeted = m.Learner.Sid, m.Type == ObserverInfo, true
+	f.farewells = m.Learner.ProtocolVersion >= FarewellVersion
 	for _, o := range slices.Clone(p.feed().learners) {
 		if o != f && o.greeted && o.sid == f.sid {
 			p.drop(o)
@@ -418,7 +422,7 @@ func (p *Peer) tickLeader() {
 	}
 	l.nextTick = p.now + p.opts.Tick/2
 	if l.handingOver && p.now >= l.handOverEnds {
-		l.handingOver = false
+		p.CallOff()
 	}
 	switch {
 	case !l.established && p.now >= l.stageEnds:

@@ -47,7 +47,7 @@ func (p *Peer) follow(b ballot) {
 	p.vote, p.voteTurn = b.vote, b.round
 	p.election.running = false
 	p.state, p.phase, p.leaderID, p.reason = Following, Discovery, b.leader, ""
-	if m, ok := p.view.active.Member(p.opts.ID); ok && m.Observer {
+	if m, ok := p.view.active.Member(p.opts.ID); ok && m.Observer || p.leaves {
 		p.state = Observing
 	}
 	p.learner = learner{retryAt: never, deadline: p.now + p.limit(p.opts.InitLimit)}
@@ -94,7 +94,7 @@ func (p *Peer) greet(link Link) {
 	l := &p.learner
 	l.link, l.connecting, l.retryAt = link, false, never
 	m := &Message{Type: FollowerInfo, Zxid: EpochStart(p.accepted),
-		Learner: LearnerInfo{Sid: p.opts.ID, ProtocolVersion: ProtocolVersion, ConfigVersion: p.view.active.Version}}
+		Learner: LearnerInfo{Sid: p.opts.ID, ProtocolVersion: FarewellVersion, ConfigVersion: p.view.active.Version}}
 	if p.state == Observing {
 		m.Type = ObserverInfo
 	}
@@ -134,7 +134,7 @@ func (p *Peer) stepLearner(m *Message) error {
 		if p.phase == Broadcast {
 			p.send(l.link, &Message{Type: Ping, Zxid: m.Zxid})
 		}
-	case Sync, Revalidate:
+	case Sync, Revalidate, Farewell:
 		if p.phase == Broadcast {
 			p.out.Upcalls = append(p.out.Upcalls, Upcall{l.link, m})
 		}

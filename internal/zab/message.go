@@ -27,6 +27,11 @@ const (
 	LeaderInfo        Type = 17 // leader to L: the epoch to come
 	AckEpoch          Type = 18 // L to leader: the epoch is accepted
 	InformAndActivate Type = 19 // leader to O: a committed reconfiguration
+
+	// Farewell is quoll's own, to learners that say that they know it: what was not
+	// committed before is not, and never will be by this leader, which steps down, or
+	// has a COMMITANDACTIVATE behind it that gives the lead away.
+	Farewell Type = 20
 )
 
 var typeNames = [...]string{
@@ -34,6 +39,7 @@ var typeNames = [...]string{
 	Sync: "SYNC", Inform: "INFORM", CommitAndActivate: "COMMITANDACTIVATE", NewLeader: "NEWLEADER",
 	FollowerInfo: "FOLLOWERINFO", UpToDate: "UPTODATE", Diff: "DIFF", Trunc: "TRUNC", Snap: "SNAP",
 	ObserverInfo: "OBSERVERINFO", LeaderInfo: "LEADERINFO", AckEpoch: "ACKEPOCH", InformAndActivate: "INFORMANDACTIVATE",
+	Farewell: "FAREWELL",
 }
 
 // String is the name that Apache's logs have for the type.
@@ -67,7 +73,7 @@ type Message struct {
 	// Entry is of PROPOSAL, INFORM and INFORMANDACTIVATE; its Zxid equals the packet's.
 	Entry Entry
 	// Data is the text of the configuration in NEWLEADER, and the body of
-	// REVALIDATE, PING and REQUEST, which zab hands on. (Requests of learners in
+	// REVALIDATE, PING, REQUEST and FAREWELL, which zab hands on. (Requests of learners in
 	// sync need not come this way: the owner of the peer may take them itself.)
 	Data []byte
 	// Learner is of FOLLOWERINFO and OBSERVERINFO.
@@ -92,6 +98,10 @@ type LearnerInfo struct {
 // ProtocolVersion is the version of the protocol that is spoken here. Older
 // ones, of before ZooKeeper 3.4, know no epochs and are refused.
 const ProtocolVersion = 0x10000
+
+// FarewellVersion is the version that learners say they speak which know FAREWELL.
+// To Apache's leaders it is as good as ProtocolVersion.
+const FarewellVersion = ProtocolVersion + 1
 
 // State is what a server does, as it says in its notifications.
 type State int32

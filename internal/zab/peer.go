@@ -147,6 +147,8 @@ type Peer struct {
 	// refused tells that the last leader did not take this learner, which may be
 	// because it has less in its log.
 	refused bool
+	// leaves tells that this server is about to end, and is not to be counted on.
+	leaves bool
 	// pause lets an observer wait before it connects: it was refused.
 	pause bool
 	// seenEpoch is the highest epoch that anybody claimed to have accepted.

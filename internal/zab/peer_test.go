@@ -368,7 +368,7 @@ func TestSyncAsksAQuorum(t *testing.T) {
 func TestHandOver(t *testing.T) {
 	t.Run("at once", func(t *testing.T) {
 		h := leads(t, Options{Active: members(t, 1, 1, 2, 3)})
-		if err := h.p.HandOver(); err != nil {
+		if err := h.p.HandOver(nil, false); err != nil {
 			t.Fatal(err)
 		}
 		if h.p.Status().State == Leading {
@@ -384,7 +384,7 @@ func TestHandOver(t *testing.T) {
 		h.step(2, &Message{Type: Ack, Zxid: EpochStart(1) + 1})
 		h.join(1, EpochStart(1)+1)
 		h.p.LinkDown(2)
-		if err := h.p.HandOver(); err != nil {
+		if err := h.p.HandOver(nil, false); err != nil {
 			t.Fatal(err)
 		}
 		if s := h.p.Status(); s.State == Leading {
@@ -396,7 +396,7 @@ func TestHandOver(t *testing.T) {
 		if _, err := h.p.Propose(Entry{Zxid: EpochStart(1) + 1}); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.p.HandOver(); err != nil {
+		if err := h.p.HandOver(nil, false); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := h.p.Propose(Entry{Zxid: EpochStart(1) + 2}); err != ErrHandingOver {

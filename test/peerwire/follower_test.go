@@ -62,7 +62,7 @@ func leadObserver(t *testing.T, ensemble *harness.Ensemble, version harness.Apac
 func (l *leader) synchronise(first *wire.Packet, config []byte) {
 	l.t.Helper()
 	info, err := wire.DecodeLearnerInfo(first)
-	if err != nil || info.SID != 1 || info.Version != wire.ProtocolVersion || info.AcceptedEpoch != 0 || info.Observer != l.observed {
+	if err != nil || info.SID != 1 || info.Version < wire.ProtocolVersion || info.AcceptedEpoch != 0 || info.Observer != l.observed {
 		l.t.Fatalf("%+v, %v", info, err)
 	}
 	l.send(wire.AppendLeaderInfo(nil, epoch))

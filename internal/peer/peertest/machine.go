@@ -257,13 +257,20 @@ func (m *Machine) Serve(r peer.Role) {
 	m.Change(func() { m.Role = r })
 }
 
+// Uplink is the connection to the leader in the present role.
+func (m *Machine) Uplink() zab.Link {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.Role.Uplink
+}
+
 // Asked is a request of a learner's client.
 type Asked struct {
 	Learner zab.Link
 	Request wire.ClientRequest
 }
 
-func (m *Machine) Requests(learner zab.Link, list []wire.ClientRequest) {
+func (m *Machine) Requests(learner zab.Link, _ int64, list []wire.ClientRequest) {
 	m.Change(func() {
 		for _, r := range list {
 			m.Asked = append(m.Asked, Asked{learner, r})

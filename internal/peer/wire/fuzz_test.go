@@ -30,6 +30,7 @@ func FuzzReader(f *testing.F) {
 		AppendPong(AppendPing(nil, 1), 1, []Touch{{1, 2}}),
 		AppendRevalidated(AppendRevalidate(nil, 1, 2), 1, true),
 		AppendSync(AppendRequest(nil, &request)),
+		AppendPacket(nil, &Packet{Type: Farewell, Zxid: 1, Data: AppendSessions(nil, []int64{1, -2})}),
 	} {
 		f.Add(seed)
 	}
@@ -57,7 +58,7 @@ func FuzzReader(f *testing.F) {
 }
 
 func decodeAll(t *testing.T, p *Packet) {
-	var errs [9]error
+	var errs [10]error
 	_, errs[0] = DecodeLearnerInfo(p)
 	_, _, errs[1] = DecodeLeaderInfo(p)
 	_, errs[2] = DecodeEpochAck(p)
@@ -68,6 +69,7 @@ func decodeAll(t *testing.T, p *Packet) {
 	_, errs[6] = DecodeRevalidate(p)
 	_, _, errs[7] = DecodeRevalidated(p)
 	_, errs[8] = DecodeRequest(p)
+	_, errs[9] = DecodeFarewell(p)
 	if err == nil {
 		n := 0
 		for range touches {

@@ -30,6 +30,7 @@ const (
 	LeaderInfo        Type = 17 // leader to L: the epoch to come
 	AckEpoch          Type = 18 // L to leader: the epoch is accepted
 	InformAndActivate Type = 19 // leader to O: a committed reconfiguration
+	Farewell          Type = 20 // leader to L, quoll's own: it steps down, and these are the sessions that L has
 )
 
 var typeNames = [...]string{
@@ -37,6 +38,7 @@ var typeNames = [...]string{
 	Sync: "SYNC", Inform: "INFORM", CommitAndActivate: "COMMITANDACTIVATE", NewLeader: "NEWLEADER",
 	FollowerInfo: "FOLLOWERINFO", UpToDate: "UPTODATE", Diff: "DIFF", Trunc: "TRUNC", Snap: "SNAP",
 	ObserverInfo: "OBSERVERINFO", LeaderInfo: "LEADERINFO", AckEpoch: "ACKEPOCH", InformAndActivate: "INFORMANDACTIVATE",
+	Farewell: "FAREWELL",
 }
 
 // String is the name that Apache's logs have for the type.

@@ -176,8 +176,8 @@ func TestTxnFrame(t *testing.T) {
 }
 
 func TestTypeNames(t *testing.T) {
-	if InformAndActivate.String() != "INFORMANDACTIVATE" || Type(20).String() != "UNKNOWN(20)" || Type(-1).String() != "UNKNOWN(-1)" {
-		t.Error(InformAndActivate, Type(20), Type(-1))
+	if Farewell.String() != "FAREWELL" || Type(21).String() != "UNKNOWN(21)" || Type(-1).String() != "UNKNOWN(-1)" {
+		t.Error(Farewell, Type(21), Type(-1))
 	}
 }
 

@@ -122,7 +122,7 @@ func (w *world) strike(name string) {
 		s.offset += w.r.between(time.Millisecond, 3*time.Second)
 	case "hand over":
 		w.on(s, "hand over", func(p *zab.Peer) {
-			_ = p.HandOver() // refused by all but leaders
+			_ = p.HandOver(nil, false) // refused by all but leaders
 		})
 	case "differing state":
 		w.on(s, "its state differs", func(p *zab.Peer) {
