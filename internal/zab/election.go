@@ -50,7 +50,7 @@ type election struct {
 	// its vote. Those who do not know of the reconfiguration do not listen to that,
 	// so that it stands back if nothing comes of it soon.
 	stands bool
-	// heir is whom a leader that hands over votes for at first, none if empty.
+	// heir is whom a leader that hands over votes for at first, in each round; none if empty.
 	heir vote
 	// lost is the leader that this server has just lost, 0 for none: nobody waits for
 	// the vote of one that is silent, though its connections may stand for long.
@@ -112,6 +112,15 @@ func (p *Peer) ownVote() vote {
 	return v
 }
 
+// firstVote is what a round begins with: the heir of a leader that has handed over,
+// in whatever round the others are, or the own vote.
+func (p *Peer) firstVote() vote {
+	if p.election.heir.leader != 0 {
+		return p.election.heir
+	}
+	return p.ownVote()
+}
+
 // startElection begins a new round. Whatever is said from now on is on the disk.
 func (p *Peer) startElection() {
 	p.raiseEpoch()
@@ -124,10 +133,7 @@ func (p *Peer) startElection() {
 	held := e.held
 	e.running, e.round = true, e.round+1
 	e.stands, p.refused = p.refused, false
-	e.mine = p.ownVote()
-	if e.heir.leader != 0 {
-		e.mine = e.heir
-	}
+	e.mine = p.firstVote()
 	e.heard, e.outside, e.held = map[int64]ballot{}, map[int64]ballot{}, map[int64]heldVote{}
 	e.repeatEvery = p.opts.MinNotification
 	e.repeatAt = p.now + e.repeatEvery
@@ -242,7 +248,7 @@ func (p *Peer) joinRound(round int64) {
 	e := &p.election
 	e.round = round
 	clear(e.heard)
-	e.mine = p.ownVote()
+	e.mine = p.firstVote()
 	p.announce()
 	p.tally()
 }
@@ -264,7 +270,7 @@ func (p *Peer) countLooking(sid int64, b ballot) {
 	case b.round > e.round:
 		e.round = b.round
 		clear(e.heard)
-		e.mine = p.ownVote()
+		e.mine = p.firstVote()
 		if p.electable(b.leader) && b.better(e.mine) {
 			e.mine = b.vote
 		}

@@ -72,3 +72,16 @@ func TestLeaves(t *testing.T) {
 		t.Fatal("it says that it has a vote")
 	}
 }
+
+// A leader that hands over does not stand itself, though the others are in a later round.
+func TestHeirInALaterRound(t *testing.T) {
+	h := leads(t, Options{Active: members(t, 1, 1, 2, 3)})
+	if err := h.p.HandOver(nil, true); err != nil {
+		t.Fatal(err)
+	}
+	h.drain()
+	h.vote(Notification{Sid: 1, Leader: 1, Zxid: h.p.Last(), PeerEpoch: 1, Round: h.p.election.round + 5})
+	if got := h.p.election.mine.leader; got != 2 {
+		t.Fatalf("it votes for %d", got)
+	}
+}
