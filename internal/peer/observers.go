@@ -58,7 +58,7 @@ func (u *uplink) forward(asker zab.Link, n int, requests iter.Seq[*wire.ClientRe
 		}
 		return b
 	})
-	u.conn.Flush()
+	u.conn.WriteNow()
 }
 
 func (u *uplink) note(asker zab.Link) {
