@@ -166,6 +166,14 @@ func (h host) Feed(ctx context.Context) admin.Feed {
 	return h.s.member.machine.feed(ctx)
 }
 
+// Seat is admin.Host's.
+func (h host) Seat() (admin.Seat, bool) {
+	if h.s.member == nil {
+		return admin.Seat{}, false
+	}
+	return h.s.member.machine.seat()
+}
+
 // Recount is admin.Host's.
 func (h host) Recount(ctx context.Context) error {
 	if h.s.member == nil {

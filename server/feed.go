@@ -32,3 +32,14 @@ func (m *machine) feed(ctx context.Context) admin.Feed {
 	}
 	return f
 }
+
+// seat is this member's place in its ensemble while it serves.
+func (m *machine) seat() (admin.Seat, bool) {
+	m.mu.Lock()
+	r, serves := m.role, m.serves()
+	m.mu.Unlock()
+	if !serves {
+		return admin.Seat{}, false
+	}
+	return admin.Seat{ID: m.s.cfg.MyID, Leader: r.Leader, Phase: r.Phase.String(), Membership: m.members(), Client: m.s.sockets.endpoint()}, true
+}

@@ -37,6 +37,13 @@ func (k *sockets) all() []clientSocket {
 	return slices.Clone(k.list)
 }
 
+// endpoint is where the plain one is, or will be.
+func (k *sockets) endpoint() config.Endpoint {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.client
+}
+
 // find is the first socket that is for TLS alone, or that is not.
 func (k *sockets) find(secure bool) (int, bool) {
 	i := slices.IndexFunc(k.list, func(c clientSocket) bool { return (c.mode == listener.Secure) == secure })

@@ -36,6 +36,9 @@ type Host interface {
 	// Feed is how transactions come to this member of an ensemble, and go on from
 	// there. It is empty for a server that is alone or serves nobody.
 	Feed(ctx context.Context) Feed
+	// Seat is this member's place in its ensemble; false for a server that is alone
+	// or serves nobody.
+	Seat() (Seat, bool)
 	// Recount begins to count anew what goes to observers and comes from them.
 	Recount(ctx context.Context) error
 	// Ports are those that clients come in by, -1 for none.

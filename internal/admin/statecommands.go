@@ -152,17 +152,11 @@ func ensembleCommands() []command {
 		{names: []string{"is_read_only", "isro"}, run: func(_ *Admin, c *call) *response {
 			return c.answer(field{"read_only", c.node.Engine.ReadsOnly()})
 		}},
-		{names: []string{"leader", "lead"}, run: func(_ *Admin, c *call) *response {
-			return c.answer(field{"error", "server is not initialized"})
-		}},
+		{names: []string{"leader", "lead"}, run: cmdLeader},
 		{names: []string{"observer_connection_stat_reset", "orst"}, run: cmdObserverReset},
 		{names: []string{"observers", "obsr"}, run: cmdObservers},
-		{names: []string{"voting_view"}, run: func(_ *Admin, c *call) *response {
-			return c.answer(field{"current_config", object{}})
-		}},
-		{names: []string{"zabstate"}, noNode: true, run: func(_ *Admin, c *call) *response {
-			return c.answer(field{"voting", false}, field{"zabstate", ""})
-		}},
+		{names: []string{"voting_view"}, run: cmdVotingView},
+		{names: []string{"zabstate"}, noNode: true, run: cmdZabState},
 	}
 }
 

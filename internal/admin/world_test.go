@@ -41,6 +41,14 @@ type fakeHost struct {
 	restored []byte
 	badSnap  error
 	feed     Feed
+	seat     *Seat
+}
+
+func (h *fakeHost) Seat() (Seat, bool) {
+	if h.seat == nil {
+		return Seat{}, false
+	}
+	return *h.seat, true
 }
 
 func (h *fakeHost) Feed(context.Context) Feed { return h.feed }
