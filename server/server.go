@@ -27,7 +27,6 @@ import (
 	"github.com/quollhq/quoll/internal/request"
 	"github.com/quollhq/quoll/internal/session"
 	"github.com/quollhq/quoll/internal/storage"
-	"github.com/quollhq/quoll/internal/tlsconf"
 	"github.com/quollhq/quoll/internal/tree"
 	"github.com/quollhq/quoll/internal/watch"
 )
@@ -128,23 +127,6 @@ func newLogger(c config.Log, out io.Writer) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(out, o))
 	}
 	return slog.New(slog.NewTextHandler(out, o))
-}
-
-// Check reads what the configuration names and New did not read: the stores of
-// TLS, the rules of Kerberos, the schemes.
-func (s *Server) Check() error {
-	if err := s.setupAuth(); err != nil {
-		return err
-	}
-	if err := s.setupSASL(); err != nil {
-		return err
-	}
-	if s.cfg.Listen.Secure.Enabled || s.cfg.Listen.Unified {
-		if _, err := tlsconf.Open(s.cfg.TLS, s.log); err != nil {
-			return fmt.Errorf("TLS for clients: %w", err)
-		}
-	}
-	return nil
 }
 
 // Run serves until ctx is done, then ends in an orderly way. The error says

@@ -70,8 +70,8 @@ each can also be given as a flag (clientPort as --client-port), as
 				if err := s.Check(); err != nil {
 					return err
 				}
-				fmt.Fprintln(cmd.OutOrStdout(), "configuration is valid")
-				return nil
+				_, err := fmt.Fprint(cmd.OutOrStdout(), "configuration is valid\n", s.Summary())
+				return err
 			}
 			tune()
 			if profile != "" {
@@ -88,7 +88,7 @@ each can also be given as a flag (clientPort as --client-port), as
 			return s.Run(cmd.Context())
 		},
 	}
-	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and end")
+	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and the directories, say what the server would be, and end")
 	cmd.Flags().IntVar(&ensemble, "ensemble", 0, "run so many members of an ensemble in this process, for development")
 	cmd.Flags().StringVar(&profile, "cpuprofile", "", "write a CPU profile of the whole run to this file")
 	cmd.Flags().StringArrayVar(&set, "set", nil, "a setting, as NAME=VALUE; may be repeated")

@@ -52,7 +52,7 @@ Apache takes many values that it cannot read for the default without a word; her
 Apache's properties. A variable without a value counts as not set, and so does a key without one where Apache reads a property.
 
 An unknown key that is nearly a known one is an error; any other unknown key is a warning. ` + "`quoll server --check`" + ` reads
-everything, prints all errors and warnings with their places and does not start.
+everything, prints all errors and warnings with their places, looks at the directories, says what the server would be, and does not start.
 
 A key whose name ends in .N or .X stands for many: N is a number, X a word. "File" tells keys that Apache reads only from its file, "-D" those
 whose property has no "zookeeper." before it, and which Apache does not read from its file.

@@ -193,9 +193,7 @@ func (c *collector) quorumSettings(cfg *Config) {
 			c.fail(&KeyError{Origin: Origin(cfg.describeFile()), Key: l.key, Found: c.entries[l.key].value, Want: "a number of ticks above 0, because there are several servers"})
 		}
 	}
-	if !cfg.HasMyID {
-		c.fail(fmt.Errorf("%s: the file is missing, want one line with the number N of this server's server.N", filepath.Join(cfg.Data.Dir, "myid")))
-	}
+	c.place(cfg)
 	c.unused()
 	if e.CommitLogCount < leastCommitLog {
 		c.warn(c.origin("commitLogCount"), "commitLogCount is below %[1]d; %[1]d is used", leastCommitLog)
@@ -207,6 +205,20 @@ func (c *collector) quorumSettings(cfg *Config) {
 		c.warn(Origin(cfg.membersFile()), "%d participants survive no failure; want 3 at least", voters)
 	case voters%2 == 0:
 		c.warn(Origin(cfg.membersFile()), "%d participants survive no more failures than %d", voters, voters-1)
+	}
+}
+
+// place tells whether this server is one of the members.
+func (c *collector) place(cfg *Config) {
+	file := filepath.Join(cfg.Data.Dir, "myid")
+	_, member := cfg.Ensemble.Membership.Find(cfg.MyID)
+	switch {
+	case c.badMyID: // that is said
+	case !cfg.HasMyID:
+		c.fail(fmt.Errorf("%s: the file is missing, want one line with the number N of this server's server.N", file))
+	case !member:
+		c.fail(fmt.Errorf("%s: found %d, but there is no server.%[2]d in %s, want the number of one of: %s",
+			file, cfg.MyID, cfg.membersFile(), cfg.Ensemble.Membership.numbers()))
 	}
 }
 

@@ -55,6 +55,7 @@ func (c *collector) data(cfg *Config) {
 	id, ok, err := ReadMyID(filepath.Join(cfg.Data.Dir, "myid"))
 	if err != nil {
 		c.fail(err)
+		c.badMyID = true
 	}
 	cfg.MyID, cfg.HasMyID = id, ok
 }

@@ -73,6 +73,15 @@ func (m Membership) Count(role Role) int {
 	return n
 }
 
+// numbers lists the members.
+func (m Membership) numbers() string {
+	var list []string
+	for _, s := range m.Members {
+		list = append(list, fmt.Sprintf("server.%d", s.ID))
+	}
+	return strings.Join(list, ", ")
+}
+
 // Find returns the member with the id.
 func (m Membership) Find(id int64) (Member, bool) {
 	i, ok := slices.BinarySearchFunc(m.Members, id, func(s Member, id int64) int { return cmp.Compare(s.ID, id) })

@@ -111,6 +111,7 @@ func TestEnsembleErrors(t *testing.T) {
 	for name, tt := range map[string]struct{ myid, text, want string }{
 		"limits":             {"1", "server.1=a:1:2\nserver.2=b:1:2\n", "initLimit: found nothing, want a number of ticks"},
 		"no myid":            {"", three, "myid: the file is missing, want one line"},
+		"another's myid":     {"7", three, "myid: found 7, but there is no server.7 in "},
 		"bad myid":           {"one", three, `myid:1: found "one", want the number of this server`},
 		"bad server":         {"1", "server.1=a:1\n", `zoo.cfg:2: server.1: found "a:1", want host:port:port`},
 		"bad id":             {"1", "server.x=a:1:2\n", `server.x: found "a:1:2", want a whole number after the dot`},
@@ -128,6 +129,9 @@ func TestEnsembleErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := Load(Sources{File: ensembleFile(t, tt.myid, tt.text)})
+			if tt.myid != "" && err != nil && strings.Contains(err.Error(), "myid: the file is missing") {
+				t.Errorf("the file is there: %v", err)
+			}
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}

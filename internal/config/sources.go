@@ -45,6 +45,7 @@ type collector struct {
 	warnings []Warning
 	text     string   // the file as read
 	ignored  []string // JVM flags without meaning here
+	badMyID  bool     // the file myid cannot be read
 }
 
 func newCollector(t *table) *collector {
