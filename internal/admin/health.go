@@ -32,6 +32,8 @@ func (a *Admin) readyChecks() []check {
 			switch {
 			case n == nil:
 				return errors.New("clients are not served: the server is starting or stopping")
+			case n.Mode() == "removed":
+				return errors.New("clients are not served: this member was removed from the ensemble")
 			case !n.Engine.Serving():
 				return errors.New("clients are not served: this member of the ensemble has no leader")
 			case n.Engine.ReadsOnly():

@@ -36,7 +36,9 @@ func newPolicy(o PolicyOptions, r *Registry) (*Policy, error) {
 			p.schemes = append(p.schemes, strings.Trim(s, javaBlank))
 		}
 	}
-	r.log.Info("enforcement of authentication", "enabled", p.enforce, "schemes", p.schemes)
+	if p.enforce {
+		r.log.Info("enforcement of authentication", "schemes", p.schemes)
+	}
 	return p, p.validate(r)
 }
 

@@ -208,8 +208,8 @@ func (c *collector) unknownVariable(name string, o Origin) {
 	c.warn(o, "no key has this variable")
 }
 
-// foreignVariables are read by other parts of quoll.
-var foreignVariables = []string{envPrefix + "CONFIG", envPrefix + "SERVER", envPrefix + "HISTORY"}
+// foreignVariables are read by other parts of quoll, and by its tests and scripts.
+var foreignVariables = []string{envPrefix + "CONFIG", envPrefix + "SERVER", envPrefix + "HISTORY", envPrefix + "CACHE"}
 
 func (c *collector) flags(flags map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(flags)) {

@@ -258,6 +258,7 @@ func (l *loop) dialled(no uint64, master int64, c *link.Conn, err error) {
 		l.p.zab.ConnectFailed()
 	default:
 		l.master = master
+		contactOf(c).sid = master
 		l.conns[zab.Link(c.ID())] = c
 		l.p.zab.Connected(zab.Link(c.ID()))
 	}
@@ -285,7 +286,7 @@ func (l *loop) down(c *link.Conn, err error) {
 		return
 	}
 	if !errors.Is(err, link.ErrClosed) {
-		l.p.log.Info("quorum connection ended", "remote", c.RemoteAddr().String(), "reason", err)
+		l.p.log.Info("quorum connection ended", "sid", contactOf(c).sid, "remote", c.RemoteAddr().String(), "reason", err)
 	}
 	delete(l.conns, id)
 	delete(l.dirty, c)
@@ -317,6 +318,9 @@ func (l *loop) received(c *link.Conn, batch []link.Packet) {
 		}
 		err := decode(c, &batch[i], m)
 		if err == nil {
+			if m.Type == zab.FollowerInfo || m.Type == zab.ObserverInfo {
+				contactOf(c).sid, contactOf(c).observer = m.Learner.Sid, m.Type == zab.ObserverInfo
+			}
 			err = l.p.zab.Step(id, m)
 		}
 		if err != nil {
@@ -407,6 +411,7 @@ func (l *loop) send(id zab.Link, m *zab.Message) {
 	default:
 		noteZxid(c, m.Zxid)
 	}
+	l.noteSync(c, m.Type)
 	failpoint.Pass(sendPoint(m.Type))
 	c.Append(1, func(b []byte) []byte { return l.encode(b, c, m) })
 	l.dirty[c] = struct{}{}
@@ -424,7 +429,7 @@ func (l *loop) sendState(id zab.Link) {
 		f.drop()
 		return
 	}
-	c.Stream(&stateStream{p: l.p, state: f, conn: c})
+	c.Stream(&stateStream{p: l.p, state: f, conn: c, sid: contactOf(c).sid})
 }
 
 func (l *loop) replay(id zab.Link, span *zab.Span) {
@@ -438,5 +443,5 @@ func (l *loop) replay(id zab.Link, span *zab.Span) {
 		c.Close()
 		return
 	}
-	c.Stream(&replayStream{reader: reader, upTo: span.UpTo})
+	c.Stream(&replayStream{reader: reader, upTo: span.UpTo, brought: &contactOf(c).brought})
 }

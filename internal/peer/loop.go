@@ -48,6 +48,7 @@ type loop struct {
 	own      []Batch                 // proposed here, on their way to the disk
 	held     []Batch                 // to be proposed if a hand-over comes to nothing
 	status   zab.Status
+	alone    alone
 	frame    zab.Message        // what is looked at and not kept
 	dial     context.CancelFunc // ends the attempt to reach the leader
 	dialNo   uint64
@@ -153,6 +154,7 @@ func (l *loop) bring() {
 func (l *loop) tick() {
 	now := l.p.cfg.Now()
 	l.p.zab.Tick(now)
+	l.reportAlone(now)
 	for len(l.early) > 0 && now >= l.early[0].until {
 		l.early[0].conn.Finish()
 		l.early = l.early[1:]
@@ -160,7 +162,7 @@ func (l *loop) tick() {
 }
 
 func (l *loop) deadline() time.Duration {
-	at := l.p.zab.Deadline()
+	at := l.alone.before(l.p.zab.Deadline())
 	if len(l.early) > 0 {
 		at = min(at, l.early[0].until)
 	}
@@ -400,6 +402,8 @@ func (l *loop) push(j job) {
 // became looks after those who came too early.
 func (l *loop) became(s zab.Status) {
 	failpoint.Pass(statePoint(s.State))
+	l.noteLoss(l.status, s)
+	l.noteQuorum(s)
 	l.status = s
 	l.p.log.Info("state of the member", "state", s.State.String(), "phase", s.Phase.String(), "leader", s.Leader, "epoch", s.Epoch, "reason", s.Reason)
 	if s.State == zab.Looking {

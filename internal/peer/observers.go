@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,10 +26,16 @@ type contact struct {
 	zxid     atomic.Int64 // the last that was sent, -1 if none was
 	// before is what had gone over it when it was counted anew. The loop's.
 	before link.Traffic
+	// sid is the member at the other end, -1 while that is unknown; observer tells that it is an observer. The loop's.
+	sid      int64
+	observer bool
+	// how a learner is brought in line: DIFF, TRUNC or SNAP, 0 before; brought is how many transactions it was sent for that.
+	how     zab.Type
+	brought atomic.Int64
 }
 
 func newContact() any {
-	k := &contact{since: time.Now()}
+	k := &contact{since: time.Now(), sid: -1}
 	k.zxid.Store(-1)
 	return k
 }
@@ -36,6 +43,19 @@ func newContact() any {
 func contactOf(c *link.Conn) *contact { return c.Owner.(*contact) }
 
 func noteZxid(c *link.Conn, zxid int64) { contactOf(c).zxid.Store(zxid) }
+
+// noteSync notes how a learner is brought in line, and logs it when that is done.
+func (l *loop) noteSync(c *link.Conn, t zab.Type) {
+	switch k := contactOf(c); t {
+	case zab.Diff, zab.Trunc, zab.Snap:
+		k.how = t
+	case zab.Proposal:
+		k.brought.Add(1)
+	case zab.UpToDate:
+		l.p.log.Info("a learner is in sync", "sid", k.sid, "observer", k.observer, "how", strings.ToLower(k.how.String()),
+			"transactions", k.brought.Load(), "took", time.Since(k.since).Round(time.Millisecond))
+	}
+}
 
 // uplink is the connection of a learner to its leader, or to the follower that feeds it, while clients are served.
 type uplink struct {

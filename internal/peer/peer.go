@@ -168,6 +168,7 @@ func New(ctx context.Context, cfg Config) (*Peer, error) {
 		return nil, err
 	}
 	p.loop = newLoop(p)
+	p.loop.alone = newAlone(&p.cfg)
 	timeout := time.Duration(cfg.SyncLimit) * cfg.Tick
 	p.mesh = mesh.New(mesh.Config{
 		Self: cfg.ID, Addresses: dir.election[cfg.ID], MultiAddress: cfg.MultiAddress, Dial: cfg.DialElection, Timeout: timeout,

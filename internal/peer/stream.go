@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/peer/link"
@@ -52,6 +53,7 @@ type stateStream struct {
 	p     *Peer
 	state *future
 	conn  *link.Conn
+	sid   int64 // of the learner
 }
 
 // WriteTo implements io.WriterTo.
@@ -73,7 +75,7 @@ func (s *stateStream) WriteTo(w io.Writer) (int64, error) {
 	if err := storage.EncodeState(w, state, &info); err != nil {
 		return 0, err
 	}
-	s.p.log.Info("a state was sent to a learner", "zxid", hex(state.Zxid()), "nodes", info.Nodes)
+	s.p.log.Info("a state was sent to a learner", "sid", s.sid, "zxid", hex(state.Zxid()), "nodes", info.Nodes)
 	n, err := w.Write(wire.AppendSignature(nil))
 	return int64(n), err
 }
@@ -89,6 +91,8 @@ func (s *stateStream) Close() error {
 type replayStream struct {
 	reader *storage.Reader
 	upTo   int64
+	// brought counts what was sent.
+	brought *atomic.Int64
 }
 
 // WriteTo implements io.WriterTo.
@@ -108,6 +112,7 @@ func (s *replayStream) WriteTo(w io.Writer) (int64, error) {
 		if _, err := out.Write(b); err != nil {
 			return 0, err
 		}
+		s.brought.Add(1)
 	}
 	return 0, out.Flush()
 }

@@ -284,6 +284,7 @@ func (p *Peer) activateAsLeader(next *Membership, designated int64) {
 func (p *Peer) retire() {
 	if p.leader != nil && p.leader.retired {
 		p.look("a reconfiguration gave the lead away")
+		p.meant = true
 	}
 }
 

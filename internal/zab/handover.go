@@ -75,6 +75,7 @@ func (p *Peer) finishHandOver() {
 	p.sayFarewell()
 	p.leaves = l.leaves
 	p.look("it hands over")
+	p.meant = true
 	if p.state == Looking {
 		p.election.heir = v
 		if p.election.running {

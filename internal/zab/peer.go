@@ -126,6 +126,8 @@ type Peer struct {
 	phase    Phase
 	leaderID int64
 	reason   string
+	left     string // the reason for which the last role was left
+	meant    bool   // nothing went wrong then
 
 	now     time.Duration
 	seq     uint64 // of the last write
@@ -267,7 +269,7 @@ func (p *Peer) Step(link Link, m *Message) error {
 			break
 		}
 		p.look(err.Error())
-		if !errors.Is(err, errMoved) {
+		if p.meant = errors.Is(err, errMoved); !p.meant {
 			return err
 		}
 	}
@@ -394,7 +396,7 @@ func (p *Peer) Ready() Ready {
 
 // Status is what the server is now.
 func (p *Peer) Status() Status {
-	return Status{State: p.state, Phase: p.phase, Leader: p.leaderID, Epoch: p.current, Reason: p.reason}
+	return Status{State: p.state, Phase: p.phase, Leader: p.leaderID, Epoch: p.current, Reason: p.reason, Left: p.left, Meant: p.meant}
 }
 
 // Last is the end of the log, written or under way.
@@ -430,6 +432,7 @@ func (p *Peer) look(reason string) {
 	p.leaveRole()
 	lost := p.leaderID
 	p.state, p.phase, p.leaderID, p.reason = Looking, Election, 0, reason
+	p.left, p.meant = reason, false
 	p.dropOldVotes()
 	p.election.rest()
 	if lost != p.opts.ID {

@@ -124,6 +124,10 @@ type Status struct {
 	Epoch int64
 	// Reason says why the server went looking.
 	Reason string
+	// Left is why the last role was left, also in the role that follows. Meant tells
+	// that nothing went wrong: the lead was handed over, or a reconfiguration moved it.
+	Left  string
+	Meant bool
 }
 
 // Serving tells whether clients may be served.

@@ -30,6 +30,7 @@ func (m *Mesh) dial(p *peer, said []wire.Address) {
 	defer m.mu.Unlock()
 	p.dialling = false
 	if err != nil {
+		p.failed = err
 		m.cfg.Logger.Debug("cannot connect for elections", "sid", p.sid, "err", err)
 		m.settle(p)
 		if p.link == nil {

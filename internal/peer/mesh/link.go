@@ -34,7 +34,7 @@ func (m *Mesh) attach(p *peer, conn net.Conn, r *bufio.Reader) {
 	m.unlink(p)
 	_ = conn.SetDeadline(time.Time{}) // the handshake's; on a connection that broke meanwhile the reader finds out
 	l := &link{conn: conn, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	p.link = l
+	p.link, p.failed = l, nil
 	if p.next == nil {
 		p.next = p.last
 	}
@@ -122,12 +122,12 @@ func (m *Mesh) ended(p *peer, l *link, err error) {
 	if p.link != l {
 		return // it was ended here
 	}
-	p.link = nil
+	p.link, p.failed = nil, err
 	m.settle(p)
 	m.reach(p.sid, false)
 	if errors.Is(err, io.EOF) {
 		m.cfg.Logger.Info("election connection was closed", "sid", p.sid)
 		return
 	}
-	m.cfg.Logger.Warn("election connection broke", "sid", p.sid, "err", err)
+	m.cfg.Logger.Info("election connection broke", "sid", p.sid, "err", err)
 }

@@ -88,6 +88,7 @@ type peer struct {
 	next, last []byte // the message to be sent, and the one sent before; nil for none
 	link       *link  // nil while there is no connection
 	dialling   bool
+	failed     error // why the last connection ended or could not be made, nil while there is one
 	turn       int64 // which of the accepted connections the link is or was
 }
 
@@ -157,6 +158,18 @@ func (m *Mesh) Connected(sid int64) bool {
 	defer m.mu.Unlock()
 	p := m.peers[sid]
 	return p != nil && p.link != nil
+}
+
+// Reached tells whether there is a connection with a member, and otherwise why the last one ended or could not be made;
+// that is nil if none was tried, or one is not answered so far.
+func (m *Mesh) Reached(sid int64) (ok bool, why error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.peers[sid]
+	if p == nil {
+		return false, nil
+	}
+	return p.link != nil, p.failed
 }
 
 // Forget ends the connection with a member that has left, and drops what was to be sent.

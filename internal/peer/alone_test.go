@@ -1,0 +1,81 @@
+package peer_test
+
+import (
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/quollhq/quoll/internal/peer"
+	"github.com/quollhq/quoll/internal/peer/peertest"
+)
+
+// sink is a log that a test waits for.
+type sink struct {
+	*peertest.Watched
+	text string // guarded by Watched
+}
+
+// Write implements io.Writer.
+func (s *sink) Write(b []byte) (int, error) {
+	s.Change(func() { s.text += string(b) })
+	return len(b), nil
+}
+
+// warnings are what a member logs when only warnings are wanted.
+func (e *ensemble) warnings(id int64, ahead *atomic.Int64) *sink {
+	s, began := &sink{Watched: e.Watched}, time.Now()
+	e.members[id-1].Configure = func(c *peer.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		c.MinNotification, c.MaxNotification = 100*time.Millisecond, 100*time.Millisecond // so that it looks at the time
+		c.Now = func() time.Duration { return time.Since(began) + time.Duration(ahead.Load()) }
+	}
+	return s
+}
+
+// says waits for a line that has all of these.
+func (s *sink) says(parts ...string) {
+	s.Await(strings.Join(parts, " "), func() bool {
+		for line := range strings.Lines(s.text) {
+			n := 0
+			for _, p := range parts {
+				if strings.Contains(line, p) {
+					n++
+				}
+			}
+			if n == len(parts) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// TestAlone sees that a member without a quorum says so, and why, and when that is over; and that it says why it has left
+// its leader.
+func TestAlone(t *testing.T) {
+	e := newEnsemble(t, 3, 0)
+	var ahead atomic.Int64
+	log := e.warnings(1, &ahead)
+	e.start(1)
+	ahead.Add(int64(7 * time.Second))
+	log.says("this member has no quorum", "reached=[]", `missing="[2 3]"`)
+	minutes := 0
+	e.Await("a report with the reason", func() bool { // the first may come before anybody was dialled
+		if n := strings.Count(log.text, "this member has no quorum"); n > minutes {
+			minutes = n
+			ahead.Add(int64(time.Minute))
+		}
+		return minutes > 1 && strings.Contains(log.text, "connection refused") && strings.Contains(log.text, "state=LOOKING")
+	})
+	e.start(2)
+	leader := e.leader()
+	log.says("this member has a quorum again", "after=")
+	e.members[1].Stop()
+	if leader.ID == 1 {
+		log.says("this member leads no more", "reason=")
+		return
+	}
+	log.says("the leader was left", "leader=2", `reason="the connection to the leader was lost"`)
+}
