@@ -124,13 +124,39 @@ func newLogger(c config.Log, out io.Writer) *slog.Logger {
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if c.Format == "json" {
+		o.ReplaceAttr = readable
 		return slog.New(slog.NewJSONHandler(out, o))
 	}
 	return slog.New(slog.NewTextHandler(out, o))
 }
 
+// readable writes durations as the text format does, with their unit.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		return slog.String(a.Key, a.Value.Duration().String())
+	}
+	return a
+}
+
+// announce logs what is about to start.
+func (s *Server) announce() {
+	file := s.cfg.File
+	if file == "" {
+		file = "none"
+	}
+	what := []any{"version", Version(), "speaks", ZooKeeperVersion, "file", file}
+	if s.cfg.Distributed() {
+		var members []string
+		for _, m := range s.cfg.Ensemble.Membership.Members {
+			members = append(members, fmt.Sprintf("server.%d=%s", m.ID, m))
+		}
+		what = append(what, "myid", s.cfg.MyID, "members", members)
+	}
+	s.log.Info("starting", what...)
+}
+
 // Run serves until ctx is done, then ends in an orderly way. The error says
-// why it could not start, or what ended it before.
+// why it could not start, or what ended it before; it is in the log, too.
 func (s *Server) Run(ctx context.Context) error {
 	if err := s.Start(ctx); err != nil {
 		return err
@@ -157,7 +183,9 @@ func (s *Server) Start(ctx context.Context) error {
 		return ErrStarted
 	}
 	ctx, s.stop = context.WithCancel(ctx)
+	s.announce()
 	if err := s.start(ctx); err != nil {
+		s.log.Error("the server cannot start", "error", err)
 		s.Close()
 		return err
 	}
@@ -209,7 +237,11 @@ func (s *Server) start(ctx context.Context) error {
 	s.serve(ctx)
 	s.ran.Store(true)
 	s.audit.ServerStart(audit.Success)
-	s.log.Info("ready", "took", time.Since(s.begin).Round(time.Millisecond), "zxid", fmt.Sprintf("0x%x", s.engine.Zxid()),
+	ready := "ready"
+	if s.member != nil { // clients are served under a leader
+		ready = "ready to take part in the ensemble"
+	}
+	s.log.Info(ready, "took", time.Since(s.begin).Round(time.Millisecond), "zxid", fmt.Sprintf("0x%x", s.engine.Zxid()),
 		"znodes", znodes, "clients", s.addresses())
 	if s.ready != nil {
 		s.ready()

@@ -58,7 +58,7 @@ func runEnsemble(ctx context.Context, n int, settings map[string]string, out io.
 		})
 	}
 	ended.Wait()
-	return errors.Join(errs...)
+	return inLog(errors.Join(errs...))
 }
 
 // ensembleSettings are those of each member. It makes their directories.

@@ -85,7 +85,7 @@ each can also be given as a flag (clientPort as --client-port), as
 				}
 				defer pprof.StopCPUProfile()
 			}
-			return s.Run(cmd.Context())
+			return inLog(s.Run(cmd.Context()))
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and the directories, say what the server would be, and end")
@@ -96,6 +96,23 @@ each can also be given as a flag (clientPort as --client-port), as
 	addSettingFlags(cmd.Flags())
 	return cmd
 }
+
+// logged is why a server has ended, which is in its log: there is no need to print it.
+type logged struct{ error }
+
+func inLog(err error) error {
+	if err == nil {
+		return nil
+	}
+	return logged{err}
+}
+
+// Unwrap gives the reason.
+func (l logged) Unwrap() error { return l.error }
+
+// Quiet and ExitCode are for report.
+func (logged) Quiet() bool   { return true }
+func (logged) ExitCode() int { return 1 }
 
 // addSettingFlags adds a flag for every setting. They are too many for the
 // help; --help-config lists them.
