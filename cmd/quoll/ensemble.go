@@ -7,12 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/quollhq/quoll/server"
 )
@@ -32,6 +34,9 @@ func runEnsemble(ctx context.Context, n int, settings map[string]string, out io.
 	}
 	members, err := ensembleSettings(n, settings)
 	if err != nil {
+		return err
+	}
+	if err := tryPorts(ctx, members); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -54,11 +59,45 @@ func runEnsemble(ctx context.Context, n int, settings map[string]string, out io.
 		}
 		ended.Go(func() {
 			defer cancel()
-			errs[i] = s.Run(ctx)
+			if err := s.Run(ctx); !errors.Is(err, context.Canceled) {
+				errs[i] = err // and not that another one has failed
+			}
 		})
 	}
 	ended.Wait()
 	return inLog(errors.Join(errs...))
+}
+
+// tryPorts sees whether the members' ports are free: members try again for a while, and each says so for itself.
+func tryPorts(ctx context.Context, members []map[string]string) error {
+	var taken []string
+	for i, m := range members {
+		_, own, _ := strings.Cut(m[fmt.Sprintf("server.%d", i+1)], ":")
+		quorum, election, _ := strings.Cut(own, ":")
+		at := []struct{ what, host, port string }{
+			{"clients", m["clientPortAddress"], m["clientPort"]},
+			{"members", "127.0.0.1", quorum}, {"elections", "127.0.0.1", election},
+		}
+		if m["admin.enableServer"] != "false" {
+			at = append(at, struct{ what, host, port string }{"admin", m["admin.serverAddress"], m["admin.serverPort"]})
+		}
+		for _, a := range at {
+			sock, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(a.host, a.port))
+			if err == nil {
+				sock.Close()
+				continue
+			}
+			if !errors.Is(err, syscall.EADDRINUSE) {
+				return fmt.Errorf("member %d, port for %s: %w", i+1, a.what, err)
+			}
+			taken = append(taken, fmt.Sprintf("%s (member %d, %s)", a.port, i+1, a.what))
+		}
+	}
+	if len(taken) == 0 {
+		return nil
+	}
+	return fmt.Errorf("other programs listen on ports that the members need, perhaps an ensemble that still runs: %s; stop them, or choose others with --client-port and --admin-server-port",
+		strings.Join(taken, ", "))
 }
 
 // ensembleSettings are those of each member. It makes their directories.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -117,10 +118,21 @@ func lsRecursive(ctx context.Context, sh *shell, root string, watch bool) error 
 		}
 	} else {
 		all, err := readTree(ctx, sh.client(), root, -1)
-		if err != nil {
+		switch {
+		case errors.Is(err, client.ErrNoAuth):
+			// As Apache's shell, list what comes before the node that may not be read.
+			if _, _, err := sh.client().Get(ctx, root); err != nil {
+				return err
+			}
+			children = func(path string) ([]string, error) {
+				names, _, err := sh.childrenW(ctx, path, false)
+				return names, err
+			}
+		case err != nil:
 			return err
+		default:
+			children = func(path string) ([]string, error) { return all[path], nil }
 		}
-		children = func(path string) ([]string, error) { return all[path], nil }
 	}
 	return visitDepthFirst(root, children, func(path string) error {
 		sh.emitLine(map[string]string{"path": path}, "%s", path)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -60,6 +61,34 @@ func withoutVersion(dir string) string {
 		return filepath.Dir(clean)
 	}
 	return dir
+}
+
+// wantFile says that a directory is no file, and names one in it.
+func wantFile(path string, logs bool) error {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return nil // who opens it says what is wrong
+	}
+	dir, fsys := versionDir(withoutVersion(path)), storage.OS()
+	what, example := "a snapshot", ""
+	if logs {
+		what = "a log or a snapshot"
+		if list, err := storage.ListLogs(fsys, dir); err == nil && len(list) > 0 {
+			example = list[len(list)-1].Path
+		}
+	}
+	if list, err := storage.ListSnapshots(fsys, dir); err == nil && len(list) > 0 {
+		newest := list[0]
+		for _, s := range list {
+			if s.Zxid > newest.Zxid {
+				newest = s
+			}
+		}
+		example = newest.Path
+	}
+	if example == "" {
+		return fmt.Errorf("%s is a directory, want %s (there is none in it)", path, what)
+	}
+	return fmt.Errorf("%s is a directory, want %s in it, for example %s", path, what, example)
 }
 
 func versionDir(dir string) string { return filepath.Join(dir, storage.VersionDir) }

@@ -372,8 +372,16 @@ func TestRecover(t *testing.T) {
 	if !strings.Contains(fixed, "new checksum: ") || !strings.Contains(fixed, "kept 45 transactions up to 0x4e (1 with a new checksum)") {
 		t.Error(fixed)
 	}
+	if _, err := run(t, "recover", "--replace", in(dir, "log.22")); err == nil || !strings.Contains(err.Error(), "remove it or move it away") {
+		t.Errorf("another result is there: %v", err)
+	}
 	if err := os.Remove(in(dir, "fixed.log.22")); err != nil {
 		t.Fatal(err)
+	}
+	for range 2 { // the second finds what the first has written
+		if out := mustRun(t, "recover", in(dir, "log.22")); !strings.Contains(out, "quoll data recover --replace "+in(dir, "log.22")) {
+			t.Error(out)
+		}
 	}
 	cut := mustRun(t, "recover", "--replace", in(dir, "log.22"))
 	if !strings.Contains(cut, "gave up what follows offset") || !strings.Contains(cut, "damaged.log.4f") || !strings.Contains(cut, "damaged.log.22") {
@@ -381,6 +389,15 @@ func TestRecover(t *testing.T) {
 	}
 	if out := mustRun(t, "verify", dir); strings.Contains(out, "DAMAGED") {
 		t.Error(out)
+	}
+}
+
+func TestADirectoryIsNoFile(t *testing.T) {
+	dir := golden(t, "apache-3.9.4")
+	for _, command := range []string{"dump", "summary"} {
+		if _, err := run(t, command, dir); err == nil || !strings.Contains(err.Error(), "is a directory") || !strings.Contains(err.Error(), "snapshot.") {
+			t.Errorf("%s: %v", command, err)
+		}
 	}
 }
 

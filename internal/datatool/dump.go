@@ -47,6 +47,9 @@ snapshot becomes what "ncdu -f" reads.`,
 }
 
 func dump(ctx context.Context, w io.Writer, path, format string, data bool) error {
+	if err := wantFile(path, true); err != nil {
+		return err
+	}
 	isLog, err := storage.IsLog(storage.OS(), path)
 	if err != nil {
 		return err

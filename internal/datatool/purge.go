@@ -17,7 +17,9 @@ func newPurge() *cobra.Command {
 		Use:   "purge DIR -n COUNT",
 		Short: "Remove old snapshots and the logs that none of the others needs",
 		Long: `Keeps the COUNT newest snapshots and every log that one of them needs, and
-removes what is older, as Apache's zkCleanup.sh does. A server may run.`,
+removes what is older, as Apache's zkCleanup.sh does. It removes at once and
+prints what it has removed: "quoll data list DIR" shows before what there is.
+A server may run.`,
 		Example: `  quoll data purge /var/lib/zookeeper -n 3
   quoll data purge /var/lib/zookeeper --log-dir /var/log/zookeeper -n 5`,
 		Args: cobra.ExactArgs(1),

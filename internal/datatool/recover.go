@@ -2,6 +2,7 @@ package datatool
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -69,13 +70,60 @@ func (r *recovery) run(ctx context.Context) error {
 		return err
 	}
 	dst := beside(r.path, "fixed.")
-	if err := writeNew(dst, func(w io.Writer) error { return r.copy(ctx, w) }); err != nil {
+	if err := r.write(ctx, dst); err != nil {
 		return err
 	}
-	if err := r.say(dst); err != nil || !r.replace {
+	if err := r.say(dst); err != nil {
 		return err
 	}
-	return r.putInPlace(dst)
+	if r.replace {
+		return r.putInPlace(dst)
+	}
+	fix := ""
+	if r.fixChecksums {
+		fix = " --fix-checksums"
+	}
+	_, err = fmt.Fprintf(r.w, "to put it in the log's place, while no server runs: quoll data recover --replace%s %s\n", fix, r.path)
+	return err
+}
+
+// write makes dst. One that an earlier run has made is the same, and stays.
+func (r *recovery) write(ctx context.Context, dst string) error {
+	fill := func(w io.Writer) error { return r.copy(ctx, w) }
+	err := writeNew(dst, fill)
+	if !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	have, err := os.Open(dst)
+	if err != nil {
+		return err
+	}
+	defer have.Close()
+	same := &sameness{with: bufio.NewReader(have)}
+	if err := fill(same); err != nil {
+		return err
+	}
+	if _, err := same.with.ReadByte(); err != io.EOF {
+		same.differs = true
+	}
+	if same.differs {
+		return fmt.Errorf("%s is there already and is not what this would write: remove it or move it away, and run this again", dst)
+	}
+	return nil
+}
+
+// sameness tells whether what is written to it differs from what can be read.
+type sameness struct {
+	with    *bufio.Reader
+	differs bool
+}
+
+func (c *sameness) Write(b []byte) (int, error) {
+	have := make([]byte, len(b))
+	if _, err := io.ReadFull(c.with, have); err != nil || !bytes.Equal(have, b) {
+		c.differs = true
+	}
+	return len(b), nil
 }
 
 func (r *recovery) say(dst string) error {

@@ -37,6 +37,9 @@ are left out of the text.`,
 				}
 				depth = n
 			}
+			if err := wantFile(args[0], false); err != nil {
+				return err
+			}
 			root, _, err := readSizes(cmd.Context(), args[0])
 			if err != nil {
 				return err

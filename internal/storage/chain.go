@@ -8,12 +8,14 @@ import (
 	"os"
 )
 
-const (
-	cureLog = "Restore the file from a backup, or let this server copy everything from its peers (move its data directory away and start it empty). " +
-		"To give up all transactions from there on instead, cut the file with \"quoll data recover\""
-	cureMissing = "Restore the missing log, or let this server copy everything from its peers (move its data directory away and start it empty). " +
-		"To give up the transactions behind the gap instead, move these logs away"
-)
+const cureMissing = "Restore the missing log, or let this server copy everything from its peers (move its data directory away and start it empty). " +
+	"To give up the transactions behind the gap instead, move these logs away"
+
+// cureLog says how to mend the log at path.
+func cureLog(path string) string {
+	return "Restore the file from a backup, or let this server copy everything from its peers (move its data directory away and start it empty). " +
+		"To give up all transactions from there on instead: quoll data recover --replace " + path
+}
 
 // epoch is the upper half of a zxid: which leader made it.
 func epoch(zxid int64) int64 { return zxid >> 32 }
@@ -129,7 +131,7 @@ func (c *chain) open() error {
 	}
 	var bad *badRecord
 	if errors.As(err, &bad) {
-		return c.damage(bad.off, bad.reason, 0, cureLog)
+		return c.damage(bad.off, bad.reason, 0, cureLog(c.path))
 	}
 	return fmt.Errorf("read log %s: %w", info.path, err)
 }
@@ -152,7 +154,7 @@ func (c *chain) check(entry []byte, at int64) (skip bool, err error) {
 	case isEcho(c.seen, entry):
 		return true, nil
 	case zxid <= c.seen:
-		return false, c.damage(at, fmt.Sprintf("transaction 0x%x comes after 0x%x", uint64(zxid), uint64(c.seen)), zxid, cureLog)
+		return false, c.damage(at, fmt.Sprintf("transaction 0x%x comes after 0x%x", uint64(zxid), uint64(c.seen)), zxid, cureLog(c.path))
 	case c.seen <= c.last && zxid <= c.last:
 		c.seen = zxid
 		c.ends = c.ends[:0]
@@ -172,7 +174,7 @@ func (c *chain) check(entry []byte, at int64) (skip bool, err error) {
 func (c *chain) settle(zxid int64) error {
 	for _, end := range c.ends {
 		if !end.header {
-			return &DamageError{File: end.path, After: end.prev, Before: zxid, Reason: "its header is missing", Cure: cureLog}
+			return &DamageError{File: end.path, After: end.prev, Before: zxid, Reason: "its header is missing", Cure: cureLog(end.path)}
 		}
 		if zxid == c.last+1 {
 			if end.bad != nil {
@@ -211,7 +213,7 @@ func (c *chain) inspect(end logEnd) (tail, error) {
 		t = tail{kind: tailDamaged, reason: "its header is missing", before: t.before}
 	}
 	if t.kind == tailDamaged {
-		return t, &DamageError{File: end.path, Offset: end.off, After: end.prev, Before: t.before, Reason: t.reason, Cure: cureLog}
+		return t, &DamageError{File: end.path, Offset: end.off, After: end.prev, Before: t.before, Reason: t.reason, Cure: cureLog(end.path)}
 	}
 	return t, nil
 }
@@ -220,7 +222,7 @@ func (c *chain) inspect(end logEnd) (tail, error) {
 func (c *chain) gap(zxid, at int64) error {
 	for _, end := range c.ends {
 		if end.bad != nil {
-			return &DamageError{File: end.path, Offset: end.off, After: c.last, Before: zxid, Reason: end.bad.reason, Cure: cureLog}
+			return &DamageError{File: end.path, Offset: end.off, After: c.last, Before: zxid, Reason: end.bad.reason, Cure: cureLog(end.path)}
 		}
 	}
 	c.tooLate = !c.returned

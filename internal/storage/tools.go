@@ -132,12 +132,12 @@ func ScanLog(ctx context.Context, fsys FS, path string, visit func(LogRecord) er
 	}
 	scan, err := newLogScanner(f, MostEntry)
 	if errors.Is(err, errNoHeader) {
-		sum.Damage = &DamageError{File: path, Reason: "its header is missing", Cure: cureLog}
+		sum.Damage = &DamageError{File: path, Reason: "its header is missing", Cure: cureLog(path)}
 		return sum, nil
 	}
 	var bad *badRecord
 	if errors.As(err, &bad) {
-		sum.Damage = &DamageError{File: path, Offset: bad.off, Reason: bad.reason, Cure: cureLog}
+		sum.Damage = &DamageError{File: path, Offset: bad.off, Reason: bad.reason, Cure: cureLog(path)}
 		return sum, nil
 	}
 	if err != nil {
@@ -165,7 +165,7 @@ func (s *LogSummary) records(ctx context.Context, scan *logScanner, visit func(L
 		zxid := entryZxid(entry)
 		if s.Records > 0 && !follows(s.Last, zxid) && !isEcho(s.Last, entry) {
 			s.Damage = &DamageError{
-				File: s.Path, Offset: s.End, After: s.Last, Before: zxid, Cure: cureLog,
+				File: s.Path, Offset: s.End, After: s.Last, Before: zxid, Cure: cureLog(s.Path),
 				Reason: fmt.Sprintf("transaction 0x%x comes after 0x%x", uint64(zxid), uint64(s.Last)),
 			}
 			return nil
@@ -191,7 +191,7 @@ func (s *LogSummary) tail(f File, bad *badRecord) error {
 	}
 	s.Torn = t.lost
 	if t.kind == tailDamaged {
-		s.Damage = &DamageError{File: s.Path, Offset: s.End, After: s.Last, Before: t.before, Reason: t.reason, Cure: cureLog}
+		s.Damage = &DamageError{File: s.Path, Offset: s.End, After: s.Last, Before: t.before, Reason: t.reason, Cure: cureLog(s.Path)}
 		s.Torn = 0
 	}
 	return nil
