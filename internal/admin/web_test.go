@@ -49,6 +49,16 @@ func TestEveryCommandIsJSON(t *testing.T) {
 	}
 }
 
+func TestReadyOfRemoved(t *testing.T) {
+	w := newWorld(t, nil)
+	n := *w.n
+	n.Mode = func() string { return "removed" }
+	w.SetNode(&n)
+	if status, body := w.get("/readyz"); status != 503 || !strings.Contains(body, "this member was removed from the ensemble") {
+		t.Errorf("readyz: %d %q", status, body)
+	}
+}
+
 func TestCommandsWithoutNode(t *testing.T) {
 	w := newWorld(t, nil)
 	w.SetNode(nil)

@@ -64,7 +64,7 @@ func (l *loop) reportAlone(now time.Duration) {
 	a.said = true
 	reached, missing, why := l.reach()
 	l.p.log.Warn("this member has no quorum", "for", (now - a.since).Round(time.Second), "state", l.status.State.String(),
-		"phase", l.status.Phase.String(), "reason", l.status.Reason, "reached", reached, "missing", missing, "why", why)
+		"phase", l.status.Phase.String(), "reason", l.status.Left, "reached", reached, "missing", missing, "why", why)
 }
 
 // reach tells which other voters there is an election connection with, with which there is none, and why.
