@@ -90,24 +90,25 @@ func (r *recorder) sent(due, now int64) {
 	}
 }
 
-// record adds n times d nanoseconds to a histogram, which is made for the first of them.
+// record adds n times d nanoseconds to a histogram.
 func record(h **hdrhistogram.Histogram, d, n int64) {
-	if *h == nil {
-		*h = hdrhistogram.New(1, longestLatency, significantDigits)
-	}
 	// The value is within bounds, so that recording cannot fail.
-	_ = (*h).RecordValues(min(max(d, 1), longestLatency), n)
+	_ = made(h).RecordValues(min(max(d, 1), longestLatency), n)
 }
 
 // mergeHistogram adds what o holds to h.
 func mergeHistogram(h **hdrhistogram.Histogram, o *hdrhistogram.Histogram) {
-	if o == nil {
-		return
+	if o != nil {
+		made(h).Merge(o)
 	}
+}
+
+// made is a histogram, which is made if it is not there so far.
+func made(h **hdrhistogram.Histogram) *hdrhistogram.Histogram {
 	if *h == nil {
 		*h = hdrhistogram.New(1, longestLatency, significantDigits)
 	}
-	(*h).Merge(o)
+	return *h
 }
 
 // count notes n completions at now.

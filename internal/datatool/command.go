@@ -1,12 +1,14 @@
 package datatool
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -77,13 +79,7 @@ func wantFile(path string, logs bool) error {
 		}
 	}
 	if list, err := storage.ListSnapshots(fsys, dir); err == nil && len(list) > 0 {
-		newest := list[0]
-		for _, s := range list {
-			if s.Zxid > newest.Zxid {
-				newest = s
-			}
-		}
-		example = newest.Path
+		example = slices.MaxFunc(list, func(a, b storage.SnapshotFile) int { return cmp.Compare(a.Zxid, b.Zxid) }).Path
 	}
 	if example == "" {
 		return fmt.Errorf("%s is a directory, want %s (there is none in it)", path, what)

@@ -18,10 +18,7 @@ type job struct {
 func (p *Peer) runMachine() {
 	for p.machine.await() {
 		p.applying.Lock()
-		jobs := p.machine.take()
-		for i := range jobs {
-			p.runJob(p.cfg.Machine, &jobs[i])
-		}
+		p.runJobs(p.machine.take())
 		p.applying.Unlock()
 	}
 }
@@ -30,10 +27,7 @@ func (p *Peer) runMachine() {
 // long.
 func (p *Peer) applyHere() {
 	if !p.machine.empty() && p.applying.TryLock() {
-		jobs := p.machine.takeIf(little)
-		for i := range jobs {
-			p.runJob(p.cfg.Machine, &jobs[i])
-		}
+		p.runJobs(p.machine.takeIf(little))
 		p.applying.Unlock()
 	}
 	p.machine.nudge()
@@ -53,6 +47,12 @@ func little(jobs []job) bool {
 		n += len(j.commit)
 	}
 	return n <= fewEntries
+}
+
+func (p *Peer) runJobs(jobs []job) {
+	for i := range jobs {
+		p.runJob(p.cfg.Machine, &jobs[i])
+	}
 }
 
 func (p *Peer) runJob(m Machine, j *job) {

@@ -94,14 +94,13 @@ func (l *loop) run(ctx context.Context) error {
 		var vote *mesh.Message
 		select {
 		case m := <-l.p.mesh.Received():
-			l.turn.Lock()
 			vote = &m
 		case <-l.p.inbox.wake:
-			l.turn.Lock()
 		case <-timer.C:
-			l.turn.Lock()
 		case <-ctx.Done():
-			l.turn.Lock()
+		}
+		l.turn.Lock()
+		if ctx.Err() != nil {
 			return nil
 		}
 		if l.round(vote); l.err != nil {
@@ -169,15 +168,7 @@ func (l *loop) deadline() time.Duration {
 	return at
 }
 
-// stop ends what the loop has begun.
-func (l *loop) stop() {
-	l.dial()
-	for id := range l.arrivals {
-		l.release(id)
-	}
-}
-
-// drain takes what was brought too late, when nothing is brought any more.
+// drain takes what was brought too late, when nothing is brought any more, and gives up what was not wanted.
 func (l *loop) drain() {
 	for _, f := range l.p.inbox.take() {
 		f()

@@ -198,7 +198,7 @@ func (p *Peer) Run(ctx context.Context) error {
 	workers.Go(p.runMachine)
 	err := p.loop.run(ctx)
 	close(p.stopped)
-	p.loop.stop()
+	p.loop.dial() // ends the attempt to reach the leader
 	stop()
 	p.mesh.Close()
 	p.links.Close()

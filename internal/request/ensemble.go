@@ -131,8 +131,12 @@ func (p *pipeline) become(r role) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.turn(r)
-	f.led = fifo[item]{}
-	f.local, f.bytes = make(map[int64]*waiters), 0
+	f.forget()
+}
+
+// forget forgets the writes that wait. The lock is held.
+func (f *flight) forget() {
+	f.led, f.local, f.bytes = fifo[item]{}, make(map[int64]*waiters), 0
 }
 
 // turn changes the role, and keeps the writes that wait. The lock is held.
@@ -170,14 +174,14 @@ func (e *Engine) Lead(next int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	kept, sessions := e.keptClients()
-	e.Sessions.Renew(e.Clock(), func(id int64) bool { return sessions[id] })
+	e.Sessions.Renew(e.Clock(), sessions)
 	f.turn(leading)
 	for _, c := range kept {
 		c.Session.SetOwner(LocalOwner)
 		c.role.Store(f.number)
 	}
 	call(p.queue.accept(f.number, next>>32, p.again()))
-	f.led, f.local, f.bytes = fifo[item]{}, make(map[int64]*waiters), 0
+	f.forget()
 }
 
 // ReadOnly lets the engine answer reads of clients that know that it has no
@@ -197,7 +201,7 @@ func (e *Engine) Follow() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	kept, sessions := e.keptClients()
-	e.Sessions.Renew(e.Clock(), func(id int64) bool { return sessions[id] })
+	e.Sessions.Renew(e.Clock(), sessions)
 	f.turn(following)
 	for _, c := range kept {
 		c.role.Store(f.number)

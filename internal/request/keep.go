@@ -207,7 +207,7 @@ func (f *flight) goesOn(c *Client) bool {
 func (p *pipeline) forwardAgain() {
 	f := &p.flight
 	before := f.local
-	f.local, f.bytes, f.led = make(map[int64]*waiters), 0, fifo[item]{}
+	f.forget()
 	for _, w := range before {
 		for w.len() > 0 {
 			x := w.pop()

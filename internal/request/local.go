@@ -110,9 +110,8 @@ func (p *pipeline) forwardUpgrade(c *Client, w *waiters) {
 	s := c.Session
 	w.push(waiting{item: item{session: s, op: proto.OpCreateSession}})
 	p.inFlight.Add(1)
-	p.flight.going = append(p.flight.going, Forwarded{
-		Session: s.ID(), Op: proto.OpCreateSession, Body: jute.AppendInt(nil, s.Timeout()), IDs: c.IDs(),
-	})
+	r := openRequest(c)
+	p.flight.going = append(p.flight.going, Forwarded{Session: s.ID(), Op: r.Op, Body: r.Body, IDs: c.IDs()})
 }
 
 // prepareUpgrade opens a session of this leader's that was local.

@@ -237,15 +237,15 @@ func (t *Tracker) next(now int64, over func(*Session)) (more bool) {
 
 // Renew begins anew with all sessions of the replicated state, as a new leader
 // does: each is heard of now, is not closing, and is nobody's. Others are
-// forgotten, unless opening, which may be nil, says that they are on their way there.
-func (t *Tracker) Renew(now int64, opening func(id int64) bool) {
+// forgotten, but those in opening, which are on their way there.
+func (t *Tracker) Renew(now int64, opening map[int64]bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	clear(t.buckets)
 	t.due = t.roundUp(now)
 	for _, s := range t.sessions {
 		s.prev, s.next = nil, nil
-		if !s.committed && (opening == nil || !opening(s.id)) {
+		if !s.committed && !opening[s.id] {
 			t.forget(s)
 			continue
 		}

@@ -119,12 +119,9 @@ func (p *Peer) quorumAlive() bool {
 
 // stepLeader takes a learner's message.
 func (p *Peer) stepLeader(link Link, m *Message) error {
-	f := p.leader.find(link)
+	f := p.heardFrom(link)
 	if f == nil {
 		return nil // of a link that was given up
-	}
-	if f.acked {
-		f.deadline = p.now + p.limit(p.opts.SyncLimit)
 	}
 	err := p.takeFromLearner(f, m)
 	if err != nil && p.state == Leading {

@@ -38,6 +38,16 @@ func (p *Peer) feed() *feed {
 	return p.master
 }
 
+// heardFrom is the learner of a link, nil if that was given up. One that is in line
+// is waited for anew.
+func (p *Peer) heardFrom(link Link) *follower {
+	f := p.feed().find(link)
+	if f != nil && f.acked {
+		f.deadline = p.now + p.limit(p.opts.SyncLimit)
+	}
+	return f
+}
+
 // Feeds tells whether this server follows and feeds observers.
 func (p *Peer) Feeds() bool { return p.master != nil }
 
@@ -68,12 +78,9 @@ func (p *Peer) closeAll(d *feed) {
 
 // stepMaster takes an observer's message.
 func (p *Peer) stepMaster(link Link, m *Message) error {
-	f := p.master.find(link)
+	f := p.heardFrom(link)
 	if f == nil {
 		return nil // of a link that was given up
-	}
-	if f.acked {
-		f.deadline = p.now + p.limit(p.opts.SyncLimit)
 	}
 	err := p.takeFromObserver(f, m)
 	if err != nil {

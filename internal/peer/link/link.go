@@ -9,8 +9,9 @@
 //     back to be synchronised anew. Before that, [Endpoint.Pace] makes those wait who fill the queues, but only for
 //     learners that take something: one that has stopped must not stop the others.
 //
-// Goroutines: one per connection that reads and calls the Handler, one that writes what a socket has not taken at once ([Conn.WriteNow]), and one per connection whose other
-// side has not authenticated itself. They end with their connection or with [Endpoint.Close], which waits for them.
+// Goroutines: one per connection that reads and calls the Handler, one that writes what a socket has not taken at once
+// ([Conn.WriteNow]), and one per connection whose other side has not authenticated itself. They end with their
+// connection or with [Endpoint.Close], which waits for them.
 package link
 
 import (

@@ -152,14 +152,6 @@ func (m *Mesh) Delivered() bool {
 	return false
 }
 
-// Connected tells whether there is a connection with a member.
-func (m *Mesh) Connected(sid int64) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	p := m.peers[sid]
-	return p != nil && p.link != nil
-}
-
 // Reached tells whether there is a connection with a member, and otherwise why the last one ended or could not be made;
 // that is nil if none was tried, or one is not answered so far.
 func (m *Mesh) Reached(sid int64) (ok bool, why error) {

@@ -14,6 +14,12 @@ import (
 	"github.com/quollhq/quoll/internal/peer/wire"
 )
 
+// Connected tells whether there is a connection with a member.
+func (m *Mesh) Connected(sid int64) bool {
+	ok, _ := m.Reached(sid)
+	return ok
+}
+
 // Whoever speaks first, both directions work.
 func TestSend(t *testing.T) {
 	for _, first := range []int64{1, 2} {

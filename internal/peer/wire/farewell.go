@@ -6,9 +6,6 @@ import (
 	"github.com/quollhq/quoll/internal/jute"
 )
 
-// FarewellVersion is the version that a learner says that knows FAREWELL, which only members of quoll's send.
-const FarewellVersion = ProtocolVersion + 1
-
 // AppendSessions appends the body of FAREWELL.
 func AppendSessions(b []byte, sessions []int64) []byte {
 	b = jute.AppendInt(b, int32(len(sessions)))
