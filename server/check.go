@@ -21,30 +21,23 @@ import (
 // Check tells whether the server could start, without starting it: it reads what
 // the configuration names and New did not read (the stores of TLS, the rules of
 // Kerberos, the schemes), and looks at the directories. It changes nothing; ports
-// are not tried, and data is not read.
+// are not tried, and data is not read. The error joins all that is wrong.
 func (s *Server) Check() error {
-	if err := s.setupAuth(); err != nil {
-		return err
-	}
-	if err := s.setupSASL(); err != nil {
-		return err
-	}
+	errs := []error{s.setupAuth(), s.setupSASL()}
 	if s.cfg.Listen.Secure.Enabled || s.cfg.Listen.Unified {
 		if _, err := tlsconf.Open(s.cfg.TLS, s.log); err != nil {
-			return fmt.Errorf("TLS for clients: %w", err)
+			errs = append(errs, fmt.Errorf("TLS for clients: %w", err))
 		}
 	}
 	if a := &s.cfg.Admin; a.Enabled && (a.Unified || a.ForceHTTPS) {
 		if _, err := tlsconf.Open(s.cfg.AdminTLS(), s.log); err != nil {
-			return fmt.Errorf("TLS of the admin server (ssl.quorum.*): %w", err)
+			errs = append(errs, fmt.Errorf("TLS of the admin server (ssl.quorum.*): %w", err))
 		}
 	}
 	if s.cfg.Distributed() {
-		if err := s.checkMember(); err != nil {
-			return err
-		}
+		errs = append(errs, s.checkMember())
 	}
-	return s.checkDirs()
+	return errors.Join(append(errs, s.checkDirs())...)
 }
 
 // checkMember is what joinEnsemble wants of the configuration.
@@ -54,21 +47,18 @@ func (s *Server) checkMember() error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	if c.Ensemble.Next != nil {
-		if _, err := peer.Membership(*c.Ensemble.Next); err != nil {
-			return err
-		}
+		_, err := peer.Membership(*c.Ensemble.Next)
+		errs = append(errs, err)
 	}
 	if c.Ensemble.Reconfig {
-		if _, err := config.NewDynamicFiles(c); err != nil {
-			return err
-		}
+		_, err := config.NewDynamicFiles(c)
+		errs = append(errs, err)
 	}
-	if _, err := authn.FromConfig(c, newMachine(s, active).hosts, s.log); err != nil {
-		return err
-	}
-	_, _, err = socket.FromConfig(c, s.log)
-	return err
+	_, authErr := authn.FromConfig(c, newMachine(s, active).hosts, s.log)
+	_, _, tlsErr := socket.FromConfig(c, s.log)
+	return errors.Join(append(errs, authErr, tlsErr)...)
 }
 
 // checkDirs looks whether the server could use its directories, or make them.
@@ -78,12 +68,11 @@ func (s *Server) checkDirs() error {
 	if d.LogDir != d.Dir {
 		dirs = append(dirs, d.LogDir)
 	}
-	for _, dir := range dirs {
-		if err := checkDir(filepath.Join(dir, storage.VersionDir), d.AutoCreate); err != nil {
-			return err
-		}
+	errs := make([]error, len(dirs))
+	for i, dir := range dirs {
+		errs[i] = checkDir(filepath.Join(dir, storage.VersionDir), d.AutoCreate)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func checkDir(dir string, create bool) error {

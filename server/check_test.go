@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/quollhq/quoll/server"
 )
 
 // TestCheck has a server say what it would be, and leave no trace.
@@ -44,5 +46,30 @@ func TestCheckOfAMember(t *testing.T) {
 		if text := s.Summary(); !strings.Contains(text, part) {
 			t.Errorf("it does not say %q: %s", part, text)
 		}
+	}
+}
+
+// TestCheckTellsAll has several faults at once, which are all told, and what deserves a warning beside them.
+func TestCheckTellsAll(t *testing.T) {
+	dir := t.TempDir()
+	log := &logText{}
+	file := filepath.Join(dir, "zoo.cfg")
+	if err := os.WriteFile(file, []byte("dataDir="+dir+"\nclientPort=0\nmy.key=1\ntickTime=abc\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := server.New(server.Options{File: file, Output: log})
+	if err == nil || !strings.Contains(err.Error(), "tickTime") {
+		t.Errorf("error %v", err)
+	}
+	if !strings.Contains(log.String(), "my.key") {
+		t.Errorf("the log says %q", log)
+	}
+
+	if err := os.WriteFile(filepath.Join(dir, "version-2"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = newServer(t, dir, map[string]string{"secureClientPort": "0", "ssl.keyStore.location": filepath.Join(dir, "no.pem")}).Check()
+	if err == nil || !strings.Contains(err.Error(), "TLS for clients") || !strings.Contains(err.Error(), "is a file") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -90,17 +90,10 @@ type Server struct {
 }
 
 // New reads and checks the configuration. It touches neither disk nor network
-// beyond that.
+// beyond that. The error joins all that is wrong; what only deserves a warning
+// is in the log then, too.
 func New(o Options) (*Server, error) {
 	cfg, warnings, err := config.Load(config.Sources{File: o.File, Env: o.Env, Flags: o.Settings})
-	if err != nil {
-		return nil, err
-	}
-	if !cfg.Distributed() {
-		if err := cfg.ValidateSingle(); err != nil {
-			return nil, err
-		}
-	}
 	log := o.Logger
 	if log == nil {
 		out := o.Output
@@ -111,6 +104,9 @@ func New(o Options) (*Server, error) {
 	}
 	for _, w := range warnings {
 		log.Warn(w.String())
+	}
+	if err != nil {
+		return nil, err
 	}
 	s := &Server{cfg: cfg, log: log, begin: time.Now(), clock: clock{time.Now()}, ready: o.Ready}
 	s.sockets.client = cfg.Listen.Client

@@ -18,6 +18,7 @@ func (c *collector) ensemble(cfg *Config) {
 	m, err := cfg.members.build(e.Multi.Enabled)
 	if err != nil {
 		c.fail(fmt.Errorf("%s: %w", cfg.membersFile(), err))
+		c.badMembers = true
 		return
 	}
 	m.Version = e.Membership.Version

@@ -175,17 +175,12 @@ func (c *collector) enforceable(cfg *Config) {
 	}
 }
 
-// ValidateSingle tells whether the configuration is one of a server that runs
-// alone. The error wraps [ErrNeedsEnsemble] when it names other servers.
-func (c *Config) ValidateSingle() error {
-	if c.Distributed() {
-		return fmt.Errorf("%s: %d participants (server.N) with standaloneEnabled=%v: %w; this server runs alone: leave one server.N or none",
-			c.describeFile(), c.Ensemble.Membership.Count(Participant), c.Ensemble.Standalone, ErrNeedsEnsemble)
+// clients refuses a server that is alone and lets nobody in.
+func (c *collector) clients(cfg *Config) {
+	alone := !cfg.Distributed() && !c.badMembers
+	if alone && !cfg.Listen.Client.Enabled && !cfg.Listen.Secure.Enabled {
+		c.fail(errors.New(cfg.describeFile() + ": neither clientPort nor secureClientPort is set: no client could connect; want for example clientPort=2181"))
 	}
-	if !c.Listen.Client.Enabled && !c.Listen.Secure.Enabled {
-		return errors.New(c.describeFile() + ": neither clientPort nor secureClientPort is set: no client could connect; want for example clientPort=2181")
-	}
-	return nil
 }
 
 func (c *Config) describeFile() string {

@@ -9,12 +9,12 @@ import (
 )
 
 // Load reads all sources and returns the configuration, what an operator
-// should be told about it, and all errors joined. The configuration is of use
-// only without an error.
+// should be told about it, and all errors joined. With an error, the
+// configuration is of no use but for Log, and the warnings stand nevertheless.
 func Load(src Sources) (Config, []Warning, error) {
 	c := newCollector(allKeys())
 	if src.File != "" && !c.file(src.File) {
-		return Config{}, nil, errors.Join(c.errs...) // what else is wrong can only be guessed
+		return Config{}, c.warnings, errors.Join(c.errs...) // what else is wrong can only be guessed
 	}
 	for _, variable := range []string{"SERVER_JVMFLAGS", "JVMFLAGS"} {
 		c.jvmFlags(variable, lookupEnv(src.Env, variable))
@@ -27,6 +27,7 @@ func Load(src Sources) (Config, []Warning, error) {
 	c.apply(&cfg)
 	c.finish(&cfg)
 	c.ignoredFlags()
+	c.clients(&cfg)
 	return cfg, c.warnings, errors.Join(c.errs...)
 }
 

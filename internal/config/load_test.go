@@ -69,9 +69,6 @@ func TestLoadNothing(t *testing.T) {
 	if cfg.ServerID() != 0 || cfg.SessionServerID() != 1 || cfg.Distributed() {
 		t.Error("a server without a file runs alone")
 	}
-	if err := cfg.ValidateSingle(); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestLoadFile(t *testing.T) {
@@ -380,5 +377,25 @@ func TestNoFile(t *testing.T) {
 	_, _, err := Load(Sources{File: "/does/not/exist.cfg"})
 	if err == nil || err.Error() != "reading configuration: stat /does/not/exist.cfg: no such file or directory" {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestLoadErrorHidesNoWarning has faults of several kinds in one file: each is told, wherever it stands.
+func TestLoadErrorHidesNoWarning(t *testing.T) {
+	path := writeFile(t, "zoo.cfg", "my.first=1\ndataDir=/d\ntickTime=abc\nmy.second=\\u12\nmy.third=2\nflushDelay=3\nclientPrt=1\n")
+	_, ws, err := Load(Sources{File: path})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{path + `:3: tickTime: found "abc"`, path + `:4: found the escape`, path + `:7: found the unknown key "clientPrt"`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("errors:\n%v\nlack %s", err, want)
+		}
+	}
+	texts := warningTexts(ws)
+	for _, want := range []string{path + `:1: the key "my.first" is unknown`, path + `:5: the key "my.third" is unknown`, "flushDelay (" + path + ":6)"} {
+		if !strings.Contains(texts, want) {
+			t.Errorf("warnings:\n%slack %s", texts, want)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,14 +67,10 @@ func ensembleFile(t *testing.T, myid, text string) string {
 
 const three = "server.1=a:2888:3888;2181\nserver.2=b:2888:3888;2182\nserver.3=c:2888:3888:observer\nserver.10=d:2888:3888\ninitLimit=5\nsyncLimit=2\n"
 
-func TestEnsembleIsRefusedAlone(t *testing.T) {
+func TestEnsemble(t *testing.T) {
 	cfg, _ := mustLoad(t, Sources{File: ensembleFile(t, "2\n", three)})
 	if !cfg.Distributed() || cfg.ServerID() != 2 || cfg.SessionServerID() != 2 || cfg.Listen.Client.String() != "0.0.0.0:2182" {
 		t.Errorf("distributed %v, id %d, client %v", cfg.Distributed(), cfg.ServerID(), cfg.Listen.Client)
-	}
-	err := cfg.ValidateSingle()
-	if !errors.Is(err, ErrNeedsEnsemble) || !strings.Contains(err.Error(), "3 participants (server.N)") {
-		t.Errorf("got %v", err)
 	}
 	want := "server.1=a:2888:3888:participant;0.0.0.0:2181\nserver.2=b:2888:3888:participant;0.0.0.0:2182\nserver.3=c:2888:3888:observer\nserver.10=d:2888:3888:participant\nversion=0"
 	if got := string(cfg.ConfigNode()); got != want {
@@ -88,21 +83,18 @@ func TestOneServerRunsAlone(t *testing.T) {
 	if cfg.Distributed() || cfg.ServerID() != 0 || cfg.MyID != 1 || cfg.ConfigNode() != nil {
 		t.Errorf("distributed %v, id %d", cfg.Distributed(), cfg.ServerID())
 	}
-	if err := cfg.ValidateSingle(); err != nil {
-		t.Error(err)
-	}
 	if !strings.Contains(warningTexts(ws), "one server.N only") {
 		t.Errorf("warnings %v", ws)
 	}
 	cfg, _ = mustLoad(t, Sources{File: ensembleFile(t, "1", "server.1=a:2888:3888\nclientPort=2181\nstandaloneEnabled=false\ninitLimit=1\nsyncLimit=1\n")})
-	if err := cfg.ValidateSingle(); !errors.Is(err, ErrNeedsEnsemble) {
-		t.Errorf("got %v", err)
+	if !cfg.Distributed() {
+		t.Error("it runs alone")
 	}
 }
 
 func TestNoClientPort(t *testing.T) {
-	cfg, _ := loadText(t, "dataDir=/d\n")
-	if err := cfg.ValidateSingle(); err == nil || !strings.Contains(err.Error(), "no client could connect") {
+	_, _, err := Load(Sources{File: writeFile(t, "zoo.cfg", "dataDir=/d\n")})
+	if err == nil || !strings.Contains(err.Error(), "no client could connect") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,14 +1,9 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
-
-// ErrNeedsEnsemble is wrapped by the error of [Config.ValidateSingle] for a
-// configuration that names other servers.
-var ErrNeedsEnsemble = errors.New("needs an ensemble")
 
 // Origin is where a value comes from: "zoo.cfg:12", "environment QUOLL_CLIENT_PORT",
 // "SERVER_JVMFLAGS -Dzookeeper.snapCount", "flag --client-port" or "default".

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf16"
@@ -30,15 +31,16 @@ func (e *SyntaxError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e
 // ParseProperties reads text as java.util.Properties.load does: bytes are
 // ISO-8859-1, a logical line goes on after an odd number of backslashes at its
 // end, '#' and '!' begin comments, the first unescaped '=', ':' or blank ends
-// the key. Entries come in the order of the file and may repeat a key. The
-// error is a *[SyntaxError].
+// the key. Entries come in the order of the file and may repeat a key. Lines that
+// cannot be read are left out; the error joins a *[SyntaxError] for each.
 func ParseProperties(file string, text []byte) ([]Property, error) {
 	r := lineReader{src: text, line: 1}
 	var props []Property
+	var errs []error
 	for {
 		raw, line, ok := r.next()
 		if !ok {
-			return props, nil
+			return props, errors.Join(errs...)
 		}
 		key, value := splitProperty(raw)
 		k, err := unescape(key)
@@ -46,7 +48,8 @@ func ParseProperties(file string, text []byte) ([]Property, error) {
 			value, err = unescape(value)
 		}
 		if err != nil {
-			return props, &SyntaxError{File: file, Line: line, Msg: err.Error()}
+			errs = append(errs, &SyntaxError{File: file, Line: line, Msg: err.Error()})
+			continue
 		}
 		props = append(props, Property{Key: k, Value: value, Line: line})
 	}

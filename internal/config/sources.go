@@ -46,6 +46,8 @@ type collector struct {
 	text     string   // the file as read
 	ignored  []string // JVM flags without meaning here
 	badMyID  bool     // the file myid cannot be read
+	// badMembers: who the members are, and with them their ports, cannot be told.
+	badMembers bool
 }
 
 func newCollector(t *table) *collector {
