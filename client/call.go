@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -294,8 +295,11 @@ func (c *Client) awaitAny(ctx context.Context, expirations int64) (*conn, error)
 		if attempts < 0 {
 			attempts = c.attempts
 		}
-		failed := c.attempts != attempts
-		cause := c.attemptErr
+		failed := c.attempts-attempts >= int64(len(c.rotation.servers))
+		var cause error
+		if failed {
+			cause = errors.Join(c.failures...)
+		}
 		c.mu.Unlock()
 		switch {
 		case err != nil:

@@ -20,7 +20,7 @@ type Client struct {
 	opts     options
 	chroot   string
 	base     time.Time // what elapsed counts from
-	rotation *rotation // of run
+	rotation *rotation // of run, but for its servers, which do not change
 	slots    chan struct{}
 	calls    sync.Pool // of *call
 	watches  watchTable
@@ -46,6 +46,7 @@ type Client struct {
 	changed    chan struct{} // closed and replaced when anything of this block or live changes
 	attempts   int64         // attempts to connect that have failed
 	attemptErr error         // why the last one did
+	failures   []error       // why the last ones did, one for each server of the list at most
 	creds      []credential
 	events     []*Events
 }

@@ -124,10 +124,21 @@ func (e *lostError) Unwrap() error        { return e.cause }
 // it would be the connection's, not the caller's.
 func lost(cause error) error {
 	if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) {
-		cause = errors.New(cause.Error())
+		cause = &masked{cause}
 	}
 	return &lostError{cause}
 }
+
+// masked is an error as it is, but for contexts' errors, which it is not.
+type masked struct{ cause error }
+
+func (e *masked) Error() string { return e.cause.Error() }
+
+func (e *masked) Is(target error) bool {
+	return target != context.Canceled && target != context.DeadlineExceeded && errors.Is(e.cause, target)
+}
+
+func (e *masked) As(target any) bool { return errors.As(e.cause, target) }
 
 // Transient tells whether a failure is one of the way to the servers: what was
 // asked for may work once the client is connected again.

@@ -97,9 +97,9 @@ func WithReadOnly() Option { return func(o *options) { o.readOnly = true } }
 func WithSingleSession() Option { return func(o *options) { o.singleSession = true } }
 
 // WithFailFast makes requests that wait for a connection fail with
-// [ErrConnectionLoss] when an attempt to connect fails, and nothing is asked
-// again, whatever the [RetryPolicy]. Default: off; they wait until their context
-// ends.
+// [ErrConnectionLoss] when each server has been tried in vain, and nothing is
+// asked again, whatever the [RetryPolicy]. The error wraps what the attempts have
+// failed with. Default: off; they wait until their context ends.
 func WithFailFast() Option { return func(o *options) { o.failFast = true } }
 
 // WithLinearizableReads makes all reads of the client linearizable, see

@@ -3,7 +3,10 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -331,6 +334,45 @@ func TestFailFast(t *testing.T) {
 		fc.Close()
 		wantIs(t, <-got, ErrConnectionLoss)
 		f.refusing.Store(true)
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestFailFastTriesAll has one server of three that lets the client in, and then none.
+func TestFailFastTriesAll(t *testing.T) {
+	run(t, func(t *testing.T, f *fake) {
+		dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if addr != "c:1" {
+				return nil, fmt.Errorf("dial %s: %w", addr, context.DeadlineExceeded)
+			}
+			return f.dial(ctx, network, addr)
+		}
+		c, err := New("a:1,b:1,c:1", WithDialer(dial), WithServerOrder(), WithFailFast(), WithSessionTimeout(9*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := async(func() error { return c.Delete(t.Context(), "/a", 0) })
+		fc, _ := f.accept()
+		h, _ := fc.request(proto.OpDelete)
+		fc.reply(h.Xid, 1, proto.OK, nil)
+		if err := <-got; err != nil {
+			t.Fatal(err)
+		}
+		f.refusing.Store(true)
+		fc.Close()
+		synctest.Wait()
+		err = c.Delete(t.Context(), "/a", 0)
+		wantIs(t, err, ErrConnectionLoss)
+		for _, why := range []string{"connect to a:1", "connect to b:1", "connect to c:1"} {
+			if !strings.Contains(err.Error(), why) {
+				t.Errorf("%v does not tell of %s", err, why)
+			}
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v is taken for the caller's context", err)
+		}
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}

@@ -1,6 +1,9 @@
 package client
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // change updates the state under the lock, wakes who waits for it and tells
 // the event streams.
@@ -31,7 +34,7 @@ func (c *Client) connected(cn *conn) {
 	c.change(ev, func() {
 		c.session.Store(cn.session)
 		c.live.Store(cn)
-		c.attemptErr = nil
+		c.attemptErr, c.failures = nil, nil
 	})
 	c.readOnlySession = cn.readOnly && (old != cn.session || c.readOnlySession)
 	if old != nil && old != cn.session {
@@ -59,6 +62,10 @@ func (c *Client) attemptFailed(err error) {
 	defer c.mu.Unlock()
 	c.attempts++
 	c.attemptErr = err
+	c.failures = append(c.failures, err)
+	if n := len(c.failures) - len(c.rotation.servers); n > 0 {
+		c.failures = slices.Delete(c.failures, 0, n)
+	}
 	c.wake()
 }
 

@@ -74,7 +74,7 @@ func (cn *connection) await(ctx context.Context, timeout time.Duration) error {
 	defer cancel()
 	if err := cn.client.WaitConnected(ctx); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
-			return &failure{message: keeperMessage(client.ErrConnectionLoss, ""), code: exitFailure, cause: err}
+			return &failure{message: lines(keeperMessage(client.ErrConnectionLoss, ""), err.Error(), advice(err)), code: exitFailure, cause: err}
 		}
 		return err
 	}

@@ -73,7 +73,11 @@ func (d *Dialer) dial(ctx context.Context, errs io.Writer) (*client.Client, erro
 	}
 	if err := cl.WaitConnected(ctx); err != nil {
 		_ = cl.Close() // there is no session to close
-		return nil, fmt.Errorf("connecting to %s: %w", c.servers, err)
+		err = fmt.Errorf("connecting to %s: %w", c.servers, err)
+		if do := advice(err); do != "" {
+			err = fmt.Errorf("%w\n%s", err, do)
+		}
+		return nil, err
 	}
 	return cl, nil
 }

@@ -60,6 +60,7 @@ func (p *printer) say(format string, args ...any) {
 // errorDoc is an error in JSON.
 type errorDoc struct {
 	Message string `json:"message"`
+	Cause   string `json:"cause,omitempty"` // of a connection that could not be made, or was lost
 	Code    int32  `json:"code,omitempty"`
 	Name    string `json:"name,omitempty"`
 	Path    string `json:"path,omitempty"`
@@ -71,11 +72,14 @@ func (p *printer) fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.json {
-		fmt.Fprintln(p.err, message(err))
+		fmt.Fprintln(p.err, lines(message(err), unreachable(err)))
 		return
 	}
 	doc := errorDoc{Message: message(err), Path: pathOf(err), Unknown: client.MaybeApplied(err)}
 	if code, ok := codeOf(err); ok {
+		if code == client.ErrConnectionLoss {
+			doc.Cause = whyLost(err)
+		}
 		doc.Code, doc.Name = int32(code), codeWords[code]
 	}
 	e := json.NewEncoder(p.err)

@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/quollhq/quoll/client"
+)
+
+// unreachable says what the attempts to connect have failed with that err tells
+// of, a line each, and what can be done. It is empty for other errors.
+func unreachable(err error) string {
+	if code, ok := codeOf(err); !ok || code != client.ErrConnectionLoss {
+		return ""
+	}
+	return lines(whyLost(err), advice(err))
+}
+
+// whyLost is what an ErrConnectionLoss wraps.
+func whyLost(err error) string {
+	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(next) {
+		if !errors.Is(next, client.ErrConnectionLoss) {
+			return next.Error()
+		}
+	}
+	return ""
+}
+
+// advice is what to do when no server could be reached, or nothing.
+func advice(err error) string {
+	var name *net.DNSError
+	var slow net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "Nothing listens there. Start a server (quoll server), or name another one by -server or the variable " + serversVariable + "."
+	case errors.As(err, &name):
+		return "Name the servers by -server or the variable " + serversVariable + ", as host:port,host:port."
+	case errors.Is(err, client.ErrMalformed):
+		return "What answers there is no ZooKeeper server, or wants TLS."
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "A server hangs up on clients when it has no quorum, is starting, has too many connections (maxClientCnxns), or wants TLS. " +
+			"Its log says which, and so does /readyz?verbose at its admin port."
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
+		return "Nobody answers there: the machine is down, a firewall lets nothing through, or the server stands still."
+	}
+	return ""
+}
+
+// lines puts what is not empty on lines of its own.
+func lines(parts ...string) string {
+	var b strings.Builder
+	for _, p := range parts {
+		if p != "" && b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(p)
+	}
+	return b.String()
+}
