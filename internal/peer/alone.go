@@ -88,6 +88,19 @@ func (l *loop) reach() (reached, missing []int64, why string) {
 	return reached, missing, strings.Join(reasons, "; ")
 }
 
+// explain is what the member has become, with the reason if a leader was left that has taken leave: zab knows only that its
+// connection ended then.
+func (l *loop) explain(is zab.Status) zab.Status {
+	was := l.status
+	if was.Serving() && !is.Serving() && was.Leader != l.p.cfg.ID && l.parted == was.Epoch {
+		is.Meant, is.Left = true, "the leader has given the lead away"
+		if is.State == zab.Looking {
+			is.Reason = is.Left
+		}
+	}
+	return is
+}
+
 // noteLoss says that a leader is not this member's any more, and why: a warning unless that was meant to be.
 func (l *loop) noteLoss(was, is zab.Status) {
 	if !was.Serving() || is.Serving() && was.Leader == is.Leader && was.Epoch == is.Epoch {

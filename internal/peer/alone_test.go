@@ -1,6 +1,7 @@
 package peer_test
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/quollhq/quoll/internal/peer"
 	"github.com/quollhq/quoll/internal/peer/peertest"
+	"github.com/quollhq/quoll/internal/zab"
 )
 
 // sink is a log that a test waits for.
@@ -78,4 +80,50 @@ func TestAlone(t *testing.T) {
 		return
 	}
 	log.says("the leader was left", "leader=2", `reason="the connection to the leader was lost"`)
+}
+
+// TestFarewellIsNoLoss has a leader take leave of its followers, one of which is told of it and one is not: the first has
+// nothing to warn of.
+func TestFarewellIsNoLoss(t *testing.T) {
+	e := newEnsemble(t, 3, 0)
+	logs := make([]*sink, len(e.members))
+	for i, m := range e.members {
+		logs[i] = &sink{Watched: e.Watched}
+		m.Configure = func(c *peer.Config) { c.Logger = slog.New(slog.NewTextHandler(logs[i], nil)) }
+	}
+	e.start(1, 2, 3)
+	first := e.leader()
+	epoch := first.Role.Epoch
+	told := false
+	farewell := func(zab.Link) [][]byte {
+		if told {
+			return nil
+		}
+		told = true
+		return peer.Farewell(nil)
+	}
+	if err := first.Peer.HandOver(context.Background(), farewell, false); err != nil {
+		t.Fatal(err)
+	}
+	e.Await("another term", func() bool {
+		return e.all(func(m *peertest.Member) bool { return m.Role.Serving() && m.Role.Epoch > epoch })
+	})
+	for i, m := range e.members {
+		if m != first {
+			logs[i].says("the leader was left")
+		}
+	}
+	count := func(parts ...string) (n int) {
+		for _, l := range logs {
+			for line := range strings.Lines(l.text) {
+				if strings.Contains(line, "the leader was left") && strings.Contains(line, parts[0]) && strings.Contains(line, parts[1]) {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	e.Await("a line at each follower", func() bool {
+		return count("level=INFO", "the leader has given the lead away") == 1 && count("level=WARN", "the connection to the leader was lost") == 1
+	})
 }

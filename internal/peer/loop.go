@@ -59,6 +59,7 @@ type loop struct {
 	up       *uplink
 	renewers []zab.Link
 	renewed  bool           // an observer has asked for a session in this role
+	parted   int64          // the epoch of a leader that has taken leave of this learner
 	feedsAt  []wire.Address // where this follower feeds observers, nil if it feeds nobody
 }
 
@@ -393,6 +394,7 @@ func (l *loop) push(j job) {
 // became looks after those who came too early.
 func (l *loop) became(s zab.Status) {
 	failpoint.Pass(statePoint(s.State))
+	s = l.explain(s)
 	l.noteLoss(l.status, s)
 	l.noteQuorum(s)
 	l.status = s

@@ -124,6 +124,9 @@ func (l *loop) relay(upcalls []zab.Upcall) []zab.Upcall {
 	}
 	own := upcalls[:0]
 	for _, u := range upcalls {
+		if u.Msg.Type == zab.Farewell {
+			l.parted = l.status.Epoch
+		}
 		var asker zab.Link
 		switch {
 		case u.Msg.Type == zab.Sync:
