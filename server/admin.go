@@ -15,6 +15,7 @@ import (
 	"github.com/quollhq/quoll/internal/listener"
 	"github.com/quollhq/quoll/internal/request"
 	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/zab"
 )
 
 // adminDrain is how long requests to the admin server may take to finish when
@@ -155,7 +156,15 @@ func (h host) HandOver(ctx context.Context) (int64, error) {
 	if h.s.member == nil {
 		return 0, errAlone
 	}
-	return h.s.member.machine.handOver(ctx)
+	m := h.s.member.machine
+	leader, err := m.handOver(ctx)
+	if errors.Is(err, zab.ErrNotLeading) {
+		if seat, ok := m.seat(); ok && seat.Leader != seat.ID {
+			other, _ := seat.Membership.Find(seat.Leader)
+			err = fmt.Errorf("%w; ask the one that does: server.%d=%s", err, seat.Leader, other)
+		}
+	}
+	return leader, err
 }
 
 // Feed is admin.Host's.

@@ -56,7 +56,7 @@ Apache ZooKeeper, so that existing clients and data work unchanged.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServer(), newVersion(), operate.NewHandOver(), bench.NewCommand(), cli.NewCommand(), datatool.NewCommand())
+	root.AddCommand(newServer(), newVersion(), operate.NewHandOver(), bench.NewCommand(), cli.NewCommand(), cli.NewFourLetterWord(), datatool.NewCommand())
 	root.AddCommand(functions.Commands()...)
 	return root
 }

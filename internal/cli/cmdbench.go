@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"net"
-	"strings"
 
 	"github.com/quollhq/quoll/internal/bench"
 )
@@ -45,18 +44,9 @@ func (sh *shell) benchOptions() (bench.Options, error) {
 	if sh.conn != nil {
 		servers = sh.conn.servers
 	}
-	hosts, chroot := servers, ""
-	if i := strings.IndexByte(servers, '/'); i >= 0 {
-		hosts, chroot = servers[:i], strings.TrimSuffix(servers[i:], "/")
-	}
+	list, chroot := hosts(servers)
 	o := bench.DefaultOptions()
-	o.Servers, o.Auth = nil, sh.config.auth
-	for host := range strings.SplitSeq(hosts, ",") {
-		if _, _, err := net.SplitHostPort(host); err != nil {
-			host = net.JoinHostPort(strings.Trim(host, "[]"), "2181")
-		}
-		o.Servers = append(o.Servers, host)
-	}
+	o.Servers, o.Auth = list, sh.config.auth
 	if chroot != "" {
 		o.Root = chroot + "/quoll-bench"
 	}

@@ -52,7 +52,7 @@ func TestHandOver(t *testing.T) {
 		out, err := exec.CommandContext(w.ctx, binary, "hand-over", w.Server(sid).AdminAddr(), "--auth", "digest ops:secret").CombinedOutput()
 		return string(out), err
 	}
-	if out, err := handOver(1); err == nil || !strings.Contains(out, "does not lead") {
+	if out, err := handOver(1); err == nil || !strings.Contains(out, "does not lead; ask the one that does: server.3=127.0.0.1:") {
 		t.Errorf("a follower: %s, %v", out, err)
 	}
 	out, err := handOver(3)
