@@ -45,12 +45,8 @@ func (b ballot) sameLeader(o ballot) bool {
 // election is what a server knows while it looks for a leader.
 type election struct {
 	running bool // false until all writes of the last role are durable
-	// stands tells that a server which gets its vote by the reconfiguration under way
-	// proposes itself: the last leader had less than it has, and may be in need of
-	// its vote. Those who do not know of the reconfiguration do not listen to that,
-	// so that it stands back if nothing comes of it soon.
-	stands bool
-	// heir is whom a leader that hands over votes for at first, in each round; none if empty.
+	// heir is whom a leader that has stepped down for another server votes for at first,
+	// in each round, until that one has had its time; none if empty.
 	heir vote
 	// lost is the leader that this server has just lost, 0 for none: nobody waits for
 	// the vote of one that is silent, though its connections may stand for long.
@@ -97,11 +93,18 @@ func (p *Peer) dropOldVotes() {
 
 func (e *election) deadline() time.Duration { return min(e.repeatAt, e.finalizeAt) }
 
-// ownVote is the vote for oneself. Who does not vote proposes nobody.
+// ownVote is the vote for oneself. Who does not vote proposes nobody; nor does who
+// gets its vote by a reconfiguration under way, since those who do not know of that
+// one would not listen, but others may propose it.
 func (p *Peer) ownVote() vote {
-	if !p.view.active.isVoter(p.opts.ID) && !(p.election.stands && p.view.isVoter(p.opts.ID)) {
+	if !p.view.active.isVoter(p.opts.ID) {
 		return vote{math.MinInt64, math.MinInt64, math.MinInt64}
 	}
+	return p.standing()
+}
+
+// standing is what others say who vote for this server.
+func (p *Peer) standing() vote {
 	v := vote{leader: p.opts.ID, zxid: p.log.last, epoch: p.current}
 	if p.faults.forgetUncommitted {
 		v.zxid = p.log.applied
@@ -112,8 +115,8 @@ func (p *Peer) ownVote() vote {
 	return v
 }
 
-// firstVote is what a round begins with: the heir of a leader that has handed over,
-// in whatever round the others are, or the own vote.
+// firstVote is what a round begins with: the heir of a leader that has stepped down
+// for it, in whatever round the others are, or the own vote.
 func (p *Peer) firstVote() vote {
 	if p.election.heir.leader != 0 {
 		return p.election.heir
@@ -132,7 +135,6 @@ func (p *Peer) startElection() {
 	e := &p.election
 	held := e.held
 	e.running, e.round = true, e.round+1
-	e.stands, p.refused = p.refused, false
 	e.mine = p.firstVote()
 	e.heard, e.outside, e.held = map[int64]ballot{}, map[int64]ballot{}, map[int64]heldVote{}
 	e.repeatEvery = p.opts.MinNotification
@@ -262,7 +264,7 @@ func (p *Peer) countLooking(sid int64, b ballot) {
 	case b.round < e.round:
 		p.tell(sid)
 		return
-	case b.leader == p.opts.ID && b.vote != p.ownVote():
+	case b.leader == p.opts.ID && b.vote != p.standing():
 		// Somebody believes what this server said before its log was cut. In a new
 		// round everybody forgets it.
 		p.joinRound(b.round + 1)
@@ -377,8 +379,8 @@ func (p *Peer) tickElection() {
 		p.decide()
 		return
 	}
-	if e.running && p.now >= e.repeatAt && e.stands && e.repeatEvery >= 4*p.opts.MinNotification {
-		e.stands = false
+	if e.running && p.now >= e.repeatAt && e.heir.leader != 0 && e.repeatEvery >= 4*p.opts.MinNotification {
+		e.heir = vote{} // it is gone, or there are too few who vote for it
 		e.repeatAt = p.now + e.repeatEvery
 		p.joinRound(e.round + 1)
 		return

@@ -74,16 +74,8 @@ func (p *Peer) finishHandOver() {
 	v := vote{leader: heir, zxid: p.log.last, epoch: p.current}
 	p.sayFarewell()
 	p.leaves = l.leaves
-	p.look("it hands over")
+	p.stepDownFor(v, "it hands over")
 	p.meant = true
-	if p.state == Looking {
-		p.election.heir = v
-		if p.election.running {
-			p.election.mine = v
-			p.announce()
-			p.tally()
-		}
-	}
 }
 
 // question is whether this server still leads, asked at one moment.

@@ -17,7 +17,7 @@ type follower struct {
 	forwarded bool
 	state     bool  // that is a state that is sent, and then what follows it
 	acked     bool  // acknowledged NEWLEADER
-	farewells bool  // it knows FAREWELL
+	farewells bool  // it knows FAREWELL: it is none of Apache's
 	sent      int64 // the last committed transaction that it has when it does
 	upToDate  bool
 	deadline  time.Duration
@@ -264,30 +264,54 @@ func (p *Peer) freshConfig() {
 // transactions.
 func (p *Peer) takeEpochAck(f *follower, m *Message) error {
 	l := p.leader
-	voter := p.view.isVoter(f.sid) && !f.observer
-	if !l.epochAgreed && voter && m.Epoch != -1 {
-		theirs := vote{zxid: m.Zxid, epoch: m.Epoch}
-		switch {
-		case !theirs.better(l.origin):
-		case p.view.active.isVoter(f.sid):
+	if !l.epochAgreed {
+		if p.promises(f) && p.knowsMore(f) && p.view.active.isVoter(f.sid) {
 			p.look(fmt.Sprintf("voter %d has a longer log, %s of epoch %d", f.sid, zxidText(m.Zxid), m.Epoch))
 			return nil
-		case p.mayBeCommitted(p.view.lastSeen.Version):
-			// It gets its vote by the reconfiguration under way, and what it has may have been
-			// committed by those who get theirs by that. It is not counted, and comes again.
-			p.drop(f)
-			return nil
-		default:
-			// Nothing was committed behind a reconfiguration that was not. It is cut.
 		}
-		if m.Zxid != -1 {
-			p.ackEpoch(f.sid)
-		}
+		p.countPromises()
 	}
-	if l.epochAgreed && !f.forwarded {
+	if p.leader == l && l.epochAgreed && !f.forwarded {
 		p.synchronize(f)
 	}
 	return nil
+}
+
+// promises tells whether a learner has a vote and has promised this epoch now.
+func (p *Peer) promises(f *follower) bool {
+	return f.epochAck != nil && f.epochAck.Epoch != -1 && !f.observer && p.view.isVoter(f.sid)
+}
+
+// knowsMore tells whether a learner that has promised has the better log.
+func (p *Peer) knowsMore(f *follower) bool { return f.log().better(p.leader.origin) }
+
+// log is what a learner had when it promised, as a vote for nobody.
+func (f *follower) log() vote { return vote{zxid: f.epochAck.Zxid, epoch: f.epochAck.Epoch} }
+
+// countPromises counts the promises that there are. A server that gets its vote by
+// the reconfiguration under way may have a longer log than this one, and what it has
+// may have been committed by those who get theirs by that, if the reconfiguration
+// was. As long as that cannot be excluded, it is not counted. Once it is certain that
+// a quorum has the reconfiguration, this server steps down for it. If it is excluded,
+// nothing was committed behind it either, and that log is cut.
+func (p *Peer) countPromises() {
+	l, reconfig := p.leader, p.view.lastSeen.Version
+	ahead := l.origin
+	for _, f := range slices.Clone(l.learners) {
+		switch {
+		case !p.promises(f):
+		case p.knowsMore(f) && p.mayBeCommitted(reconfig):
+			if f.farewells && p.electable(f.sid) && f.log().better(ahead) {
+				ahead = f.log()
+				ahead.leader = f.sid
+			}
+		case f.epochAck.Zxid != -1:
+			p.ackEpoch(f.sid)
+		}
+	}
+	if !l.epochAgreed && ahead.leader != 0 && p.quorumToFollow(reconfig) {
+		p.stepDownFor(ahead, fmt.Sprintf("server %d, about to get its vote, has a longer log, %s of epoch %d", ahead.leader, zxidText(ahead.zxid), ahead.epoch))
+	}
 }
 
 // mayBeCommitted tells whether a quorum of the voters may have the reconfiguration under
@@ -301,6 +325,17 @@ func (p *Peer) mayBeCommitted(reconfig int64) bool {
 		})
 	}
 	return p.view.hasQuorum(may)
+}
+
+// quorumToFollow tells whether a quorum is here that has the reconfiguration under way on
+// disk, and so follows whom it gives a vote. Apache's servers do not: they know only the
+// members of the configuration in force by their addresses.
+func (p *Peer) quorumToFollow(reconfig int64) bool {
+	return p.view.hasQuorum(func(id int64) bool {
+		return id == p.opts.ID || slices.ContainsFunc(p.leader.learners, func(f *follower) bool {
+			return f.sid == id && f.farewells && f.epochAck != nil && f.epochAck.Zxid >= reconfig
+		})
+	})
 }
 
 // ackEpoch counts a promise. With a quorum of them the history of the epoch is

@@ -146,9 +146,6 @@ type Peer struct {
 	// expects is who shall lead after a reconfiguration, so that there need be no
 	// election; 0 if there must be one.
 	expects int64
-	// refused tells that the last leader did not take this learner, which may be
-	// because it has less in its log.
-	refused bool
 	// leaves tells that this server is about to end, and is not to be counted on.
 	leaves bool
 	// pause lets an observer wait before it connects: it was refused.
@@ -322,8 +319,7 @@ func (p *Peer) LinkDown(link Link) {
 		p.lostLearner(link)
 	case p.state != Looking && link == p.learner.link:
 		p.learner.link = 0
-		p.refused = p.phase == Synchronization && p.learner.mode == 0
-		p.pause = p.refused && p.state == Observing
+		p.pause = p.phase == Synchronization && p.learner.mode == 0 && p.state == Observing
 		p.look("the connection to the leader was lost")
 	case p.master != nil:
 		if f := p.master.find(link); f != nil {
@@ -428,13 +424,17 @@ func (p *Peer) commit(zxid int64) {
 // was written is durable: a vote speaks of the log and the epoch on the disk,
 // and no write of an earlier role may come after what a later one decides
 // (ZOOKEEPER-4712).
-func (p *Peer) look(reason string) {
+func (p *Peer) look(reason string) { p.stepDownFor(vote{}, reason) }
+
+// stepDownFor is look of a leader that votes for another server then.
+func (p *Peer) stepDownFor(heir vote, reason string) {
 	p.leaveRole()
 	lost := p.leaderID
 	p.state, p.phase, p.leaderID, p.reason = Looking, Election, 0, reason
 	p.left, p.meant = reason, false
 	p.dropOldVotes()
 	p.election.rest()
+	p.election.heir = heir
 	if lost != p.opts.ID {
 		p.election.lost = lost
 	}

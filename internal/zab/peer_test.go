@@ -270,15 +270,12 @@ func TestLongerLogOfAVoterToBe(t *testing.T) {
 	h.greet(8, FollowerInfo, 4)
 	h.promise(7, 5)
 	h.promise(8, 8)
-	if n := h.sent(8, Trunc); n != 0 || len(h.p.leader.learners) != 1 {
-		t.Fatalf("servers 1 and 3 may have committed it: %d TRUNC, %d learners", n, len(h.p.leader.learners))
+	if n := h.sent(0, Trunc); n != 0 || h.p.leader.epochAgreed {
+		t.Fatalf("servers 1 and 3 may have committed it: %d TRUNC", n)
 	}
-	h.p.LinkDown(8)
 	h.greet(9, FollowerInfo, 1)
 	h.promise(9, 5)
-	h.greet(10, FollowerInfo, 4)
-	h.promise(10, 8)
-	if n := h.sent(10, Trunc); n != 1 {
+	if n := h.sent(8, Trunc); n != 1 {
 		t.Fatalf("nobody can have committed it: %d TRUNC", n)
 	}
 }
@@ -292,16 +289,59 @@ func TestLongerLogOfAVoterToBeAndObservers(t *testing.T) {
 	h.promise(7, 6)
 	h.promise(9, 5)
 	h.promise(8, 8)
-	if n := h.sent(8, Trunc); n != 0 || len(h.p.leader.learners) != 2 {
-		t.Fatalf("server 5 may have it: %d TRUNC, %d learners", n, len(h.p.leader.learners))
+	if n := h.sent(0, Trunc); n != 0 || h.p.leader.epochAgreed {
+		t.Fatalf("server 5 may have it: %d TRUNC", n)
 	}
-	h.p.LinkDown(8)
 	h.greet(10, ObserverInfo, 5)
 	h.promise(10, 5)
-	h.greet(11, FollowerInfo, 4)
-	h.promise(11, 8)
-	if n := h.sent(11, Trunc); n != 1 {
+	if n := h.sent(8, Trunc); n != 1 {
 		t.Fatalf("nobody can have committed it: %d TRUNC", n)
+	}
+}
+
+// If a quorum has the reconfiguration, a voter to be with the longest log has to lead, and the one that leads says so.
+func TestVoterToBeIsProposed(t *testing.T) {
+	lead := func(version int32) *host {
+		h := leadsPending(t, members(t, 5, 2, 3), members(t, 6, 3, 4), 2, 4)
+		for _, sid := range []int64{2, 4} {
+			h.p.LinkUp(Link(sid))
+			h.step(Link(sid), &Message{Type: FollowerInfo, Learner: LearnerInfo{Sid: sid, ProtocolVersion: version}})
+		}
+		h.promise(4, 8)
+		if s := h.p.Status(); s.State != Leading {
+			t.Fatalf("nobody knows what server 2 has, and it is %+v", s)
+		}
+		h.promise(2, 6)
+		return h
+	}
+	h := lead(FarewellVersion)
+	if got, want := h.p.election.mine, (vote{leader: 4, zxid: 8}); h.p.Status().State != Looking || got != want {
+		t.Fatalf("%+v votes %+v, want %+v", h.p.Status(), got, want)
+	}
+	for range 10 { // nobody answers
+		h.now += time.Second
+		h.p.Tick(h.now)
+	}
+	if got := h.p.election.mine.leader; got != 3 {
+		t.Fatalf("it goes on voting for %d", got)
+	}
+	// Apache's servers would not follow it.
+	if h := lead(ProtocolVersion); h.p.Status().State != Leading || h.sent(0, Trunc) != 0 {
+		t.Fatalf("%+v, and %d TRUNC", h.p.Status(), h.sent(0, Trunc))
+	}
+}
+
+// A voter to be does not propose itself, and leads if others want that.
+func TestVoterToBeLeads(t *testing.T) {
+	h := newHost(t, Options{ID: 4, Active: members(t, 5, 2, 3), LastSeen: members(t, 6, 3, 4), Last: 8, Applied: 5})
+	h.vote(Notification{Sid: 3, Leader: 3, Zxid: 6, Round: 1})
+	if got := h.p.election.mine.leader; got != 3 {
+		t.Fatalf("it votes for %d", got)
+	}
+	h.vote(Notification{Sid: 3, Leader: 4, Zxid: 8, Round: 1})
+	h.vote(Notification{Sid: 2, Leader: 4, Zxid: 8, Round: 1})
+	if s := h.p.Status(); s.State != Leading {
+		t.Fatalf("%+v, votes %+v", s, h.p.election)
 	}
 }
 
