@@ -1,13 +1,17 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"strings"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/client/kerberos"
 	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/tlsconf"
 )
@@ -33,12 +37,34 @@ func (cc *connectConfig) secure(c config.Client) error {
 	if section == nil {
 		return nil
 	}
+	if login, ok := section.Kerberos(); ok {
+		ticket, err := kerberos.New(kerberosConfig(c.SASL, login))
+		if err != nil {
+			return fmt.Errorf("%s: section %s: %w", c.SASL.LoginConfig, section.Name, err)
+		}
+		add(client.WithSASL(ticket))
+		return nil
+	}
 	user, password, ok := digestLogin(section)
 	if !ok {
-		return fmt.Errorf("%s: section %s names no username and password for DIGEST-MD5, which is the only mechanism of quoll cli", c.SASL.LoginConfig, section.Name)
+		return fmt.Errorf("%s: section %s has neither a username and password for DIGEST-MD5 nor a Krb5LoginModule", c.SASL.LoginConfig, section.Name)
 	}
 	add(client.WithSASL(client.DigestMD5(user, password)))
 	return nil
+}
+
+// kerberosConfig is what a module of Kerberos says, in the words of the client.
+func kerberosConfig(c config.ClientSASL, login config.KerberosLogin) kerberos.Config {
+	k := kerberos.Config{Principal: login.Principal, Conf: c.KerberosConfig, Service: c.Username + "/_HOST"}
+	if c.ServerPrincipal != "" {
+		k.Service, _, _ = strings.Cut(c.ServerPrincipal, "@")
+	}
+	if login.UseKeyTab {
+		k.Keytab = login.KeyTab
+		return k
+	}
+	k.Cache = cmp.Or(login.TicketCache, strings.TrimPrefix(os.Getenv("KRB5CCNAME"), "FILE:"), fmt.Sprintf("/tmp/krb5cc_%d", os.Getuid()))
+	return k
 }
 
 // tlsDialer connects by TLS, with the configuration that a source has for a
