@@ -77,11 +77,21 @@ func (d *Discovery) Services(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Instances reads the instances of a service once.
-func (d *Discovery) Instances(ctx context.Context, service string) (Snapshot, error) {
+// Dir is the node below which the instances of a service are.
+func (d *Discovery) Dir(service string) (string, error) {
 	dir, err := d.layout.Dir(service)
 	if err != nil {
-		return Snapshot{}, fmt.Errorf("discovery: %w", err)
+		return "", fmt.Errorf("discovery: %w", err)
+	}
+	return dir, nil
+}
+
+// Instances reads the instances of a service once. It is no failure that there is
+// no such service.
+func (d *Discovery) Instances(ctx context.Context, service string) (Snapshot, error) {
+	dir, err := d.Dir(service)
+	if err != nil {
+		return Snapshot{}, err
 	}
 	children := children{c: d.c, dir: dir}
 	if err := children.load(ctx); err != nil {

@@ -15,7 +15,7 @@
 // An instance is an ephemeral node: the session is its heartbeat, and a program
 // that dies is gone when its session has expired. From Register until Close it is
 // kept there: when the session has expired, or somebody has deleted the node, it
-// is registered again. Checks ([HTTPCheck], [TCPCheck], [GRPCCheck],
+// is registered again. Checks ([HTTPCheck], [TCPCheck], [GRPCCheck], [GRPCTLSCheck],
 // [ScriptCheck], [TTLCheck]) withdraw it while the program runs but does not work.
 //
 // # Following

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/quollhq/quoll/client"
 )
@@ -24,7 +25,7 @@ func (r *Registration) keep(ctx context.Context, in Instance, there bool) (<-cha
 	if err != nil {
 		return nil, err
 	}
-	k := keeper{Registration: r, session: s, node: node, mode: client.Ephemeral}
+	k := keeper{Registration: r, session: s, service: in.Service, node: node, mode: client.Ephemeral}
 	switch {
 	case in.Static:
 		k.mode = client.Persistent
@@ -44,6 +45,7 @@ func (r *Registration) keep(ctx context.Context, in Instance, there bool) (<-cha
 type keeper struct {
 	*Registration
 	session *client.Session
+	service string
 	node    Node
 	mode    client.CreateMode
 }
@@ -82,13 +84,23 @@ func (k *keeper) step(ctx context.Context) (changed <-chan client.Event, done bo
 	case mine:
 		_, err = k.d.c.Set(ctx, path, wanted, stat.Version)
 	case old == path && !k.sessions[stat.EphemeralOwner]:
-		err = &NodeError{path, ErrReplaced}
+		err = &NodeError{path, fmt.Errorf("%w: it is at %s now", ErrReplaced, k.where(path, data))}
 	default:
-		// What another life of the program has left, which is to expire.
+		// Another program's, or what another life of this one has left, which is to expire.
+		k.d.log.Warn("an instance has this id already, and is replaced", "path", path, "address", k.where(path, data))
 		_, err = k.d.c.Multi(ctx, client.DeleteOp(path, stat.Version), k.create(path))
 	}
 	k.d.c.ForgetWatch(path, ch)
 	return nil, false, again(err)
+}
+
+// where tells where the instance is that a node stands for.
+func (k *keeper) where(path string, data []byte) string {
+	in, err := k.d.layout.Decode(k.service, path, data)
+	if err != nil {
+		return "an unknown address"
+	}
+	return in.HostPort()
 }
 
 // again passes over the failure of a step that somebody else was faster than.

@@ -3,6 +3,7 @@ package discovery
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -58,13 +59,25 @@ const maxAnswer = 4096
 // ScriptCheck passes if a program exits with 0. The end of what it prints is the
 // reason if it fails.
 func ScriptCheck(name string, args ...string) Check {
-	return func(ctx context.Context) error {
-		out := tail{}
+	return OutputCheck(func(ctx context.Context, out io.Writer) error {
 		cmd := exec.CommandContext(ctx, name, args...)
-		cmd.Stdout, cmd.Stderr = &out, &out
+		cmd.Stdout, cmd.Stderr = out, out
 		cmd.WaitDelay = time.Second // for what the program has started
 		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(out.b))
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	})
+}
+
+// OutputCheck passes if run returns nil, for programs that are to be run in another
+// way than [ScriptCheck] does. The end of what is written to out is the reason if
+// it fails.
+func OutputCheck(run func(ctx context.Context, out io.Writer) error) Check {
+	return func(ctx context.Context) error {
+		out := tail{}
+		if err := run(ctx, &out); err != nil {
+			return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out.b))
 		}
 		return nil
 	}
@@ -126,8 +139,20 @@ const idleConnection = 90 * time.Second
 func GRPCCheck(address, service string) Check {
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
-	hc := &http.Client{Transport: &http.Transport{Protocols: &protocols, IdleConnTimeout: idleConnection}}
-	target := (&url.URL{Scheme: "http", Host: address, Path: "/grpc.health.v1.Health/Check"}).String()
+	return grpcCheck(&http.Transport{Protocols: &protocols}, "http", address, service)
+}
+
+// GRPCTLSCheck is [GRPCCheck] by TLS. A nil conf trusts the system's authorities.
+func GRPCTLSCheck(conf *tls.Config, address, service string) Check {
+	var protocols http.Protocols
+	protocols.SetHTTP2(true)
+	return grpcCheck(&http.Transport{Protocols: &protocols, TLSClientConfig: conf}, "https", address, service)
+}
+
+func grpcCheck(transport *http.Transport, scheme, address, service string) Check {
+	transport.IdleConnTimeout = idleConnection
+	hc := &http.Client{Transport: transport}
+	target := (&url.URL{Scheme: scheme, Host: address, Path: "/grpc.health.v1.Health/Check"}).String()
 	return func(ctx context.Context) error { return grpcHealth(ctx, hc, target, service) }
 }
 

@@ -100,9 +100,9 @@ var ErrClosed = errors.New("the service is followed no more")
 // Follow follows the instances of a service, whether or not there is one, until
 // Close. It returns when they have been read for the first time.
 func (d *Discovery) Follow(ctx context.Context, service string) (*Service, error) {
-	dir, err := d.layout.Dir(service)
+	dir, err := d.Dir(service)
 	if err != nil {
-		return nil, fmt.Errorf("discovery: %w", err)
+		return nil, err
 	}
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Service{

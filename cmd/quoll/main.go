@@ -17,9 +17,11 @@ import (
 	"github.com/quollhq/quoll/internal/datatool"
 	"github.com/quollhq/quoll/internal/functions"
 	"github.com/quollhq/quoll/internal/operate"
+	"github.com/quollhq/quoll/internal/supervise"
 )
 
 func main() {
+	supervise.Guard()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := newRoot().ExecuteContext(ctx); err != nil {

@@ -2,8 +2,11 @@ package grpcresolver_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,6 +14,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -31,11 +35,11 @@ func must(t *testing.T, err error) {
 }
 
 // serve runs a gRPC server with the health service.
-func serve(t *testing.T) (address string, port int, h *health.Server) {
+func serve(t *testing.T, opts ...grpc.ServerOption) (address string, port int, h *health.Server) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	s, h := grpc.NewServer(), health.NewServer()
+	s, h := grpc.NewServer(opts...), health.NewServer()
 	healthpb.RegisterHealthServer(s, h)
 	ended := make(chan error)
 	go func() { ended <- s.Serve(l) }()
@@ -64,6 +68,24 @@ func TestCheck(t *testing.T) {
 	}
 	if err := discovery.GRPCCheck(address, strings.Repeat("x", 128))(ctx); !errors.Is(err, discovery.ErrInvalid) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestCheckByTLS(t *testing.T) {
+	ctx := servertest.Context(t)
+	known := httptest.NewTLSServer(nil) // for its certificate
+	defer known.Close()
+	authorities := x509.NewCertPool()
+	authorities.AddCert(known.Certificate())
+	host, port, _ := serve(t, grpc.Creds(credentials.NewServerTLSFromCert(&known.TLS.Certificates[0])))
+	address := (&net.TCPAddr{IP: net.ParseIP(host), Port: port}).String()
+	must(t, discovery.GRPCTLSCheck(&tls.Config{RootCAs: authorities}, address, "")(ctx))
+	var unknown x509.UnknownAuthorityError
+	if err := discovery.GRPCTLSCheck(nil, address, "")(ctx); !errors.As(err, &unknown) {
+		t.Errorf("with a certificate that nobody knows: %v", err)
+	}
+	if err := discovery.GRPCCheck(address, "")(ctx); err == nil {
+		t.Error("without TLS it passes")
 	}
 }
 

@@ -36,7 +36,8 @@ func newConfig() *cobra.Command {
 		Long: `Publish, read and follow configuration, in the layout of Spring Cloud Zookeeper.
 
 A CONTEXT is "application" (all applications), NAME, or either with a profile:
-NAME,PROFILE. What is set in one command changes at once, as a revision.`,
+NAME,PROFILE. What is set in one command changes at once, as a revision. To read a
+context in which nothing was ever published is an error.`,
 		Example: `  quoll config set orders pool.size=8 pool.timeout=2s --reason "more load"
   quoll config get orders
   quoll config history orders
@@ -102,6 +103,9 @@ func (c *configuring) get() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if err := c.published(len(properties), revision, args[0], args[0]); err != nil {
+					return err
+				}
 				if properties, err = c.decrypted(properties); err != nil {
 					return err
 				}
@@ -121,6 +125,17 @@ func (c *configuring) get() *cobra.Command {
 			})
 		},
 	}
+}
+
+// published fails if there are no properties in contexts, and never were any.
+func (c *configuring) published(properties int, revision int64, what string, contexts ...string) error {
+	if properties > 0 || revision > 0 {
+		return nil
+	}
+	for i, name := range contexts {
+		contexts[i] = client.Join(c.root, name)
+	}
+	return fmt.Errorf("nothing is published for %q: no properties below %s", what, strings.Join(contexts, ", "))
 }
 
 func (c *configuring) printProperties(out io.Writer, properties map[string]string, doc map[string]any) {
@@ -170,6 +185,9 @@ func (c *configuring) resolve() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if err := c.published(len(view.Properties), int64(len(view.Revisions)), app.Name, app.Contexts()...); err != nil {
+					return err
+				}
 				properties, err := c.decrypted(view.Properties)
 				if err != nil {
 					return err
@@ -205,7 +223,7 @@ func (c *configuring) watch() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return unlessInterrupted(ctx, c.follow(ctx, center, app, keys, out))
+				return unlessInterrupted(ctx, c.follow(ctx, cmd, center, app, keys))
 			})
 		},
 	}
@@ -213,12 +231,16 @@ func (c *configuring) watch() *cobra.Command {
 	return cmd
 }
 
-func (c *configuring) follow(ctx context.Context, center *configcenter.Center, app configcenter.App, keys *configcenter.Keyring, out io.Writer) error {
+func (c *configuring) follow(ctx context.Context, cmd *cobra.Command, center *configcenter.Center, app configcenter.App, keys *configcenter.Keyring) error {
+	out := cmd.OutOrStdout()
 	live, err := configcenter.Open(ctx, center, app, configcenter.Options[map[string]string]{Keys: keys})
 	if err != nil {
 		return err
 	}
 	defer live.Close()
+	if v := live.View(); len(v.Properties)+len(v.Revisions) == 0 {
+		note(cmd, "nothing is published for %q so far", app.Name)
+	}
 	last := map[string]string{}
 	for now, err := range live.Changes(ctx) {
 		if err != nil {
@@ -298,6 +320,9 @@ func (c *configuring) history() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				revisions, err := center.History(ctx, args[0], most)
+				if err == nil {
+					err = c.published(0, int64(len(revisions)), args[0], args[0])
+				}
 				if err != nil {
 					return err
 				}
@@ -377,6 +402,9 @@ func (c *configuring) who() *cobra.Command {
 				list, err := center.Subscribers(ctx, args[0])
 				if err != nil {
 					return err
+				}
+				if len(list) == 0 {
+					note(cmd, "nobody follows the configuration of %q", args[0])
 				}
 				for _, s := range list {
 					c.printSubscriber(out, s)

@@ -3,6 +3,8 @@ package functions
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,13 +33,22 @@ func newCount() *cobra.Command {
 
 NAME is a node, or a name below /counters. The format is that of Apache Curator's
 DistributedAtomicLong (long), of its DistributedAtomicInteger and SharedCount and
-kazoo's Counter with support_curator (int), or of kazoo's Counter (text).`,
+kazoo's Counter with support_curator (int), or of kazoo's Counter (text). A counter
+that is not there counts as 0, and standard error says so.`,
 		Example: `  quoll count orders +1
-  quoll count orders -- -1
+  quoll count orders -1
   quoll count orders =0
   quoll count --watch orders`,
-		Args: cobra.RangeArgs(1, 2),
+		Args:               cobra.ArbitraryArgs, // until the flags are known
+		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args, help, err := withNumbers(cmd, args)
+			if err != nil || help {
+				return err
+			}
+			if len(args) < 1 || len(args) > 2 {
+				return wrongArguments(cmd, nil)
+			}
 			return n.dial.With(cmd, func(ctx context.Context, c *client.Client) error { return n.run(ctx, cmd, c, args) })
 		},
 	}
@@ -47,6 +58,41 @@ kazoo's Counter with support_curator (int), or of kazoo's Counter (text).`,
 	cmd.Flags().BoolVarP(&n.watch, "watch", "w", false, "print each change")
 	return cmd
 }
+
+// withNumbers parses the flags of a command of which words like -2 are arguments,
+// and returns these. Help is printed if it is asked for.
+func withNumbers(cmd *cobra.Command, words []string) (args []string, help bool, err error) {
+	// What looks like a number is not shown to the parser: it gets a word in its
+	// place that is none of its flags.
+	hidden := make([]string, len(words))
+	for i, word := range words {
+		hidden[i] = word
+		if number.MatchString(word) && !slices.Contains(words[:i], "--") {
+			hidden[i] = minus + word[1:]
+		}
+	}
+	cmd.DisableFlagParsing = false
+	if err := cmd.ParseFlags(hidden); err != nil {
+		return nil, false, cmd.FlagErrorFunc()(cmd, err)
+	}
+	if help, err = cmd.Flags().GetBool("help"); help {
+		return nil, true, cmd.Help()
+	}
+	for _, word := range cmd.Flags().Args() {
+		if digits, ok := strings.CutPrefix(word, minus); ok {
+			word = "-" + digits
+		}
+		args = append(args, word)
+	}
+	return args, false, err
+}
+
+// number is what no flag looks like.
+var number = regexp.MustCompile(`^-[0-9]+$`)
+
+// minus stands for the sign of a hidden number. No word of a command line has a NUL
+// in it.
+const minus = "\x00"
 
 func (n *counting) run(ctx context.Context, cmd *cobra.Command, c *client.Client, args []string) error {
 	format, ok := formats[n.format]
@@ -65,6 +111,9 @@ func (n *counting) run(ctx context.Context, cmd *cobra.Command, c *client.Client
 	for v, err := range count.Watch(ctx) {
 		if err != nil {
 			return unlessInterrupted(ctx, err)
+		}
+		if v.Zxid == 0 {
+			note(cmd, "there is no counter %s so far", pathOf("/counters", args[0]))
 		}
 		if n.dial.JSON() {
 			printJSON(cmd.OutOrStdout(), map[string]int64{"count": v.N})

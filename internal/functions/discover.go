@@ -35,6 +35,10 @@ func newDiscover() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "discover [SERVICE]",
 		Short: "List services, or the instances of one, or answer DNS queries for them",
+		Long: `List services, or the instances of one, or answer DNS queries for them.
+
+That there is no such service is an error, unless changes are watched: it may
+come. A service remains for a while when its last instance has left.`,
 		Example: `  quoll discover
   quoll discover orders
   quoll discover orders --watch
@@ -70,11 +74,27 @@ func (d *discovering) run(cmd *cobra.Command, args []string) error {
 			return unlessInterrupted(ctx, d.follow(ctx, out, disc, args[0]))
 		}
 		now, err := disc.Instances(ctx, args[0])
+		if err == nil && len(now.Instances)+len(now.Problems) == 0 {
+			err = d.exists(ctx, c, disc, args[0])
+		}
 		if err == nil {
 			d.print(out, cmd.ErrOrStderr(), now)
 		}
 		return err
 	})
+}
+
+// exists fails if there is no such service.
+func (d *discovering) exists(ctx context.Context, c *client.Client, disc *discovery.Discovery, service string) error {
+	dir, err := disc.Dir(service)
+	if err != nil {
+		return err
+	}
+	_, found, err := c.Exists(ctx, dir)
+	if err == nil && !found {
+		err = fmt.Errorf("there is no service %q: no node %s", service, dir)
+	}
+	return err
 }
 
 func (d *discovering) services(ctx context.Context, out io.Writer, disc *discovery.Discovery) error {
@@ -99,9 +119,9 @@ type instanceDoc struct {
 	Port     int               `json:"port,omitempty"`
 	SSLPort  int               `json:"sslPort,omitempty"`
 	Scheme   string            `json:"scheme,omitempty"`
-	Weight   int               `json:"weight,omitempty"`
-	Zone     string            `json:"zone,omitempty"`
-	Draining bool              `json:"draining,omitempty"`
+	State    string            `json:"state"` // ready or draining
+	Weight   int               `json:"weight"`
+	Zone     string            `json:"zone"`
 	Static   bool              `json:"static,omitempty"`
 	Metadata map[string]string `json:"metadata,omitempty"`
 	Payload  json.RawMessage   `json:"payload,omitempty"`
@@ -121,7 +141,7 @@ func newSnapshotDoc(s discovery.Snapshot) snapshotDoc {
 	doc := snapshotDoc{Service: s.Service, Instances: []instanceDoc{}, Stale: s.Stale, Held: s.Held}
 	for _, in := range s.Instances {
 		doc.Instances = append(doc.Instances, instanceDoc{
-			in.ID, in.Address, in.Port, in.SSLPort, in.Scheme, in.Weight, in.Zone, in.Draining, in.Static, in.Metadata, in.Payload, in.Path,
+			in.ID, in.Address, in.Port, in.SSLPort, in.Scheme, state(in), max(in.Weight, 1), in.Zone, in.Static, in.Metadata, in.Payload, in.Path,
 		})
 	}
 	for _, problem := range s.Problems {
@@ -138,12 +158,20 @@ func (d *discovering) print(out, errs io.Writer, s discovery.Snapshot) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tADDRESS\tSTATE\tWEIGHT\tZONE\tMETADATA")
 	for _, in := range s.Instances {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", in.ID, in.HostPort(), state(in), max(in.Weight, 1), cmp.Or(in.Zone, "-"), metadata(in))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", in.ID, where(in), state(in), max(in.Weight, 1), cmp.Or(in.Zone, "-"), metadata(in))
 	}
 	_ = w.Flush() // as with every other line, nobody can be told
 	for _, problem := range s.Problems {
 		fmt.Fprintln(errs, problem)
 	}
+}
+
+// where is an instance's address, with its port if it has one.
+func where(in discovery.Instance) string {
+	if in.Port == 0 && in.SSLPort == 0 {
+		return in.Address
+	}
+	return in.HostPort()
 }
 
 func state(in discovery.Instance) string {
@@ -186,7 +214,7 @@ func (d *discovering) follow(ctx context.Context, out io.Writer, disc *discovery
 // printChanges prints in what a snapshot differs from the one before.
 func printChanges(out io.Writer, before, now discovery.Snapshot) {
 	line := func(mark string, in discovery.Instance) {
-		fmt.Fprintf(out, "%s %s %s %s weight=%d zone=%s %s\n", mark, in.ID, in.HostPort(), state(in), max(in.Weight, 1), cmp.Or(in.Zone, "-"), metadata(in))
+		fmt.Fprintf(out, "%s %s %s %s weight=%d zone=%s %s\n", mark, in.ID, where(in), state(in), max(in.Weight, 1), cmp.Or(in.Zone, "-"), metadata(in))
 	}
 	old := make(map[string]discovery.Instance)
 	for _, in := range before.Instances {

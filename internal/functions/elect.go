@@ -28,11 +28,13 @@ func newElect() *cobra.Command {
 		Short: "Run a command while leading, or tell who leads",
 		Long: `With a command: take part in an election and run the command while leading. It
 finds QUOLL_LEADER_PATH and QUOLL_LEADER_TOKEN in its environment. When leadership
-may be lost it gets SIGTERM, and SIGKILL after the grace. When it ends, another
-one leads, and the exit code is the command's.
+may be lost it gets SIGTERM, and SIGKILL after the grace; so does, on Linux, all
+that it has started. When it ends, another one leads, and the exit code is the
+command's.
+` + killedHelp + `
 
 Without a command: print who leads, and each change: token and id, or a hyphen
-for nobody.
+for nobody. With --once the exit code is 75 when nobody leads.
 
 NAME is a node, or a name below /elections. Apache Curator's LeaderLatch takes
 part in the same elections.`,
@@ -86,7 +88,10 @@ func (e *electing) observe(ctx context.Context, cmd *cobra.Command, el *election
 			return unlessInterrupted(ctx, err)
 		}
 		e.print(cmd.OutOrStdout(), leader)
-		if e.once {
+		switch {
+		case e.once && leader.Path == "":
+			return &cli.ExitError{Code: exitNotYet}
+		case e.once:
 			return nil
 		}
 	}

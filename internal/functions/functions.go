@@ -15,13 +15,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Exit codes beside that of the command that was run.
-const (
-	exitNotYet    = 75  // EX_TEMPFAIL: what was asked for is another's, or not there
-	exitCannotRun = 126 // as a shell has it
-	exitNotFound  = 127
-	exitSignalled = 128 // plus the signal
-)
+// exitNotYet is EX_TEMPFAIL, the exit code when what was asked for is another's, or
+// not there, and may be later.
+const exitNotYet = 75
 
 // leaveTime bounds how long a server is waited for when what is held is given back.
 const leaveTime = 5 * time.Second
@@ -32,7 +28,11 @@ const maxInput = 1 << 20
 
 // Commands makes the commands.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{newLock(), newElect(), newQueue(), newCount(), newRegister(), newDiscover(), newConfig(), newTemplate()}
+	all := []*cobra.Command{newLock(), newElect(), newQueue(), newCount(), newRegister(), newDiscover(), newConfig(), newTemplate()}
+	for _, cmd := range all {
+		explain(cmd)
+	}
+	return all
 }
 
 // pathOf is the node of a name: itself if it is a path, else one below parent.
@@ -50,6 +50,11 @@ func unlessInterrupted(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
+}
+
+// note tells the user what the result does not say.
+func note(cmd *cobra.Command, format string, args ...any) {
+	fmt.Fprintf(cmd.ErrOrStderr(), "quoll: "+format+"\n", args...)
 }
 
 // leaving is a context to give back what is held, also when ctx has ended.

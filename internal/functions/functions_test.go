@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -19,9 +20,26 @@ import (
 	"github.com/quollhq/quoll/internal/cli"
 	"github.com/quollhq/quoll/internal/functions"
 	"github.com/quollhq/quoll/internal/servertest"
+	"github.com/quollhq/quoll/internal/supervise"
 	"github.com/quollhq/quoll/recipe/election"
 	"github.com/quollhq/quoll/recipe/lock"
 )
+
+// serverVariable makes the test's program quoll, which connects to the server that
+// it names.
+const serverVariable = "FUNCTIONS_TEST_SERVER"
+
+func TestMain(m *testing.M) {
+	supervise.Guard()
+	if server := os.Getenv(serverVariable); server != "" {
+		if err := command(context.Background(), server, os.Args[1:]...).Execute(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
 
 func check(t *testing.T, err error) {
 	t.Helper()
@@ -32,13 +50,24 @@ func check(t *testing.T, err error) {
 
 // quoll calls a command.
 func quoll(ctx context.Context, server, stdin string, out io.Writer, words ...string) error {
+	return quollErr(ctx, server, stdin, out, io.Discard, words...)
+}
+
+func quollErr(ctx context.Context, server, stdin string, out, errs io.Writer, words ...string) error {
+	root := command(ctx, server, words...)
+	root.SetIn(strings.NewReader(stdin))
+	root.SetOut(out)
+	root.SetErr(errs)
+	return root.Execute()
+}
+
+// command is quoll as it is called with words.
+func command(ctx context.Context, server string, words ...string) *cobra.Command {
 	root := &cobra.Command{Use: "quoll", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(functions.Commands()...)
 	root.SetArgs(append(words[:1:1], append([]string{"--server", server}, words[1:]...)...))
-	root.SetIn(strings.NewReader(stdin))
-	root.SetOut(out)
-	root.SetErr(io.Discard)
-	return root.ExecuteContext(ctx)
+	root.SetContext(ctx)
+	return root
 }
 
 // want calls a command, and checks its output and exit code.
@@ -135,7 +164,7 @@ func TestElect(t *testing.T) {
 	server := servertest.Start(t)
 	ctx := servertest.Context(t)
 	c := servertest.Dial(t, server)
-	want(t, server, "", "-\n", 0, "elect", "--once", "lead")
+	want(t, server, "", "-\n", 75, "elect", "--once", "lead")
 	want(t, server, "", "leads\n", 0, "elect", "--id", "me", "lead", "--", "echo", "leads")
 	e, err := election.New(c, "/elections/lead", election.WithID("she"))
 	check(t, err)
@@ -154,6 +183,9 @@ func TestCount(t *testing.T) {
 	want(t, server, "", "0\n", 0, "count", "orders")
 	want(t, server, "", "5\n", 0, "count", "orders", "+5")
 	want(t, server, "", "3\n", 0, "count", "orders", "--", "-2")
+	want(t, server, "", "-9\n", 0, "count", "orders", "-12")
+	want(t, server, "", "{\"count\":-10}\n", 0, "count", "-o", "json", "orders", "-1")
+	want(t, server, "", "-13\n", 0, "count", "orders", "-3", "-o", "text")
 	want(t, server, "", "7\n", 0, "count", "orders", "=7")
 	want(t, server, "", "1\n", 0, "count", "--format", "text", "/text", "+1")
 	for _, words := range [][]string{{"count", "orders", "7"}, {"count", "--format", "x", "orders"}, {"count", "--format", "int", "orders"}} {
@@ -222,7 +254,7 @@ func TestNoServer(t *testing.T) {
 // Results are JSON where that is asked for.
 func TestJSON(t *testing.T) {
 	server := servertest.Start(t)
-	want(t, server, "", "{\"leader\":{}}\n", 0, "elect", "-o", "json", "--once", "lead")
+	want(t, server, "", "{\"leader\":{}}\n", 75, "elect", "-o", "json", "--once", "lead")
 	want(t, server, "", "{\"count\":5}\n", 0, "count", "-o", "json", "orders", "+5")
 	want(t, server, "", "", 0, "queue", "put", "jobs", "one")
 	want(t, server, "\xff", "", 0, "queue", "put", "jobs")
@@ -264,6 +296,9 @@ func register(ctx context.Context, t *testing.T, server, dir string) <-chan erro
 	return ended
 }
 
+// endIt lets the command of register end.
+func endIt(dir string) error { return os.WriteFile(filepath.Join(dir, "end"), nil, 0o600) }
+
 func exists(file string) bool {
 	_, err := os.Stat(file)
 	return err == nil
@@ -280,7 +315,7 @@ func TestRegisteredCommandReplaced(t *testing.T) {
 	_, err := c.Multi(ctx, client.DeleteOp("/services/orders/a", client.AnyVersion), client.CreateOp("/services/orders/a", nil, client.Ephemeral))
 	check(t, err)
 	await(t, func() bool { return exists(filepath.Join(dir, "told")) })
-	check(t, os.WriteFile(filepath.Join(dir, "end"), nil, 0o600))
+	check(t, endIt(dir))
 	if err := <-ended; !errors.Is(err, discovery.ErrReplaced) {
 		t.Error(err)
 	}
@@ -300,7 +335,7 @@ func TestRegisteredCommandLeavesFirst(t *testing.T) {
 		check(t, err)
 		return !found
 	})
-	check(t, os.WriteFile(filepath.Join(dir, "end"), nil, 0o600))
+	check(t, endIt(dir))
 	check(t, <-ended)
 }
 

@@ -34,7 +34,8 @@ func newLock() *cobra.Command {
 NAME is a node, or a name below /locks. The command finds QUOLL_LOCK_PATH and
 QUOLL_LOCK_TOKEN in its environment: the token is larger for each later holder.
 When the lock may be lost, before anybody else can get it, the command gets
-SIGTERM, and SIGKILL after the grace.
+SIGTERM, and SIGKILL after the grace; so does, on Linux, all that it has started.
+` + killedHelp + `
 
 Apache Curator's InterProcessMutex (with --shared, InterProcessReadWriteLock; with
 --slots, InterProcessSemaphoreV2) and with --kazoo kazoo's Lock exclude each other

@@ -2,18 +2,14 @@ package functions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"os/exec"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/quollhq/quoll/internal/cli"
+	"github.com/quollhq/quoll/internal/supervise"
 )
 
 // job is a command that is run while something is held.
@@ -24,51 +20,42 @@ type job struct {
 	grace time.Duration // from SIGTERM to SIGKILL
 }
 
-// run runs the command until it ends. When ctx ends before, it gets SIGTERM, and
-// SIGKILL if it does not end in time. Its failure is a [cli.ExitError] with the code
-// that a shell would give.
+// run runs the command until it ends, as [supervise.Command] does: it does not
+// outlive this process. Its failure is a [cli.ExitError] with the code that a
+// shell would give.
 func (j *job) run(ctx context.Context, parent *cobra.Command) error {
-	cmd := exec.CommandContext(ctx, j.args[0], j.args[1:]...)
-	cmd.Env = append(os.Environ(), j.env...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = j.stdin, parent.OutOrStdout(), parent.ErrOrStderr()
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = j.grace
-	err := cmd.Run()
-	var exit *exec.ExitError
+	c := supervise.Command{
+		Args: j.args, Env: j.env, Stdin: j.stdin, Stdout: parent.OutOrStdout(), Stderr: parent.ErrOrStderr(), Grace: j.grace,
+	}
+	code, err := c.Run(ctx)
 	switch {
-	case errors.As(err, &exit):
-		return &cli.ExitError{Code: code(exit.ProcessState)}
-	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
-		return j.cannot(parent, err, exitNotFound)
-	case cmd.ProcessState == nil:
-		return j.cannot(parent, err, exitCannotRun)
-	case ctx.Err() != nil && cmd.ProcessState.Success():
-		return nil // it ended well when it was told to
+	case err != nil:
+		return fmt.Errorf("%s does not run: %w", j.args[0], err)
+	case code != 0:
+		return &cli.ExitError{Code: code}
 	}
-	return err
+	return nil
 }
 
-func (j *job) cannot(parent *cobra.Command, err error, code int) error {
-	fmt.Fprintf(parent.ErrOrStderr(), "quoll: %v\n", err)
-	return &cli.ExitError{Code: code}
-}
-
-func code(state *os.ProcessState) int {
-	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return exitSignalled + int(status.Signal())
-	}
-	return state.ExitCode()
-}
+// killedHelp is what the help of each command says that runs another.
+const killedHelp = `If quoll is killed (kill -9), the command is killed, too: on Linux with all that it
+has started, elsewhere alone.`
 
 // commandAfter takes the words after "--", of which there must be some if need
-// be, and as many before it as wanted.
+// be, and as many before it as wanted. There must be such a command: what is
+// found out here need not be waited for.
 func commandAfter(cmd *cobra.Command, args []string, before int, needed bool) (own, command []string, err error) {
 	own = args
 	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 		own, command = args[:dash], args[dash:]
 	}
 	if len(own) != before || needed && len(command) == 0 {
-		return nil, nil, fmt.Errorf("wrong arguments\nUsage: %s", cmd.UseLine())
+		return nil, nil, wrongArguments(cmd, nil)
+	}
+	if len(command) > 0 {
+		if _, code := supervise.Find(command[0], cmd.ErrOrStderr()); code != 0 {
+			return nil, nil, &cli.ExitError{Code: code}
+		}
 	}
 	return own, command, nil
 }

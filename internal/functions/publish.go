@@ -28,8 +28,8 @@ func (r *recordFlags) add(cmd *cobra.Command) {
 	f.Int64Var(&r.change.Base, "base", 0, "fail unless this is the last revision")
 }
 
-// published prints a revision; that there was nothing to change is no failure.
-func (c *configuring) published(out io.Writer, r configcenter.Revision, err error) error {
+// printPublished prints a revision; that there was nothing to change is no failure.
+func (c *configuring) printPublished(out io.Writer, r configcenter.Revision, err error) error {
 	if errors.Is(err, configcenter.ErrUnchanged) {
 		if c.dial.JSON() {
 			printJSON(out, map[string]bool{"unchanged": true})
@@ -62,7 +62,7 @@ func (c *configuring) set() *cobra.Command {
 			change.Delete = remove
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				r, err := center.Publish(ctx, args[0], change)
-				return c.published(out, r, err)
+				return c.printPublished(out, r, err)
 			})
 		},
 	}
@@ -144,7 +144,7 @@ func (c *configuring) delete() *cobra.Command {
 			change.Delete = args[1:]
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				r, err := center.Publish(ctx, args[0], change)
-				return c.published(out, r, err)
+				return c.printPublished(out, r, err)
 			})
 		},
 	}
@@ -163,7 +163,7 @@ func (c *configuring) rollback() *cobra.Command {
 			}
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				r, err := center.Rollback(ctx, args[0], to, record.change)
-				return c.published(out, r, err)
+				return c.printPublished(out, r, err)
 			})
 		},
 	}
@@ -195,7 +195,7 @@ func (c *configuring) startCanary() *cobra.Command {
 			}
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				r, err := center.StartCanary(ctx, args[0], canary, record.change)
-				return c.published(out, r, err)
+				return c.printPublished(out, r, err)
 			})
 		},
 	}
@@ -218,7 +218,7 @@ func (c *configuring) endCanary(verb, short string, end endFunc) *cobra.Command 
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				r, err := end(center, ctx, args[0], args[1], record.change)
-				return c.published(out, r, err)
+				return c.printPublished(out, r, err)
 			})
 		},
 	}

@@ -107,7 +107,9 @@ func newQueueLength(q *queueing) *cobra.Command {
 	return &cobra.Command{
 		Use:   "length NAME",
 		Short: "Count the messages",
-		Args:  cobra.ExactArgs(1),
+		Long: `Count the messages, those that are being delivered included. A queue that is not
+there has none, and standard error says so.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
 				of, err := q.open(c, args[0])
@@ -115,6 +117,9 @@ func newQueueLength(q *queueing) *cobra.Command {
 					return err
 				}
 				n, err := of.Len(ctx)
+				if err == nil && n == 0 {
+					err = noteMissing(ctx, cmd, c, "queue", pathOf("/queues", args[0]))
+				}
 				switch {
 				case err != nil:
 					return err
@@ -127,6 +132,16 @@ func newQueueLength(q *queueing) *cobra.Command {
 			})
 		},
 	}
+}
+
+// noteMissing tells the user that there is no such node, as may be because its name
+// is wrong.
+func noteMissing(ctx context.Context, cmd *cobra.Command, c *client.Client, what, path string) error {
+	_, found, err := c.Exists(ctx, path)
+	if err == nil && !found {
+		note(cmd, "there is no %s %s so far", what, path)
+	}
+	return err
 }
 
 // taking is a call of quoll queue take.
@@ -148,7 +163,10 @@ queue.
 
 With a command, the message is its standard input. It is taken off the queue when
 the command ends with 0; otherwise, and when quoll or the machine dies, it is
-delivered again, or with --dead-letters moved there after some attempts.
+delivered again, or with --dead-letters moved there after some attempts. When
+somebody else may get the message, the command gets SIGTERM, and SIGKILL after the
+grace; so does, on Linux, all that it has started.
+` + killedHelp + `
 
 The exit code is the command's, or 75 when no message came in time.`,
 		RunE: func(cmd *cobra.Command, args []string) error {

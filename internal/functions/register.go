@@ -18,6 +18,7 @@ import (
 	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/discovery"
 	"github.com/quollhq/quoll/internal/cli"
+	"github.com/quollhq/quoll/internal/supervise"
 )
 
 // registering is what the flags of `quoll register` say.
@@ -41,26 +42,29 @@ func newRegister() *cobra.Command {
 		Short: "Register an instance of a service while this command runs",
 		Long: `Register an instance of a service until this command is interrupted, or until
 COMMAND ends, whose exit code becomes this command's. An interruption makes the
-instance leave, and then the command gets SIGTERM, and SIGKILL after the grace.
+instance leave, and then the command gets SIGTERM, and SIGKILL after the grace; so
+does, on Linux, all that it has started. If quoll is killed (kill -9), the command is
+killed, too, and the instance leaves when the session has expired
+(--session-timeout).
+
+One id is one instance's: who registers with an id that is taken takes it over, and
+says so. The other one ends, with its command, and says who has taken its place.
 
 The instance is withdrawn while a check fails:
   http://HOST:PORT/PATH, https://...   a GET is answered with a status of 200 to 299
   tcp://HOST:PORT                      a connection can be opened
-  grpc://HOST:PORT/SERVICE             gRPC's health service says that it serves
+  grpc://HOST:PORT/SERVICE, grpcs://.. gRPC's health service says that it serves
   script:COMMAND                       the shell command exits with 0
   ttl:TIME:FILE                        FILE was written, or touched, within TIME`,
 		Example: `  quoll register orders --address 10.0.0.7 --port 8080
   quoll register orders --port 8080 --zone eu-1a --weight 2 --check http://localhost:8080/health
   quoll register orders --port 8080 -- ./orders-server -listen :8080`,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if at := cmd.ArgsLenAtDash(); at >= 0 {
-				args, r.command = args[:at], args[at:]
+			own, command, err := commandAfter(cmd, args, 1, false)
+			if err != nil {
+				return err
 			}
-			if len(args) != 1 {
-				return fmt.Errorf("register wants one service, not %d words; Try: quoll register --help", len(args))
-			}
-			r.in.Service = args[0]
+			r.in.Service, r.command = own[0], command
 			return r.run(cmd)
 		},
 	}
@@ -88,6 +92,9 @@ The instance is withdrawn while a check fails:
 }
 
 func (r *registering) run(cmd *cobra.Command) error {
+	if r.in.Address == "" && r.in.Port == 0 && r.in.SSLPort == 0 {
+		return wrongArguments(cmd, errors.New("where is the instance? --port, --ssl-port, or --address alone if it has no port"))
+	}
 	opts, err := r.options()
 	if err != nil {
 		return err
@@ -96,6 +103,9 @@ func (r *registering) run(cmd *cobra.Command) error {
 		if r.in.Address == "" {
 			if r.in.Address, err = ownAddress(ctx, c.Server()); err != nil {
 				return err
+			}
+			if ip := net.ParseIP(r.in.Address); ip != nil && ip.IsLoopback() {
+				note(cmd, "%s is found by this host alone; --address says where others find the instance", ip)
 			}
 		}
 		d, err := r.layout.discovery(c, cmd.ErrOrStderr())
@@ -131,7 +141,7 @@ func (r *registering) options() ([]discovery.RegisterOption, error) {
 
 func parseCheck(text string) (discovery.Check, error) {
 	if script, ok := strings.CutPrefix(text, "script:"); ok && script != "" {
-		return discovery.ScriptCheck("sh", "-c", script), nil
+		return scriptCheck(script), nil
 	}
 	if beat, ok := strings.CutPrefix(text, "ttl:"); ok {
 		return parseHeartbeat(beat)
@@ -145,9 +155,18 @@ func parseCheck(text string) (discovery.Check, error) {
 			return discovery.TCPCheck(u.Host), nil
 		case "grpc":
 			return discovery.GRPCCheck(u.Host, strings.TrimPrefix(u.Path, "/")), nil
+		case "grpcs":
+			return discovery.GRPCTLSCheck(nil, u.Host, strings.TrimPrefix(u.Path, "/")), nil
 		}
 	}
-	return nil, fmt.Errorf("--check wants http://, https://, tcp://, grpc://, script: or ttl:, not %q", text)
+	return nil, fmt.Errorf("--check wants http://, https://, tcp://, grpc://, grpcs://, script: or ttl:, not %q", text)
+}
+
+// scriptCheck passes if a command of the shell exits with 0.
+func scriptCheck(script string) discovery.Check {
+	return discovery.OutputCheck(func(ctx context.Context, out io.Writer) error {
+		return supervise.Shell(ctx, script, nil, out)
+	})
 }
 
 // parseHeartbeat reads TIME:FILE. The check passes while the file was changed
@@ -242,10 +261,10 @@ func (r *registering) print(w io.Writer, in discovery.Instance, status discovery
 		reason = why.Error()
 	}
 	if r.dial.JSON() {
-		printJSON(w, map[string]string{"service": in.Service, "id": in.ID, "address": in.HostPort(), "status": status.String(), "reason": reason})
+		printJSON(w, map[string]string{"service": in.Service, "id": in.ID, "address": where(in), "status": status.String(), "reason": reason})
 		return
 	}
-	fmt.Fprintf(w, "%s %s at %s: %s", in.Service, in.ID, in.HostPort(), status)
+	fmt.Fprintf(w, "%s %s at %s: %s", in.Service, in.ID, where(in), status)
 	if reason != "" {
 		fmt.Fprintf(w, " (%s)", reason)
 	}

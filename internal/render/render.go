@@ -10,13 +10,13 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"text/template"
 	"time"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/supervise"
 )
 
 // Template is one file to make.
@@ -277,11 +277,7 @@ func (r *Renderer) check(ctx context.Context, s staged) error {
 
 // shell runs a command for a file.
 func (r *Renderer) shell(ctx context.Context, command, file string) error {
-	cmd := exec.CommandContext(ctx, "sh", "-c", strings.ReplaceAll(command, "{}", quote(file)))
-	cmd.Stdout, cmd.Stderr = r.Output, r.Output
-	cmd.WaitDelay = time.Second // for what the command has started
-	cmd.Env = append(os.Environ(), "QUOLL_FILE="+file)
-	return cmd.Run()
+	return supervise.Shell(ctx, strings.ReplaceAll(command, "{}", quote(file)), []string{"QUOLL_FILE=" + file}, r.Output)
 }
 
 // quote makes one word of a path for a shell.

@@ -14,7 +14,13 @@ import (
 	"github.com/quollhq/quoll/configcenter"
 	"github.com/quollhq/quoll/discovery"
 	"github.com/quollhq/quoll/internal/servertest"
+	"github.com/quollhq/quoll/internal/supervise"
 )
+
+func TestMain(m *testing.M) {
+	supervise.Guard()
+	os.Exit(m.Run())
+}
 
 func must(t *testing.T, err error) {
 	t.Helper()

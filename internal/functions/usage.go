@@ -1,0 +1,47 @@
+package functions
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// explain lets a command, and those below it, say how they are used when they are
+// used wrongly.
+func explain(cmd *cobra.Command) *cobra.Command {
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w\nTry: %s --help", err, cmd.CommandPath())
+	})
+	if cmd.HasSubCommands() && !cmd.Runnable() {
+		cmd.Args = cobra.ArbitraryArgs
+		cmd.RunE = group
+	}
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return wrongArguments(cmd, err)
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		explain(sub)
+	}
+	return cmd
+}
+
+// group is what a command does that only holds others.
+func group(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	return fmt.Errorf("%s has no command %q\nTry: %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+}
+
+// wrongArguments says how a command is used, and why it was not so.
+func wrongArguments(cmd *cobra.Command, err error) error {
+	if err != nil {
+		return fmt.Errorf("wrong arguments: %w\nUsage: %s", err, cmd.UseLine())
+	}
+	return fmt.Errorf("wrong arguments\nUsage: %s", cmd.UseLine())
+}

@@ -1,0 +1,144 @@
+package functions_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/servertest"
+)
+
+// Who uses a command wrongly is told how to use it.
+func TestUsage(t *testing.T) {
+	for _, test := range []struct {
+		words []string
+		want  string
+	}{
+		{[]string{"lock", "job"}, "Usage: quoll lock [flags] NAME -- COMMAND"},
+		{[]string{"count"}, "Usage: quoll count [flags] NAME [+N | -N | =N]"},
+		{[]string{"count", "a", "+1", "-2"}, "Usage: quoll count"},
+		{[]string{"count", "a", "-x"}, "Try: quoll count --help"},
+		{[]string{"register", "orders"}, "where is the instance? --port"},
+		{[]string{"register"}, "Usage: quoll register SERVICE"},
+		{[]string{"discover", "a", "b"}, "Usage: quoll discover [SERVICE]"},
+		{[]string{"config", "who"}, "Usage: quoll config who APP"},
+		{[]string{"config", "rollback"}, "Usage: quoll config rollback CONTEXT REVISION"},
+		{[]string{"config", "canary", "start", "orders"}, "Usage: quoll config canary start CONTEXT NAME"},
+		{[]string{"config", "sett", "orders"}, `quoll config has no command "sett"`},
+		{[]string{"config", "canary", "begin"}, `quoll config canary has no command "begin"`},
+		{[]string{"queue", "get", "jobs"}, `quoll queue has no command "get"`},
+		{[]string{"queue", "put"}, "Usage: quoll queue put [flags] NAME [MESSAGE]"},
+		{[]string{"queue", "put", "--nice", "jobs"}, "Try: quoll queue put --help"},
+	} {
+		err := quoll(servertest.Context(t), "127.0.0.1:1", "", t.Output(), test.words...)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: %v, want %q", test.words, err, test.want)
+		}
+	}
+	var help bytes.Buffer
+	check(t, quoll(servertest.Context(t), "127.0.0.1:1", "", &help, "count", "--help"))
+	if !strings.Contains(help.String(), "--format") {
+		t.Error(help.String())
+	}
+}
+
+// What is not there is an error if it is to be read, and is nothing if it is to be
+// counted, which is said.
+func TestMissing(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	for _, test := range []struct {
+		words []string
+		out   string // what is printed if it is no error
+		say   string
+	}{
+		{[]string{"discover", "orders"}, "", `there is no service "orders": no node /services/orders`},
+		{[]string{"discover", "--layout", "dubbo", "a.B"}, "", "no node /dubbo/a.B/providers"},
+		{[]string{"config", "get", "shop"}, "", `nothing is published for "shop": no properties below /config/shop`},
+		{[]string{"config", "resolve", "shop", "--profile", "prod"}, "", "/config/application, /config/application,prod, /config/shop, /config/shop,prod"},
+		{[]string{"config", "history", "shop"}, "", `nothing is published for "shop"`},
+		{[]string{"config", "who", "shop"}, "", `nobody follows the configuration of "shop"`},
+		{[]string{"queue", "length", "jobs"}, "0\n", "there is no queue /queues/jobs so far"},
+		{[]string{"count", "visits"}, "0\n", "there is no counter /counters/visits so far"},
+	} {
+		var out, errs bytes.Buffer
+		err := quollErr(ctx, server, "", &out, &errs, test.words...)
+		said := errs.String()
+		if err != nil {
+			said += err.Error()
+		}
+		if fails := test.out == "" && test.words[1] != "who"; (err != nil) != fails || out.String() != test.out || !strings.Contains(said, test.say) {
+			t.Errorf("%q: %v, %q, %q", test.words, err, out.String(), said)
+		}
+	}
+	c := servertest.Dial(t, server)
+	check(t, c.EnsurePath(ctx, "/services/orders"))
+	want(t, server, "", "ID  ADDRESS  STATE  WEIGHT  ZONE  METADATA\n", 0, "discover", "orders")
+	want(t, server, "", "{\"service\":\"orders\",\"instances\":[]}\n", 0, "discover", "-o", "json", "orders")
+}
+
+// Who registers with an id that is taken says whose place that is; the one before
+// says who has taken it, and ends.
+func TestRegisterTwice(t *testing.T) {
+	server := servertest.Start(t)
+	ctx, interrupt := context.WithCancel(servertest.Context(t))
+	defer interrupt()
+	c := servertest.Dial(t, server)
+	data := func() string {
+		text, _, err := c.Get(servertest.Context(t), "/services/orders/a")
+		if err != nil && !client.Transient(err) {
+			return err.Error()
+		}
+		return string(text)
+	}
+	type ending struct {
+		err       error
+		out, errs bytes.Buffer
+	}
+	register := func(address string) <-chan *ending {
+		ended := make(chan *ending, 1)
+		go func() {
+			var e ending
+			e.err = quollErr(ctx, server, "", &e.out, &e.errs, "register", "orders", "--id", "a", "--address", address, "--port", "80")
+			ended <- &e
+		}()
+		await(t, func() bool { return strings.Contains(data(), address) })
+		return ended
+	}
+	first := register("10.0.0.1")
+	second := register("10.0.0.2")
+	e := <-first
+	const taken = "/services/orders/a: another program has registered with the same id: it is at 10.0.0.2:80 now"
+	if e.err == nil || !strings.Contains(e.err.Error(), taken) || !strings.Contains(e.out.String(), "gone ("+taken) {
+		t.Errorf("%v, %q", e.err, e.out.String())
+	}
+	interrupt()
+	e = <-second
+	if e.err != nil || !strings.Contains(e.errs.String(), "an instance has this id already, and is replaced") || !strings.Contains(e.errs.String(), "address=10.0.0.1:80") {
+		t.Errorf("%v, %q", e.err, e.errs.String())
+	}
+}
+
+// What is printed as JSON says what the table does.
+func TestInstancesAsJSON(t *testing.T) {
+	server := servertest.Start(t)
+	dir := t.TempDir()
+	ctx, interrupt := context.WithCancel(servertest.Context(t))
+	defer interrupt()
+	ended := register(ctx, t, server, dir)
+	var out bytes.Buffer
+	check(t, quoll(servertest.Context(t), server, "", &out, "discover", "orders", "-o", "json"))
+	if !strings.Contains(out.String(), `"id":"a","address":"10.0.0.1","state":"ready","weight":1,"zone":"",`) {
+		t.Error(out.String())
+	}
+	out.Reset()
+	check(t, quoll(servertest.Context(t), server, "", &out, "discover", "orders"))
+	if !strings.Contains(out.String(), "a   10.0.0.1  ready  1       -     -\n") {
+		t.Error(out.String())
+	}
+	interrupt()
+	check(t, endIt(dir))
+	check(t, <-ended)
+}
