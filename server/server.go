@@ -151,6 +151,9 @@ func (s *Server) announce() {
 	s.log.Info("starting", what...)
 }
 
+// Distributed tells whether the server is a member of an ensemble, and not alone.
+func (s *Server) Distributed() bool { return s.cfg.Distributed() }
+
 // Run serves until ctx is done, then ends in an orderly way. The error says
 // why it could not start, or what ended it before; it is in the log, too.
 func (s *Server) Run(ctx context.Context) error {

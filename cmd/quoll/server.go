@@ -74,6 +74,9 @@ each can also be given as a flag (clientPort as --client-port), as
 				return err
 			}
 			tune()
+			if !s.Distributed() {
+				askForShortSlices()
+			}
 			if profile != "" {
 				f, err := os.Create(profile)
 				if err != nil {
