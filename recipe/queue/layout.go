@@ -57,7 +57,8 @@ func (l Layout) prefix(p put) (string, error) {
 	case CuratorPriority:
 		return priorityPrefix(p.priority)
 	case CuratorDelay:
-		return fmt.Sprintf("queue-|%08X|", max(0, p.due.UnixMilli())), nil
+		due := p.due.Add(time.Millisecond - time.Nanosecond).UnixMilli() // rounded up: never before
+		return fmt.Sprintf("queue-|%08X|", max(0, due)), nil
 	case Kazoo, KazooLocking:
 		priority := kazooPriority
 		if p.priority != nil {
