@@ -22,11 +22,21 @@ import (
 
 func main() {
 	supervise.Guard()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	if err := newRoot().ExecuteContext(ctx); err != nil {
 		os.Exit(report(err))
 	}
+}
+
+// endings are the signals that end a command in good order: a terminal that is
+// closed, too, unless somebody (nohup) wants it to be of no account.
+func endings() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
 }
 
 // report prints an error, unless that was done where it arose, and gives the

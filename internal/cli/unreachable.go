@@ -36,9 +36,9 @@ func advice(err error) string {
 	var slow net.Error
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "Nothing listens there. Start a server (quoll server), or name another one by -server or the variable " + serversVariable + "."
+		return "Nothing listens there. Start a server (quoll server), or name another one by --server or the variable " + serversVariable + "."
 	case errors.As(err, &name):
-		return "Name the servers by -server or the variable " + serversVariable + ", as host:port,host:port."
+		return "Name the servers by --server or the variable " + serversVariable + ", as host:port,host:port."
 	case errors.Is(err, client.ErrMalformed):
 		return "What answers there is no ZooKeeper server, or wants TLS."
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):

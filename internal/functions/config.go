@@ -138,6 +138,15 @@ func (c *configuring) published(properties int, revision int64, what string, con
 	return fmt.Errorf("nothing is published for %q: no properties below %s", what, strings.Join(contexts, ", "))
 }
 
+// everPublished is published for one context.
+func (c *configuring) everPublished(ctx context.Context, center *configcenter.Center, name string) error {
+	properties, revision, err := center.Properties(ctx, name)
+	if err != nil {
+		return err
+	}
+	return c.published(len(properties), revision, name, name)
+}
+
 func (c *configuring) printProperties(out io.Writer, properties map[string]string, doc map[string]any) {
 	if c.dial.JSON() {
 		doc["properties"] = properties
@@ -385,6 +394,9 @@ func (c *configuring) drift() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				diff, err := center.Drift(ctx, args[0])
+				if err == nil && len(diff) == 0 {
+					err = c.everPublished(ctx, center, args[0])
+				}
 				if err == nil {
 					c.printDiff(out, diff)
 				}

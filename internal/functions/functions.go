@@ -37,6 +37,9 @@ func Commands() []*cobra.Command {
 
 // pathOf is the node of a name: itself if it is a path, else one below parent.
 func pathOf(parent, name string) string {
+	if name == "" {
+		return "" // which is no path
+	}
 	if strings.HasPrefix(name, "/") {
 		return name
 	}

@@ -51,6 +51,9 @@ lock was not free in time.`,
 			if err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("slots") && l.slots < 1 {
+				return fmt.Errorf("--slots wants at least 1, not %d", l.slots)
+			}
 			return l.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
 				return l.run(ctx, cmd, c, pathOf("/locks", own[0]), command)
 			})
@@ -129,10 +132,8 @@ func environment(what string, h *lock.Held) []string {
 // holding calls body with a context that ends with ctx or when the lock may be
 // lost, and gives the lock back.
 func holding(ctx context.Context, h *lock.Held, body func(ctx context.Context) error) error {
-	within, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stop := context.AfterFunc(h.Context(), func() { cancel(context.Cause(h.Context())) })
-	defer stop()
+	within, end := h.Within(ctx)
+	defer end()
 	err := body(within)
 	leaving, done := leaving(ctx)
 	defer done()

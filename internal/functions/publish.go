@@ -60,6 +60,9 @@ func (c *configuring) set() *cobra.Command {
 				return err
 			}
 			change.Delete = remove
+			if len(change.Set)+len(remove) == 0 {
+				return wrongArguments(cmd, errors.New("nothing to set or to delete"))
+			}
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				r, err := center.Publish(ctx, args[0], change)
 				return c.printPublished(out, r, err)
@@ -74,7 +77,7 @@ func (c *configuring) set() *cobra.Command {
 }
 
 // properties gathers properties from a file, from words and from those to be
-// encrypted.
+// encrypted. Words win over the file.
 func (c *configuring) properties(from string, words, sealed []string) (map[string]string, error) {
 	all := make(map[string]string)
 	if from != "" {
@@ -82,9 +85,13 @@ func (c *configuring) properties(from string, words, sealed []string) (map[strin
 		if err != nil {
 			return nil, err
 		}
-		words = append(lines, words...)
+		inFile, err := pairs(lines)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", from, err)
+		}
+		maps.Copy(all, inFile)
 	}
-	given, err := pairs(words)
+	given, err := pairs(append(slices.Clone(words), sealed...))
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +210,7 @@ func (c *configuring) startCanary() *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVar(&canary.Match.Instances, "instance", nil, "instance that sees it; may be given several times")
 	f.StringArrayVar(&labels, "label", nil, "key=value; instances that have all of them see it")
-	f.Float64Var(&canary.Match.Percent, "percent", 0, "part of the instances that see it")
+	f.Float64Var(&canary.Match.Percent, "percent", 0, "part of the instances that see it, 0 to 100")
 	f.StringArrayVar(&canary.Delete, "delete", nil, "property to remove; may be given several times")
 	f.StringArrayVar(&sealed, "encrypt", nil, "property=value to set encrypted; may be given several times")
 	return cmd
@@ -232,6 +239,9 @@ func (c *configuring) listCanaries() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				list, err := center.Canaries(ctx, args[0])
+				if err == nil && len(list) == 0 {
+					err = c.everPublished(ctx, center, args[0])
+				}
 				if err != nil {
 					return err
 				}

@@ -22,6 +22,8 @@ var layouts = map[string]queue.Layout{
 	"kazoo": queue.Kazoo, "kazoo-locking": queue.KazooLocking,
 }
 
+const layoutNames = "curator, curator-priority, curator-delay, simple, kazoo or kazoo-locking"
+
 // queueing is what all calls of quoll queue have in common.
 type queueing struct {
 	dial     *cli.Dialer
@@ -46,7 +48,7 @@ SimpleDistributedQueue, and of kazoo's Queue and LockingQueue.`,
 	q.dial = cli.NewDialer(cmd)
 	q.dial.AddOutput(cmd)
 	cmd.PersistentFlags().StringVar(&q.layout, "layout", "curator",
-		"curator, curator-priority, curator-delay, simple, kazoo or kazoo-locking")
+		layoutNames)
 	cmd.AddCommand(newQueuePut(q), newQueueTake(q), newQueueLength(q))
 	return cmd
 }
@@ -54,7 +56,7 @@ SimpleDistributedQueue, and of kazoo's Queue and LockingQueue.`,
 func (q *queueing) open(c *client.Client, name string) (*queue.Queue, error) {
 	layout, ok := layouts[q.layout]
 	if !ok {
-		return nil, fmt.Errorf("no layout %q", q.layout)
+		return nil, fmt.Errorf("--layout wants %s, not %q", layoutNames, q.layout)
 	}
 	opts := []queue.Option{queue.WithLayout(layout)}
 	if q.dead != "" {
@@ -168,6 +170,9 @@ somebody else may get the message, the command gets SIGTERM, and SIGKILL after t
 grace; so does, on Linux, all that it has started.
 ` + killedHelp + `
 
+With --follow there is a pause after each failure of the command, from 0.1 s to 10 s
+if it goes on failing; --dead-letters keeps one message from holding up the others.
+
 The exit code is the command's, or 75 when no message came in time.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			own, command, err := commandAfter(cmd, args, 1, false)
@@ -194,16 +199,32 @@ The exit code is the command's, or 75 when no message came in time.`,
 	return cmd
 }
 
+// shortest and longest are how long --follow waits after a failure of the command,
+// doubling while it goes on: the message that it has failed at comes first again.
+const (
+	shortest = 100 * time.Millisecond
+	longest  = 10 * time.Second
+)
+
 func (t *taking) run(ctx context.Context, cmd *cobra.Command, q *queue.Queue, command []string) error {
+	pause := shortest
 	for {
 		err := t.one(ctx, cmd, q, command)
 		switch {
+		case t.follow && err == nil:
+			pause = shortest
 		case t.follow && err != nil && unlessInterrupted(ctx, err) == nil:
 			return nil
 		case errors.Is(err, queue.ErrEmpty) || ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 			return &cli.ExitError{Code: exitNotYet}
 		case t.follow && errors.As(err, new(*cli.ExitError)) && ctx.Err() == nil: // the command has said what went wrong
-		case err != nil || !t.follow:
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return nil
+			}
+			pause = min(2*pause, longest)
+		default:
 			return err
 		}
 	}
@@ -230,10 +251,8 @@ func (t *taking) one(ctx context.Context, cmd *cobra.Command, q *queue.Queue, co
 
 // give has the command work on a message while nobody else has it.
 func (t *taking) give(ctx context.Context, cmd *cobra.Command, d *queue.Delivery, command []string) error {
-	within, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stop := context.AfterFunc(d.Context(), func() { cancel(context.Cause(d.Context())) })
-	defer stop()
+	within, end := d.Within(ctx)
+	defer end()
 	env := []string{"QUOLL_MESSAGE_PATH=" + d.Path, fmt.Sprintf("QUOLL_MESSAGE_ATTEMPT=%d", d.Attempt)}
 	j := job{args: command, env: env, stdin: bytes.NewReader(bytes.Join(d.Bodies, []byte("\n"))), grace: t.grace}
 	return j.run(within, cmd)

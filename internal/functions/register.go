@@ -271,7 +271,7 @@ func (r *registering) print(w io.Writer, in discovery.Instance, status discovery
 	fmt.Fprintln(w)
 }
 
-// pairs reads key=value.
+// pairs reads key=value, each key once.
 func pairs(list []string) (map[string]string, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -281,6 +281,9 @@ func pairs(list []string) (map[string]string, error) {
 		key, value, ok := strings.Cut(text, "=")
 		if !ok || key == "" {
 			return nil, fmt.Errorf("%s is not of the form key=value", strconv.Quote(text))
+		}
+		if _, twice := all[key]; twice {
+			return nil, fmt.Errorf("%s is given twice", strconv.Quote(key))
 		}
 		all[key] = value
 	}

@@ -17,6 +17,10 @@ func TestUsage(t *testing.T) {
 		want  string
 	}{
 		{[]string{"lock", "job"}, "Usage: quoll lock [flags] NAME -- COMMAND"},
+		{[]string{"lock", "--slots", "0", "job", "--", "true"}, "--slots wants at least 1, not 0"},
+		{[]string{"config", "set", "orders"}, "nothing to set or to delete\nUsage: quoll config set CONTEXT"},
+		{[]string{"config", "set", "orders", "a=1", "a=2"}, `"a" is given twice`},
+		{[]string{"config", "set", "orders", "a=1", "--encrypt", "a=2"}, `"a" is given twice`},
 		{[]string{"count"}, "Usage: quoll count [flags] NAME [+N | -N | =N]"},
 		{[]string{"count", "a", "+1", "-2"}, "Usage: quoll count"},
 		{[]string{"count", "a", "-x"}, "Try: quoll count --help"},
@@ -59,6 +63,8 @@ func TestMissing(t *testing.T) {
 		{[]string{"config", "get", "shop"}, "", `nothing is published for "shop": no properties below /config/shop`},
 		{[]string{"config", "resolve", "shop", "--profile", "prod"}, "", "/config/application, /config/application,prod, /config/shop, /config/shop,prod"},
 		{[]string{"config", "history", "shop"}, "", `nothing is published for "shop"`},
+		{[]string{"config", "drift", "shop"}, "", `nothing is published for "shop"`},
+		{[]string{"config", "canary", "list", "shop"}, "", `nothing is published for "shop"`},
 		{[]string{"config", "who", "shop"}, "", `nobody follows the configuration of "shop"`},
 		{[]string{"queue", "length", "jobs"}, "0\n", "there is no queue /queues/jobs so far"},
 		{[]string{"count", "visits"}, "0\n", "there is no counter /counters/visits so far"},

@@ -53,7 +53,7 @@ type Renderer struct {
 
 // errFailed marks what the next change may mend: a value that is missing, a file
 // that does not pass its check.
-var errFailed = errors.New("not rendered")
+var errFailed = errors.New("left undone")
 
 // Once makes all files, or none.
 func (r *Renderer) Once(ctx context.Context) error {

@@ -87,6 +87,13 @@ func (h *Held) Path() string { return h.path }
 // [ErrReleased] or [ErrLost]. See the package comment.
 func (h *Held) Context() context.Context { return h.ctx }
 
+// Within is ctx, ended also when the lock is released or may be lost: then its
+// cause is that of [Held.Context]. The function that is returned is to be called
+// when the context is not needed any more.
+func (h *Held) Within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return contend.Either(ctx, h.ctx)
+}
+
 // Revoked is closed when somebody asks for the lock by [Revoke]. Nothing happens
 // by itself.
 func (h *Held) Revoked() <-chan struct{} { return h.revoked }

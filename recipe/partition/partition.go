@@ -184,10 +184,8 @@ func (p *Partitioner) keep(ctx context.Context, item string, work func(context.C
 // within calls f with a context that ends with ctx or when the lock may be lost,
 // and gives the lock back. It fails with ErrLost if it was lost.
 func within(ctx context.Context, h *lock.Held, f func(ctx context.Context) error) error {
-	both, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stop := context.AfterFunc(h.Context(), func() { cancel(context.Cause(h.Context())) })
-	defer stop()
+	both, end := h.Within(ctx)
+	defer end()
 	err := f(both)
 	giving, done := ctx, context.CancelFunc(func() {})
 	if ctx.Err() != nil {

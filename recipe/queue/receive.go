@@ -202,6 +202,13 @@ func (d *Delivery) finish(ctx context.Context, more ...client.Op) error {
 // Reject.
 func (d *Delivery) Context() context.Context { return d.ctx }
 
+// Within is ctx, ended also when the message may be delivered to another. The
+// function that is returned is to be called when the context is not needed any
+// more.
+func (d *Delivery) Within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return contend.Either(ctx, d.ctx)
+}
+
 // Ack takes the message off the queue. It fails with [ErrLost] if the message
 // was not this delivery's any more; then it is, or was, delivered again. After
 // another failure, Ack may be called again.

@@ -164,6 +164,11 @@ func TestDiscoveryDemo(t *testing.T) {
 		b.must(two.cmd.Process.Signal(syscall.SIGTERM))
 		watch.await("- two")
 		b.must(two.cmd.Wait())
+		three := b.open("register", "orders", "--id", "three", "--address", "10.0.0.3", "--port", "8080", session)
+		watch.await("+ three")
+		b.must(three.cmd.Process.Signal(syscall.SIGHUP)) // its terminal is closed
+		watch.await("- three")
+		b.must(three.cmd.Wait())
 		if got := b.quoll("discover", "orders", "-o", "json"); got != `{"service":"orders","instances":[]}`+"\n" {
 			t.Errorf("%q", got)
 		}
