@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,7 +80,24 @@ func (d *Dialer) dial(ctx context.Context, errs io.Writer) (*client.Client, erro
 		}
 		return nil, err
 	}
+	if err := belowRoot(ctx, cl, c.servers); err != nil {
+		return nil, errors.Join(err, cl.Close())
+	}
 	return cl, nil
+}
+
+// belowRoot fails if there is no node to stay below, where the list of servers has
+// one: nothing could be made there, and all would seem to be empty. A connection
+// that is lost meanwhile is the command's to deal with.
+func belowRoot(ctx context.Context, cl *client.Client, servers string) error {
+	_, root, given := strings.Cut(servers, "/")
+	if !given || root == "" {
+		return nil
+	}
+	if _, found, err := cl.Exists(ctx, "/"); err == nil && !found {
+		return fmt.Errorf("%s: there is no node /%s to stay below", servers, root)
+	}
+	return nil
 }
 
 // config is how to connect, as the flags and the properties say.

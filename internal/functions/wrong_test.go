@@ -79,6 +79,12 @@ func TestMissing(t *testing.T) {
 			t.Errorf("%q: %v, %q, %q", test.words, err, out.String(), said)
 		}
 	}
+	if !strings.Contains(server, "/") { // it is not one to stay below a node of
+		err := quoll(ctx, server+"/app", "", t.Output(), "count", "visits")
+		if err == nil || !strings.Contains(err.Error(), "there is no node /app to stay below") {
+			t.Error(err)
+		}
+	}
 	c := servertest.Dial(t, server)
 	check(t, c.EnsurePath(ctx, "/services/orders"))
 	want(t, server, "", "ID  ADDRESS  STATE  WEIGHT  ZONE  METADATA\n", 0, "discover", "orders")
