@@ -78,8 +78,12 @@ func (a *Admin) pageFigures(b *bytes.Buffer, n *Node) {
 		latencyText(latencySummary(s.writes)), latencyText(latencySummary(s.syncs))))
 	data, logs := dirSizes(n)
 	dataDir, logDir := n.Host.Dirs()
-	text("Snapshots in", dataDir+", "+size(data))
-	text("Logs in", logDir+", "+size(logs))
+	if dataDir == logDir {
+		text("Snapshots and logs in", dataDir+", "+size(data))
+	} else {
+		text("Snapshots in", dataDir+", "+size(data))
+		text("Logs in", logDir+", "+size(logs))
+	}
 	if last, ok := n.Host.LastSnapshot(); ok {
 		text("Last snapshot", fmt.Sprintf("0x%x, %s ago", uint64(last.Zxid), s.now.Sub(last.Time).Round(time.Second)))
 	}

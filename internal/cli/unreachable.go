@@ -30,22 +30,23 @@ func whyLost(err error) string {
 	return ""
 }
 
-// advice is what to do when no server could be reached, or nothing.
+// advice is what to do when no server could be reached, or nothing. What a server that runs did counts for more than that
+// another one is away.
 func advice(err error) string {
 	var name *net.DNSError
 	var slow net.Error
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "Nothing listens there. Start a server (quoll server), or name another one by --server or the variable " + serversVariable + "."
-	case errors.As(err, &name):
-		return "Name the servers by --server or the variable " + serversVariable + ", as host:port,host:port."
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "A server hangs up on clients when it has no quorum, is starting, has too many connections (maxClientCnxns), or does not " +
+			"speak TLS as the client does (--client-configuration). Its log says which, and so does /readyz?verbose at its admin port."
 	case errors.Is(err, client.ErrMalformed):
 		return "What answers there is no ZooKeeper server, or wants TLS."
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "A server hangs up on clients when it has no quorum, is starting, has too many connections (maxClientCnxns), or wants TLS. " +
-			"Its log says which, and so does /readyz?verbose at its admin port."
+	case errors.As(err, &name):
+		return "Name the servers by --server or the variable " + serversVariable + ", as host:port,host:port."
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
 		return "Nobody answers there: the machine is down, a firewall lets nothing through, or the server stands still."
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "Nothing listens there. Start a server (quoll server), or name another one by --server or the variable " + serversVariable + "."
 	}
 	return ""
 }

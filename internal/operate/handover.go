@@ -66,7 +66,7 @@ func handOver(ctx context.Context, url, authorization string) (leader int64, err
 		return 0, err
 	}
 	if authorization != "" {
-		req.Header.Set("Authorization", authorization)
+		req.Header.Set("Authorization", header(authorization))
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -91,4 +91,14 @@ func handOver(ctx context.Context, url, authorization string) (leader int64, err
 		return 0, fmt.Errorf("status %s", resp.Status)
 	}
 	return answer.Leader, nil
+}
+
+// header is scheme and identity as the admin server wants them, also if they were given as quoll cli takes them, with a colon
+// between.
+func header(authorization string) string {
+	scheme, identity, ok := strings.Cut(authorization, ":")
+	if !ok || strings.Contains(scheme, " ") {
+		return authorization
+	}
+	return scheme + " " + identity
 }

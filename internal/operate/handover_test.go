@@ -45,3 +45,13 @@ func TestHandOver(t *testing.T) {
 		}
 	}
 }
+
+func TestHeader(t *testing.T) {
+	for given, want := range map[string]string{
+		"digest ops:secret": "digest ops:secret", "digest:ops:secret": "digest ops:secret", "ip": "ip", "x509": "x509", "digest a b:c": "digest a b:c",
+	} {
+		if got := header(given); got != want {
+			t.Errorf("%s: %s", given, got)
+		}
+	}
+}

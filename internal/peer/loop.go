@@ -398,7 +398,13 @@ func (l *loop) became(s zab.Status) {
 	l.noteLoss(l.status, s)
 	l.noteQuorum(s)
 	l.status = s
-	l.p.log.Info("state of the member", "state", s.State.String(), "phase", s.Phase.String(), "leader", s.Leader, "epoch", s.Epoch, "reason", s.Reason)
+	what := []any{"state", s.State.String(), "phase", s.Phase.String(), "epoch", s.Epoch}
+	if s.State == zab.Looking {
+		what = append(what, "reason", s.Reason)
+	} else {
+		what = append(what, "leader", s.Leader)
+	}
+	l.p.log.Info("state of the member", what...)
 	if s.State == zab.Looking {
 		return
 	}

@@ -53,8 +53,18 @@ func (o Options) Dial(ctx context.Context, address wire.Address) (net.Conn, erro
 		conn.Close()
 		return nil, fmt.Errorf("TLS with %v: %w", address, err)
 	}
-	return secure, nil
+	return &abrupt{secure, conn}, nil
 }
+
+// abrupt is TLS that is closed without a word of its own. A write that was cut short has used up a record's number, and the
+// word behind it would look forged to the other side. CloseWrite says the word, when all was written.
+type abrupt struct {
+	*tls.Conn
+	raw net.Conn
+}
+
+// Close implements net.Conn.
+func (a *abrupt) Close() error { return a.raw.Close() }
 
 func (o Options) keepAlive() net.KeepAliveConfig { return net.KeepAliveConfig{Enable: o.KeepAlive} }
 
@@ -105,5 +115,5 @@ func (l *listener) Accept() (net.Conn, error) {
 	case l.opts.AcceptPlain:
 		return &either{raw: conn, config: l.tls, patience: l.opts.TLS.Options().HandshakeDetection}, nil
 	}
-	return tls.Server(conn, l.tls), nil
+	return &abrupt{tls.Server(conn, l.tls), conn}, nil
 }

@@ -225,3 +225,39 @@ func TestFirst(t *testing.T) {
 		t.Error("dialled")
 	}
 }
+
+// TestCutShort closes a connection by TLS after a write that was given up: the other side sees its end, and nothing that
+// looks forged.
+func TestCutShort(t *testing.T) {
+	tls := source(t, "server.pem", nil)
+	l, err := Options{TLS: tls}.Listen(t.Context(), wire.Address{Host: "127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	read := make(chan error, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			read <- err
+			return
+		}
+		defer conn.Close()
+		_, err = io.Copy(io.Discard, conn)
+		read <- err
+	}()
+	conn, err := Options{DialTLS: true, TLS: tls}.Dial(t.Context(), wire.Address{Host: "127.0.0.1", Port: uint16(l.Addr().(*net.TCPAddr).Port)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write([]byte("late")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("wrote: %v", err)
+	}
+	conn.Close()
+	if err := <-read; err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the other side: %v", err)
+	}
+}
