@@ -110,7 +110,7 @@ func (s *Server) Summary() string {
 	for _, e := range []struct {
 		at  config.Endpoint
 		how string
-	}{{c.Listen.Client, ""}, {c.Listen.Secure, " (TLS)"}} {
+	}{{c.Listen.Client, map[bool]string{true: " (TLS and plain text)"}[c.Listen.Unified]}, {c.Listen.Secure, " (TLS)"}} {
 		if e.at.Enabled {
 			line("clients", "%s%s", e.at, e.how)
 		}

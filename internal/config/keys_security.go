@@ -23,7 +23,7 @@ func authKeys() []Key {
 		key("enforce.auth.enabled", boolean(), "false", "Let only sessions in that have one of enforce.auth.schemes.", func(c *Config) *bool { return &c.enforceAuth }),
 		key("enforce.auth.schemes", list(), "", "Schemes for enforce.auth.enabled, separated by commas.", func(c *Config) *[]string { return &c.enforceSchemes }),
 		key("ensembleAuthName", list(), "", "Names clients may expect this ensemble to have, separated by commas.", func(c *Config) *[]string { return &c.Auth.EnsembleNames }),
-		key("fips-mode", boolean(), "true", "Check TLS host names by HTTPS's rules. With false the address is tried first, then its names.", func(c *Config) *bool { return &c.Auth.FIPS }),
+		key("fips-mode", boolean(), "true", "Check TLS host names by HTTPS's rules. With false the address is tried first, then its names, and DIGEST-MD5 between servers is allowed.", func(c *Config) *bool { return &c.Auth.FIPS }),
 	)
 }
 
