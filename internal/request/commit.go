@@ -40,6 +40,7 @@ type committer struct {
 	bytes  int64 // of log since the last snapshot
 	limit  int
 	size   int64
+	worth  float64 // of the last snapshot's length that the log has to have before the next
 	now    time.Time
 	dirty  []*Client  // got something that is not sent
 	unsent int        // transactions since the last flush
@@ -64,6 +65,7 @@ func (c *committer) plan() {
 	if c.e.SnapSize > 0 {
 		c.size = c.e.SnapSize/2 + c.e.Rand.Int64N(c.e.SnapSize/2+1)
 	}
+	c.worth = 0.75 + c.e.Rand.Float64()/2
 	c.logged, c.bytes = 0, 0
 	c.tellf = c.tell
 }
@@ -403,8 +405,7 @@ func (c *committer) snapshot() {
 	if c.e.Snapshots == nil {
 		return
 	}
-	const share = 2
-	if (c.size <= 0 || c.bytes < c.size) && c.bytes < c.e.Snapshots.Size()/share {
+	if (c.size <= 0 || c.bytes < c.size) && float64(c.bytes) < c.worth*float64(c.e.Snapshots.Size()) {
 		return
 	}
 	c.plan()

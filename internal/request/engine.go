@@ -100,9 +100,9 @@ type Options struct {
 	MaxEntry int
 	// SnapCount and SnapSize say after how many transactions and bytes of log a
 	// snapshot is due (each between half of it and all of it); SnapSize 0
-	// switches the second off. By count alone it is not due before the log is a
-	// half as long as the last snapshot: the state of a large tree would be
-	// written over and over for little that a start has to replay.
+	// switches the second off. By count alone it is not due before the log is about
+	// as long as the last snapshot (between 3/4 and 5/4 of it): the state of a large
+	// tree would be written over and over for little that a start has to replay.
 	SnapCount int
 	SnapSize  int64
 	Snapshots Snapshotter
