@@ -39,6 +39,7 @@ func driveConns(l *lane) error {
 
 // keepTime sends what is due until the lane is finished.
 func (d *connDriver) keepTime() {
+	const longest = 20 * time.Millisecond
 	l := d.lane
 	var dirty []*session
 	touch := func(s *session) { dirty = append(dirty, s) }
@@ -65,16 +66,8 @@ func (d *connDriver) keepTime() {
 			d.write(s)
 		}
 		dirty = dirty[:0]
-		timer.Reset(d.sleep())
+		timer.Reset(l.rest(l.now(), longest))
 	}
-}
-
-func (d *connDriver) sleep() time.Duration {
-	const longest = 20 * time.Millisecond
-	if d.lane.schedule == nil {
-		return longest
-	}
-	return min(max(time.Duration(d.lane.schedule.due()-d.lane.now()), 20*time.Microsecond), longest)
 }
 
 // read begins the closed loop of one session and handles its replies.

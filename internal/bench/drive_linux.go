@@ -48,7 +48,7 @@ func (d *epollDriver) loop() error {
 		if l.finished(now) {
 			return nil
 		}
-		events, err := d.poll.wait(d.sleep(now))
+		events, err := d.poll.wait(l.rest(now, longestWait))
 		if err != nil {
 			return err
 		}
@@ -75,23 +75,6 @@ func (d *epollDriver) begin(now int64) {
 			d.write(s, now)
 		}
 	}
-}
-
-// sleep is how long the lane may wait for replies.
-func (d *epollDriver) sleep(now int64) time.Duration {
-	l := d.lane
-	if l.schedule == nil {
-		return longestWait
-	}
-	due := l.schedule.due()
-	if due >= l.span.to {
-		return longestWait
-	}
-	// What is already due waits for room in a session, that is for replies.
-	if due <= now {
-		return time.Millisecond
-	}
-	return min(time.Duration(due-now), longestWait)
 }
 
 func (d *epollDriver) touch(s *session) {

@@ -73,7 +73,8 @@ type lane struct {
 	zipf     *rand.Zipf
 	seq      int64
 	schedule *schedule
-	turn     int // open loop: whose turn it is
+	turn     int  // open loop: whose turn it is
+	blocked  bool // open loop: what is due next waits for replies
 	inflight int
 	alive    int
 	lastPing int64
@@ -172,9 +173,11 @@ func (l *lane) adopt() {
 // dispatch appends every operation of the open loop that is due to the
 // session whose turn it is; touched is called for each.
 func (l *lane) dispatch(now int64, touched func(*session)) {
+	l.blocked = false
 	for l.alive > 0 && l.schedule.due() <= now && l.schedule.due() < l.span.to {
 		s := l.sessions[l.turn]
 		if s.broken == nil && s.inflight >= maxBacklog {
+			l.blocked = true
 			return
 		}
 		if l.turn++; l.turn == len(l.sessions) {
@@ -184,12 +187,26 @@ func (l *lane) dispatch(now int64, touched func(*session)) {
 			continue
 		}
 		if l.take(1) == 0 {
+			l.blocked = true
 			return
 		}
 		l.push(s, l.schedule.due())
 		l.rec.sent(l.schedule.due(), now)
 		l.schedule.advance()
 		touched(s)
+	}
+}
+
+// rest is how long there is nothing to send at now, at most longest. What has
+// become due since dispatch is to be sent at once.
+func (l *lane) rest(now int64, longest time.Duration) time.Duration {
+	switch {
+	case l.schedule == nil || l.schedule.due() >= l.span.to:
+		return longest
+	case l.blocked:
+		return min(time.Millisecond, longest)
+	default:
+		return min(max(time.Duration(l.schedule.due()-now), 0), longest)
 	}
 }
 

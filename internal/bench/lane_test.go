@@ -151,6 +151,23 @@ func TestBacklogIsBoundedAndKeepsItsTimes(t *testing.T) {
 	}
 }
 
+// What becomes due while others are written does not wait for a reply.
+func TestOpenLoopSleepsOnlyUntilTheNextIsDue(t *testing.T) {
+	l, s := testLane(1)
+	l.schedule = newSchedule(0, 1000, 0, 1, nil)
+	l.dispatch(0, func(*session) {})
+	for now, want := range map[int64]time.Duration{ms / 4: 3 * time.Millisecond / 4, ms: 0, 2 * ms: 0} {
+		if got := l.rest(now, time.Second); got != want {
+			t.Errorf("at %d ns it sleeps %v, want %v", now, got, want)
+		}
+	}
+	s.inflight = maxBacklog
+	l.dispatch(ms, func(*session) {})
+	if got := l.rest(2*ms, time.Second); got == 0 {
+		t.Error("it does not sleep although it must wait for replies")
+	}
+}
+
 func TestTicketsBoundOperations(t *testing.T) {
 	l, s := testLane(10)
 	l.limit(25)
