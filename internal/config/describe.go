@@ -43,7 +43,8 @@ Settings come from these sources, each stronger than those before it:
 2. the file named on the command line, in the syntax of Apache ZooKeeper's zoo.cfg;
 3. -D properties in SERVER_JVMFLAGS, then in JVMFLAGS;
 4. environment variables: QUOLL_ and the words of the key in capitals, as QUOLL_CLIENT_PORT for clientPort and QUOLL_SERVER_1 for server.1;
-5. command line flags: the words of the key in small letters, as --client-port.
+5. command line flags: the words of the key in small letters, as --client-port, or --set NAME=VALUE, which takes
+   any key, as --set server.1=zk1:2888:3888.
 
 In Apache ZooKeeper the file is stronger than -D. A key may be written in the file with "zookeeper." before it. Without any file
 the server keeps its data in ./quoll-data and serves clients on port 2181.
@@ -72,7 +73,7 @@ func Markdown(w io.Writer) error {
 			fmt.Fprintf(b, "| `%s` | %s |\n", k.Name, cell(k.NotApplicable))
 			continue
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", k.Name, k.Kind, code(k.Default), k.place(), cell(k.Help+valueHint(k)))
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", k.Name, k.Kind, code(k.Default), k.place(), cell(k.Help+valueHint(k)+notFollowedHint(k)))
 	}
 	return b.Flush()
 }
@@ -114,6 +115,14 @@ func valueHint(k Key) string {
 	}
 	if k.prefix() != "" {
 		return " Value: " + k.Want + "."
+	}
+	return ""
+}
+
+// notFollowedHint tells of keys that are read and have no effect.
+func notFollowedHint(k Key) string {
+	if why := notFollowed(k.Name); why != "" {
+		return " Not followed, and a warning says so: " + why + "."
 	}
 	return ""
 }

@@ -84,7 +84,10 @@ func handOver(ctx context.Context, url, authorization string) (leader int64, err
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return 0, fmt.Errorf("%s is no admin server: status %s", url, resp.Status)
 	}
-	if answer.Error != nil {
+	switch {
+	case answer.Error != nil && resp.StatusCode == http.StatusUnauthorized:
+		return 0, fmt.Errorf("%s; say who asks by --auth, as --auth \"digest ops:secret\"", *answer.Error)
+	case answer.Error != nil:
 		return 0, errors.New(*answer.Error)
 	}
 	if resp.StatusCode != http.StatusOK || answer.Leader == 0 {

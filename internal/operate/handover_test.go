@@ -27,6 +27,7 @@ func TestHandOver(t *testing.T) {
 		{409, `{"command": "hand_over", "error": "this server does not lead"}`, "", "does not lead"},
 		{200, `{"command": "hand_over", "error": "Unknown command: hand_over"}`, "", "Unknown command"},
 		{200, `{"command": "hand_over", "error": null}`, "", "status 200"},
+		{401, `{"command": "hand_over", "error": "Not authenticated"}`, "", "Not authenticated; say who asks by --auth"},
 		{404, "not found", "", "no admin server"},
 	} {
 		answer, status = c.answer, c.status
