@@ -326,6 +326,7 @@ func (c *configuring) history() *cobra.Command {
 	var most int
 	cmd := &cobra.Command{
 		Use: "history CONTEXT", Short: "List the revisions of a context, the latest first", Args: cobra.ExactArgs(1),
+		Long: "List the revisions of a context, the latest first: number, time, author, what was done, why.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				revisions, err := center.History(ctx, args[0], most)
@@ -409,6 +410,8 @@ func (c *configuring) drift() *cobra.Command {
 func (c *configuring) who() *cobra.Command {
 	return &cobra.Command{
 		Use: "who APP", Short: "List the programs that follow their configuration, and the revisions they run", Args: cobra.ExactArgs(1),
+		Long: `List the programs that follow their configuration: instance, since when, the
+revisions that they run as CONTEXT@NUMBER, and why one refuses the latest.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				list, err := center.Subscribers(ctx, args[0])

@@ -191,6 +191,10 @@ func (c *configuring) startCanary() *cobra.Command {
 	var labels, sealed []string
 	cmd := &cobra.Command{
 		Use: "start CONTEXT NAME [PROPERTY=VALUE...]", Short: "Start a canary, or replace it", Args: cobra.MinimumNArgs(2),
+		Long: `Start a canary, or replace it: what some instances see before all do. They are
+chosen by --instance, --label or --percent, of which one is needed.`,
+		Example: `  quoll config canary start orders bigger --percent 10 pool.size=16
+  quoll config canary promote orders bigger`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if canary.Match.Labels, err = pairs(labels); err != nil {
@@ -236,6 +240,7 @@ func (c *configuring) endCanary(verb, short string, end endFunc) *cobra.Command 
 func (c *configuring) listCanaries() *cobra.Command {
 	return &cobra.Command{
 		Use: "list CONTEXT", Short: "List the canaries of a context", Args: cobra.ExactArgs(1),
+		Long: "List the canaries of a context: name, its revision, who sees it, what it changes.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				list, err := center.Canaries(ctx, args[0])

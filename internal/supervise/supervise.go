@@ -64,8 +64,11 @@ type Command struct {
 //
 // When ctx ends before, the command and what it has started get SIGTERM, and
 // SIGKILL after the grace, and Run returns when all have ended. An error is that
-// there is no guard: then the command does not run.
+// there is no guard, or that ctx has ended already: then the command does not run.
 func (c *Command) Run(ctx context.Context) (code int, err error) {
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
 	path, code := Find(c.Args[0], c.Stderr)
 	if code != 0 {
 		return code, nil

@@ -136,6 +136,17 @@ func TestToldToEnd(t *testing.T) {
 	}
 }
 
+// What is to end before it begins does not begin.
+func TestTooLate(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out bytes.Buffer
+	c := supervise.Command{Args: []string{"echo", "x"}, Stdout: &out, Stderr: &out}
+	if _, err := c.Run(ctx); !errors.Is(err, context.Canceled) || out.Len() > 0 {
+		t.Errorf("%v, %q", err, out.String())
+	}
+}
+
 // What the command has started ends with it, also what has a session of its own and
 // has lost its parent.
 func TestAllAreToldToEnd(t *testing.T) {
