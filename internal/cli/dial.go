@@ -54,7 +54,11 @@ func (d *Dialer) With(cmd *cobra.Command, do func(ctx context.Context, c *client
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(cmd.Context(), c), c.Close())
+	err = do(cmd.Context(), c)
+	if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("interrupted: %w", err)
+	}
+	return errors.Join(err, c.Close())
 }
 
 // dial connects. Warnings go to errs.

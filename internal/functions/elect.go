@@ -46,6 +46,9 @@ part in the same elections.`,
 			if err != nil {
 				return err
 			}
+			if err := notNegative(cmd, "grace"); err != nil {
+				return err
+			}
 			return e.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
 				return e.run(ctx, cmd, c, pathOf("/elections", own[0]), command)
 			})

@@ -54,6 +54,9 @@ lock was not free in time.`,
 			if cmd.Flags().Changed("slots") && l.slots < 1 {
 				return fmt.Errorf("--slots wants at least 1, not %d", l.slots)
 			}
+			if err := notNegative(cmd, "wait", "grace"); err != nil {
+				return err
+			}
 			return l.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
 				return l.run(ctx, cmd, c, pathOf("/locks", own[0]), command)
 			})

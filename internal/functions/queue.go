@@ -179,6 +179,9 @@ The exit code is the command's, or 75 when no message came in time.`,
 			if err != nil {
 				return err
 			}
+			if err := notNegative(cmd, "wait", "grace"); err != nil {
+				return err
+			}
 			return q.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
 				from, err := q.open(c, own[0])
 				if err != nil {

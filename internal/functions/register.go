@@ -64,6 +64,9 @@ The instance is withdrawn while a check fails:
 			if err != nil {
 				return err
 			}
+			if err := notNegative(cmd, "grace", "drain", "interval", "timeout"); err != nil {
+				return err
+			}
 			r.in.Service, r.command = own[0], command
 			return r.run(cmd)
 		},

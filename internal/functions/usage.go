@@ -1,6 +1,7 @@
 package functions
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,16 @@ func group(cmd *cobra.Command, args []string) error {
 		return cmd.Help()
 	}
 	return fmt.Errorf("%s has no command %q\nTry: %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+}
+
+// notNegative fails if one of the flags, which are times, is below zero.
+func notNegative(cmd *cobra.Command, flags ...string) error {
+	for _, name := range flags {
+		if t, err := cmd.Flags().GetDuration(name); err != nil || t < 0 {
+			return errors.Join(err, fmt.Errorf("--%s wants a time, not %v", name, t))
+		}
+	}
+	return nil
 }
 
 // wrongArguments says how a command is used, and why it was not so.

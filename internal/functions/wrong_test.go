@@ -18,6 +18,10 @@ func TestUsage(t *testing.T) {
 	}{
 		{[]string{"lock", "job"}, "Usage: quoll lock [flags] NAME -- COMMAND"},
 		{[]string{"lock", "--slots", "0", "job", "--", "true"}, "--slots wants at least 1, not 0"},
+		{[]string{"lock", "--wait=-1s", "job", "--", "true"}, "--wait wants a time, not -1s"},
+		{[]string{"queue", "take", "--grace=-1s", "job", "--", "true"}, "--grace wants a time, not -1s"},
+		{[]string{"register", "--drain=-1s", "job", "--port", "1"}, "--drain wants a time, not -1s"},
+		{[]string{"elect", "--grace=-1s", "job"}, "--grace wants a time, not -1s"},
 		{[]string{"config", "set", "orders"}, "nothing to set or to delete\nUsage: quoll config set CONTEXT"},
 		{[]string{"config", "set", "orders", "a=1", "a=2"}, `"a" is given twice`},
 		{[]string{"config", "set", "orders", "a=1", "--encrypt", "a=2"}, `"a" is given twice`},
