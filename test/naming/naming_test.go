@@ -153,6 +153,7 @@ func TestDiscoveryDemo(t *testing.T) {
 		two := b.open("register", "orders", "--id", "two", "--address", "10.0.0.2", "--port", "8080", "--meta", "k=v", session)
 		watch.await("+ two 10.0.0.2:8080 ready weight=1 zone=- k=v")
 		one.await("orders one at 10.0.0.1:8080: serving")
+		two.await("orders two at 10.0.0.2:8080: serving")
 		if got := b.quoll("discover"); got != "orders\n" {
 			t.Errorf("%q", got)
 		}
@@ -165,6 +166,7 @@ func TestDiscoveryDemo(t *testing.T) {
 		watch.await("- two")
 		b.must(two.cmd.Wait())
 		three := b.open("register", "orders", "--id", "three", "--address", "10.0.0.3", "--port", "8080", session)
+		three.await("orders three at 10.0.0.3:8080: serving") // before, a signal ends the attempt
 		watch.await("+ three")
 		b.must(three.cmd.Process.Signal(syscall.SIGHUP)) // its terminal is closed
 		watch.await("- three")
