@@ -93,7 +93,7 @@ func ask(ctx context.Context, out io.Writer, source *tlsconf.Source, server, wor
 	start, err := answer.Peek(len(word) + len(refused))
 	if len(start) == 0 {
 		if err == nil || errors.Is(err, io.EOF) {
-			return errors.New("no answer: the server does not know the word, or wants TLS")
+			return errors.New("an empty answer: the server has nothing to tell, does not know the word, or wants TLS")
 		}
 		return err
 	}

@@ -50,7 +50,7 @@ func TestFourLetterWord(t *testing.T) {
 	}{
 		"default":     {[]string{"--server", at}, "Mode: standalone\n", ""},
 		"not allowed": {[]string{"ruok", "--server", at}, "ruok is not executed because it is not in the whitelist.\n", "4lw.commands.whitelist=ruok"},
-		"unknown":     {[]string{"abcd", "--server", at}, "", "no answer"},
+		"unknown":     {[]string{"abcd", "--server", at}, "", "an empty answer"},
 		"no word":     {[]string{"help!", "--server", at}, "", "has not four letters"},
 		"several":     {[]string{"srvr", "--server", nobody + "," + at + "/app"}, "== " + nobody + "\n== " + at + "\nMode: standalone\n", "srvr from " + nobody + ": dial"},
 	} {
