@@ -97,6 +97,9 @@ each can also be given as a flag (clientPort as --client-port), as
 	cmd.Flags().StringArrayVar(&set, "set", nil, "a setting, as NAME=VALUE; may be repeated")
 	cmd.Flags().BoolVar(&keys, "help-config", false, "list all settings and end")
 	addSettingFlags(cmd.Flags())
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fmt.Errorf("%w; quoll server --help-config lists the settings (clientPort is --client-port)", err)
+	})
 	return cmd
 }
 
