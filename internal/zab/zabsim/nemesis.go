@@ -345,10 +345,10 @@ func (w *world) heal() {
 // reach everybody.
 func (w *world) recover() {
 	end := w.now + 60*time.Second
-	goal := -1
+	goal, terms := -1, 0
 	for w.err == nil && w.now < end {
 		if goal < 0 && w.settled() {
-			goal = len(w.agreed.log) + 3
+			goal, terms = len(w.agreed.log)+3, w.terms
 			l := w.leading()
 			for range 3 {
 				l.propose(nil)
@@ -357,8 +357,8 @@ func (w *world) recover() {
 		if goal >= 0 && w.reached(goal) {
 			return
 		}
-		if goal >= 0 && !w.settled() {
-			goal = -1
+		if goal >= 0 && (!w.settled() || w.terms != terms) {
+			goal = -1 // what was proposed may be lost with its leader
 		}
 		for until := w.now + 20*time.Millisecond; w.err == nil && w.next(until); {
 		}
