@@ -43,10 +43,10 @@ func advice(err error) string {
 		return "What answers there is no ZooKeeper server, or wants TLS."
 	case errors.As(err, &name):
 		return "Name the servers by --server or the variable " + serversVariable + ", as host:port,host:port."
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
-		return "Nobody answers there: the machine is down, a firewall lets nothing through, or the server stands still."
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "Nothing listens there. Start a server (quoll server), or name another one by --server or the variable " + serversVariable + "."
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
+		return "Nobody answers there: the machine is down, a firewall lets nothing through, or the server stands still."
 	}
 	return ""
 }
