@@ -34,7 +34,7 @@ func whyLost(err error) string {
 // another one is away.
 func advice(err error) string {
 	var name *net.DNSError
-	var slow net.Error
+	var op *net.OpError // and not the context that a caller waits with
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "A server hangs up on clients when it has no quorum, is starting, has too many connections (maxClientCnxns), or does not " +
@@ -45,7 +45,7 @@ func advice(err error) string {
 		return "Name the servers by --server or the variable " + serversVariable + ", as host:port,host:port."
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "Nothing listens there. Start a server (quoll server), or name another one by --server or the variable " + serversVariable + "."
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &op) && op.Timeout():
 		return "Nobody answers there: the machine is down, a firewall lets nothing through, or the server stands still."
 	}
 	return ""
