@@ -3,6 +3,7 @@ package supervise
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 )
@@ -22,46 +23,51 @@ func adopt() {
 // dyingWithUs has the command killed when this process is.
 func dyingWithUs() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
+// procDir tells of all processes.
+const procDir = "/proc"
+
 // descendants are all processes that descend from this one and run, parents before
-// children. They are not known if the system does not tell.
-func descendants() (all []int, known bool) {
-	proc, err := os.Open("/proc")
+// children. They are not known if the system does not tell, or tells of a namespace
+// in which this process has another id.
+func descendants(proc string) (all []process, known bool) {
+	self, err := os.Readlink(filepath.Join(proc, "self"))
+	if err != nil || self != strconv.Itoa(os.Getpid()) {
+		return nil, false
+	}
+	dir, err := os.Open(proc)
 	if err != nil {
 		return nil, false
 	}
-	defer proc.Close()
-	names, err := proc.Readdirnames(-1)
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
 	if err != nil {
 		return nil, false
 	}
-	children := make(map[int][]int)
+	children := make(map[int][]process)
 	running := make(map[int]bool)
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
 			continue
 		}
-		if parent, runs, ok := look(pid); ok {
-			children[parent] = append(children[parent], pid)
+		if parent, runs, ok := look(proc, pid); ok {
+			children[parent] = append(children[parent], process{pid, parent})
 			running[pid] = runs
 		}
 	}
-	if len(running) == 0 { // not even this process is listed
-		return nil, false
-	}
 	for next := children[os.Getpid()]; len(next) > 0; {
-		pid := next[0]
-		next = append(next[1:], children[pid]...)
-		if running[pid] {
-			all = append(all, pid)
+		p := next[0]
+		next = append(next[1:], children[p.id]...)
+		if running[p.id] {
+			all = append(all, p)
 		}
 	}
 	return all, true
 }
 
 // look tells whose child a process is and whether it has not ended.
-func look(pid int) (parent int, runs, ok bool) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+func look(proc string, pid int) (parent int, runs, ok bool) {
+	text, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return 0, false, false
 	}

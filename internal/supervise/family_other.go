@@ -14,5 +14,7 @@ func adopt() {}
 
 func dyingWithUs() *syscall.SysProcAttr { return nil }
 
+const procDir = ""
+
 // descendants are known on Linux only: elsewhere the command alone is ended.
-func descendants() (all []int, known bool) { return nil, false }
+func descendants(string) (all []process, known bool) { return nil, false }

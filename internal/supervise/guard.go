@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"runtime"
@@ -60,7 +61,7 @@ func deafen() {
 // family is the command and what it has started.
 type family struct {
 	ending atomic.Bool  // the guard was told to end it
-	told   map[int]bool // who has got SIGTERM; of the goroutine that obeys
+	told   map[int]bool // who is not to get SIGTERM again; of the goroutine that obeys
 
 	mu      sync.Mutex
 	command int // its process id; 0 when it has ended and the id may be another's
@@ -115,16 +116,11 @@ func (f *family) obey(from *os.File) {
 }
 
 // terminate sends SIGTERM to each once, also to those that are being started
-// meanwhile.
+// meanwhile. It gives up on those that start others faster than it looks: there is
+// more that the guard may be told.
 func (f *family) terminate() {
-	for {
-		var some []int
-		for _, pid := range f.members() {
-			if !f.told[pid] {
-				f.told[pid] = true
-				some = append(some, pid)
-			}
-		}
+	for range 100 {
+		some := f.untold(f.members())
 		if len(some) == 0 {
 			return
 		}
@@ -132,10 +128,30 @@ func (f *family) terminate() {
 	}
 }
 
+// untold are those of all, parents before children, that are to get SIGTERM now. Whoever
+// was started by one that had got it before is left to that one: it may be what cleans up.
+func (f *family) untold(all []process) (some []process) {
+	before := maps.Clone(f.told)
+	for _, p := range all {
+		switch {
+		case f.told[p.id]:
+		case before[p.parent]:
+			before[p.id], f.told[p.id] = true, true
+		default:
+			f.told[p.id] = true
+			some = append(some, p)
+		}
+	}
+	return some
+}
+
+// process is a member of the family.
+type process struct{ id, parent int }
+
 // members are the command, if it has not ended, and all that are known to descend
 // from it, parents before children.
-func (f *family) members() []int {
-	if all, known := descendants(); known {
+func (f *family) members() []process {
+	if all, known := descendants(procDir); known {
 		return all
 	}
 	f.mu.Lock()
@@ -143,14 +159,14 @@ func (f *family) members() []int {
 	if f.command == 0 {
 		return nil
 	}
-	return []int{f.command}
+	return []process{{id: f.command}}
 }
 
 // signalAll sends a signal to each, of which some may have ended meanwhile, and some
 // may belong to another user.
-func signalAll(s syscall.Signal, pids []int) {
-	for _, pid := range pids {
-		_ = syscall.Kill(pid, s)
+func signalAll(s syscall.Signal, some []process) {
+	for _, p := range some {
+		_ = syscall.Kill(p.id, s)
 	}
 }
 
