@@ -60,6 +60,9 @@ and print the answers. Servers answer srvr, and the words that
 // askAll prints each server's answer, under its address if there are several, and goes on behind a failure.
 func askAll(ctx context.Context, out io.Writer, c connectConfig, word string, limit time.Duration) error {
 	servers, _ := hosts(c.servers)
+	if len(servers) == 0 {
+		return fmt.Errorf("servers %q: no server named", c.servers)
+	}
 	var errs []error
 	for _, server := range servers {
 		if len(servers) > 1 {
@@ -107,12 +110,15 @@ func ask(ctx context.Context, out io.Writer, source *tlsconf.Source, server, wor
 	return nil
 }
 
-// hosts takes a list of servers apart: host:port of each, and the chroot behind them.
+// hosts takes a list of servers apart, as the client does: host:port of each, and the chroot behind them.
 func hosts(servers string) (list []string, chroot string) {
 	if i := strings.IndexByte(servers, '/'); i >= 0 {
 		servers, chroot = servers[:i], strings.TrimSuffix(servers[i:], "/")
 	}
 	for host := range strings.SplitSeq(servers, ",") {
+		if host = strings.TrimSpace(host); host == "" {
+			continue
+		}
 		if _, _, err := net.SplitHostPort(host); err != nil {
 			host = net.JoinHostPort(strings.Trim(host, "[]"), "2181")
 		}

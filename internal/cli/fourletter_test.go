@@ -52,6 +52,8 @@ func TestFourLetterWord(t *testing.T) {
 		"not allowed": {[]string{"ruok", "--server", at}, "ruok is not executed because it is not in the whitelist.\n", "4lw.commands.whitelist=ruok"},
 		"unknown":     {[]string{"abcd", "--server", at}, "", "an empty answer"},
 		"no word":     {[]string{"help!", "--server", at}, "", "has not four letters"},
+		"nobody":      {[]string{"srvr", "--server", ","}, "", "no server named"},
+		"gaps":        {[]string{"srvr", "--server", " " + at + ", "}, "Mode: standalone\n", ""},
 		"several":     {[]string{"srvr", "--server", nobody + "," + at + "/app"}, "== " + nobody + "\n== " + at + "\nMode: standalone\n", "srvr from " + nobody + ": dial"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -71,6 +71,21 @@ func TestDialerKerberos(t *testing.T) {
 	}
 }
 
+// Tickets that are not in a file are out of reach, which is said before anything is tried.
+func TestDialerKerberosCache(t *testing.T) {
+	t.Setenv("KRB5CCNAME", "KEYRING:persistent:0")
+	t.Setenv("CLIENT_JVMFLAGS", "-Djava.security.auth.login.config="+jaas(t, "Client", "com.sun.security.auth.module.Krb5LoginModule required useTicketCache=true"))
+	cmd := &cobra.Command{SilenceErrors: true, SilenceUsage: true}
+	d := cli.NewDialer(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return d.With(cmd, func(context.Context, *client.Client) error { return nil })
+	}
+	cmd.SetArgs([]string{"--server", "localhost:1"})
+	if err := cmd.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "the tickets in KEYRING:persistent:0 cannot be read: want those in a file") {
+		t.Error(err)
+	}
+}
+
 // jaas writes a file of logins with one section.
 func jaas(t *testing.T, section, module string) string {
 	t.Helper()

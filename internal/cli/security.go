@@ -38,7 +38,11 @@ func (cc *connectConfig) secure(c config.Client) error {
 		return nil
 	}
 	if login, ok := section.Kerberos(); ok {
-		ticket, err := kerberos.New(kerberosConfig(c.SASL, login))
+		k := kerberosConfig(c.SASL, login)
+		if kind, _, ok := strings.Cut(k.Cache, ":"); ok && !strings.Contains(kind, "/") {
+			return fmt.Errorf("the tickets in %s cannot be read: want those in a file, by KRB5CCNAME=FILE:/path for kinit, too, or by ticketCache in %s", k.Cache, c.SASL.LoginConfig)
+		}
+		ticket, err := kerberos.New(k)
 		if err != nil {
 			return fmt.Errorf("%s: section %s: %w", c.SASL.LoginConfig, section.Name, err)
 		}
@@ -63,7 +67,7 @@ func kerberosConfig(c config.ClientSASL, login config.KerberosLogin) kerberos.Co
 		k.Keytab = login.KeyTab
 		return k
 	}
-	k.Cache = cmp.Or(login.TicketCache, strings.TrimPrefix(os.Getenv("KRB5CCNAME"), "FILE:"), fmt.Sprintf("/tmp/krb5cc_%d", os.Getuid()))
+	k.Cache = strings.TrimPrefix(cmp.Or(login.TicketCache, os.Getenv("KRB5CCNAME"), fmt.Sprintf("/tmp/krb5cc_%d", os.Getuid())), "FILE:")
 	return k
 }
 
