@@ -24,7 +24,7 @@ func newServer() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "server [zoo.cfg]",
 		Short: "Run a server",
-		Long: `Run a server until it gets SIGTERM or SIGINT.
+		Long: `Run a server until it gets SIGTERM, SIGINT or SIGHUP (not under nohup).
 
 Without a file, data goes to ./quoll-data, clients come in on port 2181 and the
 admin server listens on port 8080. Settings have the names of Apache's zoo.cfg;
