@@ -155,7 +155,7 @@ func (w *world) deliver(s *server, link zab.Link, m *zab.Message) {
 func (s *server) drain() {
 	w := s.w
 	r := s.peer.Ready()
-	establishes := s.status.State == zab.Leading && !s.status.Serving() && (len(r.Commit) > 0 || r.Status != nil && r.Status.Serving())
+	establishes := s.status.State == zab.Leading && !s.status.Serving() && begins(&r)
 	if r.Status != nil && !r.Status.Serving() {
 		s.status = *r.Status
 	}
@@ -195,6 +195,12 @@ func (s *server) drain() {
 		return
 	}
 	s.plan()
+}
+
+// begins tells whether a leader begins the broadcast. It may give the lead away at once, by a reconfiguration.
+func begins(r *zab.Ready) bool {
+	return len(r.Commit) > 0 || r.Status != nil && r.Status.Serving() ||
+		slices.ContainsFunc(r.Sends, func(s zab.Send) bool { return s.Msg != nil && s.Msg.Type == zab.UpToDate })
 }
 
 // take takes a message from the peer, and tells whether the peer has something to do by that.
