@@ -90,15 +90,28 @@ func (d *Dialer) dial(ctx context.Context, errs io.Writer) (*client.Client, erro
 	return cl, nil
 }
 
+// rooted is where it can be looked whether there is a node to stay below.
+type rooted interface {
+	Exists(ctx context.Context, path string) (client.Stat, bool, error)
+	Sync(ctx context.Context, path string) error
+}
+
 // belowRoot fails if there is no node to stay below, where the list of servers has
-// one: nothing could be made there, and all would seem to be empty. A connection
-// that is lost meanwhile is the command's to deal with.
-func belowRoot(ctx context.Context, cl *client.Client, servers string) error {
+// one: nothing could be made there, and all would seem to be empty. A server may
+// not have heard of it so far, and is asked to catch up. A connection that is lost
+// meanwhile is the command's to deal with.
+func belowRoot(ctx context.Context, cl rooted, servers string) error {
 	_, root, given := strings.Cut(servers, "/")
 	if !given || root == "" {
 		return nil
 	}
-	if _, found, err := cl.Exists(ctx, "/"); err == nil && !found {
+	_, found, err := cl.Exists(ctx, "/")
+	if err == nil && !found {
+		if err = cl.Sync(ctx, "/"); err == nil {
+			_, found, err = cl.Exists(ctx, "/")
+		}
+	}
+	if err == nil && !found {
 		return fmt.Errorf("%s: there is no node /%s to stay below", servers, root)
 	}
 	return nil
