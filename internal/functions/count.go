@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/internal/cli"
@@ -73,7 +75,16 @@ func withNumbers(cmd *cobra.Command, words []string) (args []string, help bool, 
 	}
 	cmd.DisableFlagParsing = false
 	if err := cmd.ParseFlags(hidden); err != nil {
-		return nil, false, cmd.FlagErrorFunc()(cmd, err)
+		text := strings.ReplaceAll(err.Error(), quotedMinus, "-") // a number that was a flag's value
+		return nil, false, cmd.FlagErrorFunc()(cmd, errors.New(text))
+	}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if digits, ok := strings.CutPrefix(f.Value.String(), minus); ok {
+			err = errors.Join(err, f.Value.Set("-"+digits))
+		}
+	})
+	if err != nil {
+		return nil, false, err
 	}
 	if help, err = cmd.Flags().GetBool("help"); help {
 		return nil, true, cmd.Help()
@@ -90,9 +101,12 @@ func withNumbers(cmd *cobra.Command, words []string) (args []string, help bool, 
 // number is what no flag looks like.
 var number = regexp.MustCompile(`^-[0-9]+$`)
 
-// minus stands for the sign of a hidden number. No word of a command line has a NUL
-// in it.
-const minus = "\x00"
+// minus stands for the sign of a hidden number, and quotedMinus in a text that quotes
+// it. No word of a command line has a NUL in it.
+const (
+	minus       = "\x00"
+	quotedMinus = `\x00`
+)
 
 func (n *counting) run(ctx context.Context, cmd *cobra.Command, c *client.Client, args []string) error {
 	format, ok := formats[n.format]

@@ -27,6 +27,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"config", "set", "orders", "a=1", "--encrypt", "a=2"}, `"a" is given twice`},
 		{[]string{"count"}, "Usage: quoll count [flags] NAME [+N | -N | =N]"},
 		{[]string{"count", "a", "+1", "-2"}, "Usage: quoll count"},
+		{[]string{"count", "--session-timeout", "-1", "a"}, `invalid argument "-1"`},
+		{[]string{"count", "--output", "-1", "a"}, `"-1"`},
 		{[]string{"count", "a", "-x"}, "Try: quoll count --help"},
 		{[]string{"register", "orders"}, "where is the instance? --port"},
 		{[]string{"register"}, "Usage: quoll register SERVICE"},
