@@ -179,13 +179,18 @@ var errCannotCut = errors.New("the log holds transactions that were never commit
 
 // truncate cuts the log and opens what is left. If the end was applied, the state goes back to what is left, too.
 func (d *disk) truncate(zxid int64, reload bool) error {
+	last := d.store.Log().SyncedZxid()
 	if err := d.store.Truncate(zxid); err != nil {
 		if errors.Is(err, storage.ErrUnavailable) {
 			return fmt.Errorf("%w: %w", errCannotCut, err)
 		}
 		return err
 	}
-	d.p.log.Info("the log was cut: what followed was never committed", "zxid", hex(zxid))
+	if last > zxid {
+		d.p.log.Info("the log was cut: what followed was never committed", "zxid", hex(zxid))
+	} else {
+		d.p.log.Info("the state is made anew from the log", "zxid", hex(zxid))
+	}
 	state := d.p.cfg.Machine.NewState()
 	loaded, err := d.store.Load(context.Background(), state, state.Apply)
 	if err == nil && loaded.LastZxid != zxid {

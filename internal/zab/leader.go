@@ -36,8 +36,9 @@ type leader struct {
 	connecting, epochAcks, newLeaderAcks map[int64]bool
 	// origin is what this server had when its term began; nobody may know more.
 	origin       vote
-	epochAgreed  bool // a quorum accepted the epoch
-	established  bool // a quorum has the history: the broadcast began
+	epochAgreed  bool   // a quorum accepted the epoch
+	reload       uint64 // the write that makes the state anew from the log, 0 for none
+	established  bool   // a quorum has the history: the broadcast began
 	stageEnds    time.Duration
 	proposed     int64           // the last transaction that was given a number
 	acks         map[int64]int64 // by voter: it has everything up to here on disk
@@ -351,7 +352,12 @@ func (p *Peer) ackEpoch(sid int64) {
 	p.current = l.epoch
 	p.write(Write{Kind: WriteCurrent, Epoch: l.epoch})
 	l.stageEnds = p.now + p.limit(p.opts.InitLimit)
-	for _, f := range slices.Clone(l.learners) {
+	p.synchronizeAll()
+}
+
+// synchronizeAll brings those in line who have promised and wait for that.
+func (p *Peer) synchronizeAll() {
+	for _, f := range slices.Clone(p.leader.learners) {
 		if f.epochAck != nil && !f.forwarded {
 			p.synchronize(f)
 		}
@@ -362,6 +368,9 @@ func (p *Peer) ackEpoch(sid int64) {
 func (p *Peer) storedAsLeader(current int64) {
 	l := p.leader
 	l.acks[p.opts.ID] = p.settled
+	if l.reload != 0 && l.reload <= p.stored && p.phase == Synchronization {
+		p.synchronizeAll()
+	}
 	if !l.established && l.epochAgreed && current == l.epoch {
 		p.ackNewLeader(p.opts.ID)
 	}
@@ -372,7 +381,7 @@ func (p *Peer) storedAsLeader(current int64) {
 func (p *Peer) ackNewLeader(sid int64) {
 	l := p.leader
 	l.newLeaderAcks[sid] = true
-	if !l.established && l.newLeaderAcks[p.opts.ID] && p.view.hasQuorum(func(id int64) bool { return l.newLeaderAcks[id] }) {
+	if !l.established && l.newLeaderAcks[p.opts.ID] && l.reload <= p.stored && p.view.hasQuorum(func(id int64) bool { return l.newLeaderAcks[id] }) {
 		p.establish()
 	}
 }

@@ -2,6 +2,7 @@ package zab
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -260,6 +261,68 @@ func (h *host) greet(link Link, typ Type, sid int64) {
 func (h *host) promise(link Link, last int64) {
 	h.t.Helper()
 	h.step(link, &Message{Type: AckEpoch, Zxid: last})
+}
+
+// A state takes the place of a learner's log. If there may be transactions in that which a quorum has, and this leader,
+// who has not applied them so far, then it is made anew first, and they do not come behind it.
+func TestStateHoldsWhatTheLearnerMayHave(t *testing.T) {
+	zxid := func(epoch, counter int64) int64 { return EpochStart(epoch) + counter }
+	recent := []Entry{{Zxid: zxid(1, 1)}, {Zxid: zxid(1, 2)}, {Zxid: zxid(3, 1)}, {Zxid: zxid(3, 2)}}
+	for name, tc := range map[string]struct{ last, state int64 }{
+		"an end of its own behind what is applied": {zxid(2, 1), zxid(3, 2)},
+		"an end of its own before what is applied": {zxid(0, 9), zxid(1, 2)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t, Options{ID: 3, Active: members(t, 5, 1, 2, 3), Accepted: 3, Current: 3, Last: zxid(3, 2),
+				Applied: zxid(1, 2), Recent: recent, RecentAfter: zxid(1, 0)})
+			h.vote(Notification{Sid: 2, Leader: 3, Zxid: zxid(3, 2), PeerEpoch: 3, Round: 1})
+			h.now = time.Second
+			h.p.Tick(h.now)
+			h.drain()
+			h.p.LinkUp(7)
+			h.p.Step(7, &Message{Type: FollowerInfo, Learner: LearnerInfo{Sid: 2, ProtocolVersion: ProtocolVersion}})
+			h.drain()
+			h.p.Step(7, &Message{Type: AckEpoch, Epoch: 2, Zxid: tc.last})
+			reload := h.p.Ready()
+			var wait []Write
+			for _, w := range reload.Writes {
+				if w.Reload || len(wait) > 0 {
+					wait = append(wait, w)
+				} else {
+					h.p.Stored(w.Seq)
+				}
+			}
+			h.p.LinkUp(8)
+			for _, m := range []*Message{
+				{Type: FollowerInfo, Learner: LearnerInfo{Sid: 1, ProtocolVersion: ProtocolVersion}},
+				{Type: AckEpoch, Epoch: 3, Zxid: zxid(3, 2)},
+				{Type: Ack, Zxid: EpochStart(4)},
+			} {
+				if err := h.p.Step(8, m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := h.p.Status().Serving(); got != (len(wait) == 0) {
+				t.Fatalf("it serves %v, while it waits for %+v", got, wait)
+			}
+			for _, w := range wait {
+				h.p.Stored(w.Seq)
+			}
+			if !h.p.Status().Serving() {
+				t.Fatal("it does not serve, though a quorum has its log")
+			}
+			early := slices.ContainsFunc(reload.Sends, func(s Send) bool { return s.Msg != nil && s.Msg.Type == Snap })
+			h.drain()
+			h.sends = append(h.sends, reload.Sends...)
+			i := slices.IndexFunc(h.sends, func(s Send) bool { return s.Msg != nil && s.Msg.Type == Snap })
+			if i < 0 || h.sends[i].Msg.Zxid != tc.state {
+				t.Fatalf("no state as of %x is sent: %+v", tc.state, h.sends)
+			}
+			if anew := tc.state == zxid(3, 2); anew == early || anew != slices.ContainsFunc(reload.Writes, func(w Write) bool { return w.Reload }) {
+				t.Fatalf("sent at once %v, writes %+v", early, reload.Writes)
+			}
+		})
+	}
 }
 
 // A server that gets its vote by a reconfiguration under way may have what those committed who get theirs by that, as

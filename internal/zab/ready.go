@@ -40,9 +40,10 @@ type Write struct {
 	Epoch    int64
 	Zxid     int64
 	Snapshot any
-	// Reload tells that what is cut was applied, so that the state machine is to be
-	// loaded anew. Otherwise it may be behind the end of the log, and must stay there:
-	// what it lacks is handed out once it is known to be committed.
+	// Reload tells that what is cut was applied, or that all that is there shall be, so
+	// that the state machine is to be loaded anew. Otherwise it may be behind the end
+	// of the log, and must stay there: what it lacks is handed out once it is known
+	// to be committed.
 	Reload bool
 	Config []byte
 	// Ack, if not 0, is the link on which each of Entries is acknowledged once this

@@ -84,6 +84,9 @@ func (p *Peer) configToSend() *Membership {
 func (p *Peer) synchronize(f *follower) {
 	end := p.committedEnd()
 	s := p.log.planSync(f.epochAck.Zxid, end, p.opts.Replayable)
+	if s.op == Snap && p.awaitState(f) {
+		return
+	}
 	if f.observer && p.crowded(s.op == Snap) {
 		p.drop(f)
 		return
@@ -117,6 +120,24 @@ func (p *Peer) synchronize(f *follower) {
 	}
 	f.forwarded, f.sent = true, end
 	f.deadline = p.now + p.limit(p.opts.InitLimit+p.opts.SyncLimit)
+}
+
+// awaitState tells whether a learner waits for the state of this server, that begins
+// to lead, to be made anew from the whole log. A state takes the place of the
+// learner's log, in which there may be committed transactions: those that this server
+// has, too, and has not applied so far. Were they sent behind the state, they would be
+// missing on the learner's disk for that time, and in a quorum that is elected then.
+func (p *Peer) awaitState(f *follower) bool {
+	l := p.leader
+	if l == nil || p.phase != Synchronization {
+		return false
+	}
+	if l.reload == 0 && p.log.applied < min(f.epochAck.Zxid, p.log.last) {
+		p.log.applied = p.log.last
+		p.write(Write{Kind: WriteTruncate, Zxid: p.log.last, Reload: true})
+		l.reload = p.seq
+	}
+	return l.reload > p.stored
 }
 
 // crowded tells whether as many learners as may be are being brought in line, by

@@ -264,7 +264,9 @@ func (s *server) give(writes []zab.Write) {
 		case zab.WriteTruncate:
 			s.w.checkCut(s, write.Zxid)
 			s.log = upTo(s.log, write.Zxid)
-			if !s.differs && write.Reload != (len(s.state) > len(s.log)) {
+			// One that begins to lead may bring its state to the end of its log.
+			forward := write.Reload && s.status.State == zab.Leading
+			if !s.differs && !forward && write.Reload != (len(s.state) > len(s.log)) {
 				s.w.fail("server %d: its state is to be loaded anew (%v), and has %d transactions of %d", s.id, write.Reload, len(s.state), len(s.log))
 			}
 			if write.Reload {
