@@ -7,6 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"path"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -39,9 +43,14 @@ func newQueue() *cobra.Command {
 		Short: "Put messages into a queue, take them, count them",
 		Long: `NAME is a node, or a name below /queues. The layouts are those of Apache Curator's
 DistributedQueue, DistributedPriorityQueue, DistributedDelayQueue and
-SimpleDistributedQueue, and of kazoo's Queue and LockingQueue.`,
+SimpleDistributedQueue, and of kazoo's Queue and LockingQueue.
+
+All who use a queue must name the same layout: a queue with a message of another one
+is an error that names the message, until that is taken with its layout or deleted.`,
 		Example: `  quoll queue put jobs "resize 17"
   quoll queue take jobs
+  quoll queue put --layout curator-priority --priority -5 urgent "resize 18"
+  quoll queue take --layout curator-priority urgent
   quoll queue take --follow --dead-letters jobs-dead jobs -- ./work
   quoll queue length jobs`,
 	}
@@ -65,6 +74,35 @@ func (q *queueing) open(c *client.Client, name string) (*queue.Queue, error) {
 	return queue.New(c, pathOf("/queues", name), opts...)
 }
 
+// withLayout are the flags of a message that only some layouts have a place for.
+var withLayout = map[string][]string{"priority": {"curator-priority", "kazoo", "kazoo-locking"}, "delay": {"curator-delay"}}
+
+// placed fails if a flag of the message has no place in the layout.
+func (q *queueing) placed(cmd *cobra.Command) error {
+	for flag, names := range withLayout {
+		if cmd.Flags().Changed(flag) && !slices.Contains(names, q.layout) {
+			return fmt.Errorf("--%s wants --layout %s, here and where the message is taken", flag, strings.Join(names, " or "))
+		}
+	}
+	return nil
+}
+
+// advise says what is to be done about a node that is no message of the layout.
+func (q *queueing) advise(err error) error {
+	var foreign *queue.ForeignError
+	if !errors.As(err, &foreign) {
+		return err
+	}
+	name, advice := path.Base(foreign.Path), "Nothing is taken from the queue while it is there; to delete it"
+	for _, other := range slices.Sorted(maps.Keys(layouts)) {
+		if !layouts[q.layout].Named(name) && layouts[other].Named(name) {
+			advice = fmt.Sprintf("Its name is one of --layout %s; use that, or delete it", other)
+			break
+		}
+	}
+	return fmt.Errorf("%w\n%s: quoll cli delete '%s'", err, advice, foreign.Path)
+}
+
 func newQueuePut(q *queueing) *cobra.Command {
 	var priority int
 	var delay time.Duration
@@ -73,6 +111,9 @@ func newQueuePut(q *queueing) *cobra.Command {
 		Short: "Put a message, or standard input, into a queue",
 		Args:  cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := errors.Join(q.placed(cmd), notNegative(cmd, "delay")); err != nil {
+				return err
+			}
 			var opts []queue.PutOption
 			if cmd.Flags().Changed("priority") {
 				opts = append(opts, queue.Priority(priority))
@@ -93,8 +134,8 @@ func newQueuePut(q *queueing) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().IntVar(&priority, "priority", 0, "lower ones come first; for layouts with priorities")
-	cmd.Flags().DurationVar(&delay, "delay", 0, "not before so long from now; for curator-delay")
+	cmd.Flags().IntVar(&priority, "priority", 0, "lower ones come first; for --layout curator-priority, kazoo and kazoo-locking")
+	cmd.Flags().DurationVar(&delay, "delay", 0, "not before so long from now; for --layout curator-delay")
 	return cmd
 }
 
@@ -187,7 +228,7 @@ The exit code is the command's, or 75 when no message came in time.`,
 				if err != nil {
 					return err
 				}
-				return t.run(ctx, cmd, from, command)
+				return q.advise(t.run(ctx, cmd, from, command))
 			})
 		},
 	}

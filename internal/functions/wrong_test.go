@@ -20,6 +20,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"lock", "--slots", "0", "job", "--", "true"}, "--slots wants at least 1, not 0"},
 		{[]string{"lock", "--wait=-1s", "job", "--", "true"}, "--wait wants a time, not -1s"},
 		{[]string{"queue", "take", "--grace=-1s", "job", "--", "true"}, "--grace wants a time, not -1s"},
+		{[]string{"queue", "put", "--priority", "1", "jobs", "x"}, "--priority wants --layout curator-priority or kazoo or kazoo-locking, here and where"},
+		{[]string{"queue", "put", "--delay", "1m", "jobs", "x"}, "--delay wants --layout curator-delay, here and where"},
+		{[]string{"queue", "put", "--delay=-1m", "--layout", "curator-delay", "jobs", "x"}, "--delay wants a time, not -1m0s"},
 		{[]string{"register", "--drain=-1s", "job", "--port", "1"}, "--drain wants a time, not -1s"},
 		{[]string{"elect", "--grace=-1s", "job"}, "--grace wants a time, not -1s"},
 		{[]string{"config", "set", "orders"}, "nothing to set or to delete\nUsage: quoll config set CONTEXT"},
@@ -95,6 +98,35 @@ func TestMissing(t *testing.T) {
 	check(t, c.EnsurePath(ctx, "/services/orders"))
 	want(t, server, "", "ID  ADDRESS  STATE  WEIGHT  ZONE  METADATA\n", 0, "discover", "orders")
 	want(t, server, "", "{\"service\":\"orders\",\"instances\":[]}\n", 0, "discover", "-o", "json", "orders")
+}
+
+// A node that is no message of the layout is named, with what can be done about it.
+func TestForeignMessage(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	want(t, server, "", "", 0, "queue", "put", "--layout", "curator-delay", "--delay", "1h", "later", "x")
+	want(t, server, "", "", 0, "queue", "put", "--layout", "curator-priority", "--priority", "5", "urgent", "x")
+	c := servertest.Dial(t, server)
+	names, err := c.ChildNames(ctx, "/queues/later")
+	check(t, err)
+	for _, node := range []string{"/queues/urgent/readme", "/queues/content/queue-0000000000"} {
+		check(t, c.EnsurePath(ctx, node))
+	}
+	for _, test := range []struct {
+		words []string
+		want  string
+	}{
+		{[]string{"later"}, "Its name is one of --layout curator-delay; use that, or delete it: quoll cli delete '/queues/later/" + names[0] + "'"},
+		{[]string{"content"}, "while it is there; to delete it: quoll cli delete '/queues/content/queue-0000000000'"},
+		{[]string{"--layout", "curator-priority", "urgent"}, "while it is there; to delete it: quoll cli delete '/queues/urgent/readme'"},
+	} {
+		err := quoll(ctx, server, "", t.Output(), append([]string{"queue", "take", "--try"}, test.words...)...)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: %v", test.words, err)
+		}
+	}
+	check(t, c.Delete(ctx, "/queues/urgent/readme", client.AnyVersion))
+	want(t, server, "", "x\n", 0, "queue", "take", "--layout", "curator-priority", "urgent")
 }
 
 // Who registers with an id that is taken says whose place that is; the one before

@@ -38,8 +38,25 @@ const (
 // kazooPriority is the one that kazoo gives to messages without.
 const kazooPriority = 100
 
-// ErrForeign marks a node of a name or content that the layout does not have.
+// ErrForeign marks a node of a name or content that the layout does not have: it
+// is in a [ForeignError].
 var ErrForeign = errors.New("not a message of this layout")
+
+// ForeignError tells which node is no message of the queue's layout. As nobody
+// knows what comes after it, nothing is taken while it is there, or, if only its
+// content is foreign and there is a queue for dead letters, until it is moved there.
+type ForeignError struct {
+	// Path of the node.
+	Path string
+	// Err is [ErrForeign], or has it within.
+	Err error
+}
+
+// Error names the node.
+func (e *ForeignError) Error() string { return fmt.Sprintf("queue: %s: %v", e.Path, e.Err) }
+
+// Unwrap returns what is wrong with it.
+func (e *ForeignError) Unwrap() error { return e.Err }
 
 // prefix is the name of a message's node before the number.
 func (l Layout) prefix(p put) (string, error) {
@@ -111,47 +128,50 @@ func (l Layout) due(e entry) time.Time {
 	return time.Time{}
 }
 
-// parse reads a name.
+// parse reads a name. What comes before the number must be what the layout writes
+// there, and no more: the names of Curator's layouts begin alike.
 func (l Layout) parse(name string) (entry, error) {
-	number, ok := contend.ParseNumber(name)
+	prefix, number, ok := contend.Cut(name)
+	e := entry{name: name, number: number}
+	if ok {
+		e.rank, ok = l.rank(prefix)
+	}
 	if !ok {
 		return entry{}, ErrForeign
 	}
-	e := entry{name: name, number: number}
-	switch l {
-	case Curator:
-		return e, must(strings.HasPrefix(name, "queue-"))
-	case Simple:
-		return e, must(strings.HasPrefix(name, "qn-"))
-	case CuratorPriority:
-		rest, ok := strings.CutPrefix(name, "queue-")
-		if !ok || len(rest) < 19 || rest[0] != '0' && rest[0] != '1' {
-			return e, ErrForeign
-		}
-		n, err := strconv.ParseUint(rest[1:9], 16, 32)
-		e.rank = int64(int32(uint32(n)))
-		return e, must(err == nil)
-	case CuratorDelay:
-		_, rest, _ := strings.Cut(name, "|")
-		hex, _, ok := strings.Cut(rest, "|")
-		n, err := strconv.ParseInt(hex, 16, 64)
-		e.rank = n
-		return e, must(ok && err == nil)
-	}
-	rest, ok := strings.CutPrefix(name, "entry-")
-	if !ok || len(rest) < 4 || rest[3] != '-' {
-		return e, ErrForeign
-	}
-	n, err := strconv.ParseUint(rest[:3], 10, 16)
-	e.rank = int64(n)
-	return e, must(err == nil)
+	return e, nil
 }
 
-func must(ok bool) error {
-	if !ok {
-		return ErrForeign
+// rank reads what the layout writes before the number.
+func (l Layout) rank(prefix string) (rank int64, ok bool) {
+	switch l {
+	case Curator:
+		return 0, prefix == "queue-"
+	case Simple:
+		return 0, prefix == "qn-"
+	case CuratorPriority:
+		digits, ok := strings.CutPrefix(prefix, "queue-")
+		if !ok || len(digits) != 9 || digits[0] != '0' && digits[0] != '1' {
+			return 0, false
+		}
+		n, err := strconv.ParseUint(digits[1:], 16, 32)
+		return int64(int32(uint32(n))), err == nil
+	case CuratorDelay:
+		digits, begins := strings.CutPrefix(prefix, "queue-|")
+		digits, ends := strings.CutSuffix(digits, "|")
+		n, err := strconv.ParseInt(digits, 16, 64)
+		return n, begins && ends && err == nil
 	}
-	return nil
+	digits, begins := strings.CutPrefix(prefix, "entry-")
+	digits, ends := strings.CutSuffix(digits, "-")
+	n, err := strconv.ParseUint(digits, 10, 16)
+	return int64(n), begins && ends && len(digits) == 3 && err == nil
+}
+
+// Named tells whether the name of a node is one that the layout gives.
+func (l Layout) Named(name string) bool {
+	_, err := l.parse(name)
+	return err == nil
 }
 
 // The bytes of Curator's layouts: a version, then items, each after its opcode

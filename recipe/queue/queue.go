@@ -178,7 +178,7 @@ func (q *Queue) entries(names, taken []string) ([]entry, error) {
 	for _, name := range names {
 		e, err := q.layout.parse(name)
 		if err != nil {
-			return nil, fmt.Errorf("queue: %s: %w", client.Join(q.path, name), err)
+			return nil, &ForeignError{client.Join(q.path, name), err}
 		}
 		if !skip[name] {
 			list = append(list, e)

@@ -285,6 +285,36 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// A plain queue takes no messages of Curator's other layouts as its own: they would
+// come too early, or in the wrong order.
+func TestForeignLayout(t *testing.T) {
+	ctx := servertest.Context(t)
+	c := servertest.Dial(t, servertest.Start(t))
+	for path, tc := range map[string]struct {
+		layout queue.Layout
+		opt    queue.PutOption
+	}{
+		"/delay/queue-|2DAA9D29C00|0000000000": {queue.CuratorDelay, queue.Due(time.UnixMilli(0x2DAA9D29C00))},
+		"/priority/queue-1000000050000000000":  {queue.CuratorPriority, queue.Priority(5)},
+	} {
+		dir := path[:strings.LastIndexByte(path, '/')]
+		q := must[*queue.Queue](t)(queue.New(c, dir, queue.WithLayout(tc.layout)))
+		check(t, q.Put(ctx, []byte("x"), tc.opt))
+		plain := must[*queue.Queue](t)(queue.New(c, dir))
+		_, taking := plain.TryTake(ctx)
+		_, receiving := plain.TryReceive(ctx)
+		for _, err := range []error{taking, receiving} {
+			var foreign *queue.ForeignError
+			if wantIs(t, err, queue.ErrForeign); !errors.As(err, &foreign) || foreign.Path != path {
+				t.Error(err)
+			}
+		}
+		if n := must[int](t)(q.Len(ctx)); n != 1 {
+			t.Errorf("%d messages are left", n)
+		}
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	ctx := servertest.Context(t)
 	c := servertest.Dial(t, servertest.Start(t))

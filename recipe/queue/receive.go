@@ -116,7 +116,7 @@ func (d *Delivery) open(ctx context.Context) error {
 	if err == nil && d.Bodies == nil {
 		d.Bodies, err = d.q.layout.decode(d.data)
 		if err != nil {
-			err = fmt.Errorf("queue: %s: %w", d.Path, err)
+			err = &ForeignError{d.Path, err}
 			if d.q.dead != "" {
 				err = d.bury(in)
 			}

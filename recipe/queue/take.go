@@ -53,7 +53,7 @@ func (q *Queue) read(ctx context.Context, e entry) (Message, error) {
 	}
 	m.stat = stat
 	if m.Bodies, err = q.layout.decode(data); err != nil {
-		return m, fmt.Errorf("queue: %s: %w", m.Path, err)
+		return m, &ForeignError{m.Path, err}
 	}
 	return m, nil
 }
