@@ -220,7 +220,7 @@ The exit code is the command's, or 75 when no message came in time.`,
 			if err != nil {
 				return err
 			}
-			if err := notNegative(cmd, "wait", "grace"); err != nil {
+			if err := errors.Join(notNegative(cmd, "wait", "grace"), t.consistent(cmd, own[0])); err != nil {
 				return err
 			}
 			return q.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
@@ -241,6 +241,22 @@ The exit code is the command's, or 75 when no message came in time.`,
 	f.DurationVar(&t.grace, "grace", 2*time.Second, "from SIGTERM to SIGKILL, when the delivery may be lost or quoll is to end")
 	cmd.MarkFlagsMutuallyExclusive("try", "wait")
 	return cmd
+}
+
+// consistent fails if the flags do not fit together.
+func (t *taking) consistent(cmd *cobra.Command, name string) error {
+	f := cmd.Flags()
+	switch {
+	case f.Changed("attempts") && !f.Changed("dead-letters"):
+		return errors.New("--attempts wants --dead-letters, the queue for messages that had so many")
+	case f.Changed("dead-letters") && pathOf("/queues", t.dead) == pathOf("/queues", name):
+		return fmt.Errorf("--dead-letters wants another queue than %s itself", name)
+	case t.attempts < 1:
+		return fmt.Errorf("--attempts wants at least 1, not %d", t.attempts)
+	case f.Changed("dead-letters") && t.dead == "":
+		return errors.New("--dead-letters wants the name of a queue")
+	}
+	return nil
 }
 
 // shortest and longest are how long --follow waits after a failure of the command,

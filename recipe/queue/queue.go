@@ -27,7 +27,7 @@ func WithLocks(path string) Option { return func(q *Queue) { q.locks = path } }
 
 // WithDeadLetters moves a message to the queue at path, of the same layout, when
 // it was delivered that often and not acknowledged. Default: it is delivered
-// again and again.
+// again and again. The path must be another than the queue's and its locks'.
 func WithDeadLetters(path string, attempts int) Option {
 	return func(q *Queue) { q.dead, q.attempts = path, attempts }
 }
@@ -69,6 +69,9 @@ func New(c *client.Client, path string, opts ...Option) (*Queue, error) {
 	if q.dead != "" {
 		if err := client.ValidatePath(q.dead); err != nil || q.attempts < 1 {
 			return nil, fmt.Errorf("queue %s: %w: dead letters at %q after %d attempts", path, client.ErrBadArguments, q.dead, q.attempts)
+		}
+		if q.dead == q.path || q.dead == q.locks {
+			return nil, fmt.Errorf("queue %s: %w: %s is not a place for its dead letters: it is the queue itself, or its locks", path, client.ErrBadArguments, q.dead)
 		}
 	}
 	if _, err := q.layout.prefix(put{}); err != nil {

@@ -321,6 +321,8 @@ func TestBadInput(t *testing.T) {
 	for _, err := range []error{
 		second(queue.New(c, "q")), second(queue.New(c, "/q", queue.WithLocks("x"))), second(queue.New(c, "/q", queue.WithLayout(99))),
 		second(queue.New(c, "/q", queue.WithDeadLetters("/d", 0))),
+		second(queue.New(c, "/q", queue.WithDeadLetters("/q", 1))), second(queue.New(c, "/q", queue.WithDeadLetters("/q-locks", 1))),
+		second(queue.New(c, "/q", queue.WithDeadLetters("/q", 1), queue.WithLayout(queue.KazooLocking))),
 		open(t, c).Put(ctx, nil, queue.Priority(1)),
 		open(t, c).Put(ctx, nil, queue.Due(time.Now())),
 		open(t, c, queue.WithLayout(queue.Kazoo)).Put(ctx, nil, queue.Priority(1000)),
