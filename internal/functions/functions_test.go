@@ -339,6 +339,36 @@ func TestRegisteredCommandLeavesFirst(t *testing.T) {
 	check(t, <-ended)
 }
 
+// The exit code of a command that is registered is its own also when it was told to
+// end, as it is with a lock.
+func TestRegisteredCommandInterrupted(t *testing.T) {
+	server := servertest.Start(t)
+	for script, code := range map[string]int{
+		`trap "exit 5" TERM; :> "$0"; while :; do sleep 0.01; done`: 5,
+		`:> "$0"; exec sleep 1000`:                                  128 + 15,
+		`trap "" TERM; :> "$0"; while :; do sleep 0.01; done`:       128 + 9,
+	} {
+		for _, words := range [][]string{{"register", "orders", "--address", "10.0.0.1"}, {"lock", "job"}} {
+			ctx, interrupt := context.WithCancel(servertest.Context(t))
+			ready := filepath.Join(t.TempDir(), "ready")
+			ended := make(chan error, 1)
+			grace := "1m"
+			if code == 128+9 {
+				grace = "1ms"
+			}
+			go func() {
+				ended <- quoll(ctx, server, "", io.Discard, append(words, "--grace", grace, "--", "sh", "-c", script, ready)...)
+			}()
+			await(t, func() bool { return exists(ready) })
+			interrupt()
+			var exit *cli.ExitError
+			if err := <-ended; !errors.As(err, &exit) || exit.Code != code {
+				t.Errorf("%s of %q: %v, want %d", words[0], script, err, code)
+			}
+		}
+	}
+}
+
 // An instance is there while a file is touched again and again.
 func TestHeartbeatFile(t *testing.T) {
 	server := servertest.Start(t)

@@ -41,9 +41,9 @@ func newRegister() *cobra.Command {
 		Use:   "register SERVICE [flags] [-- COMMAND [ARG...]]",
 		Short: "Register an instance of a service while this command runs",
 		Long: `Register an instance of a service until this command is interrupted, or until
-COMMAND ends, whose exit code becomes this command's. An interruption makes the
-instance leave, and then the command gets SIGTERM, and SIGKILL after the grace; so
-does, on Linux, all that it has started. If quoll is killed (kill -9), the command is
+COMMAND ends. An interruption makes the instance leave, and then the command gets
+SIGTERM, and SIGKILL after the grace; so does, on Linux, all that it has started. The
+exit code is the command's (128 and the signal that ended it). If quoll is killed (kill -9), the command is
 killed, too, and the instance leaves when the session has expired
 (--session-timeout).
 
@@ -205,7 +205,8 @@ func ownAddress(ctx context.Context, server string) (string, error) {
 
 // whileRegistered runs the command, if there is one, and prints what becomes of
 // the registration, until the command has ended, or ctx, or the registration. The
-// command is told to end when nobody is to find it any more.
+// command is told to end when nobody is to find it any more. Its exit code counts
+// also then, unless the registration has failed.
 func (r *registering) whileRegistered(ctx context.Context, cmd *cobra.Command, reg *discovery.Registration) error {
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -223,10 +224,10 @@ func (r *registering) whileRegistered(ctx context.Context, cmd *cobra.Command, r
 	why := errors.Join(r.follow(following, cmd.OutOrStdout(), reg), r.leave(ctx, reg))
 	cancel()
 	running.Wait()
-	if why != nil || ctx.Err() != nil { // then the command was told to end
+	if why != nil {
 		return why
 	}
-	return err
+	return unlessInterrupted(ctx, err) // before the command began
 }
 
 // leave ends the registration, which may be over already. When ctx has ended it
