@@ -243,6 +243,30 @@ func TestQueueFollow(t *testing.T) {
 	}
 }
 
+// A message is not taken off the queue when its command was told to end, also if
+// that ends with 0.
+func TestQueueInterrupted(t *testing.T) {
+	server := servertest.Start(t)
+	want(t, server, "", "", 0, "queue", "put", "jobs", "one")
+	for _, follow := range []string{"--follow=false", "--follow"} {
+		ctx, interrupt := context.WithCancel(servertest.Context(t))
+		ready := filepath.Join(t.TempDir(), "ready")
+		ended := make(chan error, 1)
+		var errs bytes.Buffer
+		go func() {
+			ended <- quollErr(ctx, server, "", io.Discard, &errs, "queue", "take", follow, "--grace", "1m", "jobs", "--",
+				"sh", "-c", `trap "exit 0" TERM; :> "$0"; while :; do sleep 0.01; done`, ready)
+		}()
+		await(t, func() bool { return exists(ready) })
+		interrupt()
+		var exit *cli.ExitError
+		if err := <-ended; !errors.As(err, &exit) || exit.Code != 75 || !strings.Contains(errs.String(), "/queues/jobs/queue-0000000000 is not acknowledged") {
+			t.Errorf("%s: %v, %q", follow, err, errs.String())
+		}
+	}
+	want(t, server, "", "one\n", 0, "queue", "take", "--try", "jobs")
+}
+
 // Who cannot reach a server is told so, and not kept waiting.
 func TestNoServer(t *testing.T) {
 	err := quoll(servertest.Context(t), "127.0.0.1:1", "", io.Discard, "lock", "--connect-timeout", "50ms", "job", "--", "cat")

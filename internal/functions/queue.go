@@ -205,16 +205,19 @@ func newQueueTake(q *queueing) *cobra.Command {
 queue.
 
 With a command, the message is its standard input. It is taken off the queue when
-the command ends with 0; otherwise, and when quoll or the machine dies, it is
-delivered again, or with --dead-letters moved there after some attempts. When
-somebody else may get the message, the command gets SIGTERM, and SIGKILL after the
-grace; so does, on Linux, all that it has started.
+the command ends with 0 by itself; otherwise, and when quoll or the machine dies, it
+is delivered again, or with --dead-letters moved there after some attempts. When
+somebody else may get the message, or quoll is interrupted, the command gets SIGTERM,
+and SIGKILL after the grace; so does, on Linux, all that it has started. Then the
+message is delivered again also if the command ends with 0, as many do when they are
+told to end: nobody knows how far it had come.
 ` + killedHelp + `
 
 With --follow there is a pause after each failure of the command, from 0.1 s to 10 s
 if it goes on failing; --dead-letters keeps one message from holding up the others.
 
-The exit code is the command's, or 75 when no message came in time.`,
+The exit code is the command's, or 75 when no message came in time, or when the
+command was told to end and ended with 0.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			own, command, err := commandAfter(cmd, args, 1, false)
 			if err != nil {
@@ -309,13 +312,18 @@ func (t *taking) one(ctx context.Context, cmd *cobra.Command, q *queue.Queue, co
 	return d.Ack(in)
 }
 
-// give has the command work on a message while nobody else has it.
+// give has the command work on a message while nobody else has it. A command that
+// was told to end has not done the work, whatever its exit code says.
 func (t *taking) give(ctx context.Context, cmd *cobra.Command, d *queue.Delivery, command []string) error {
 	within, end := d.Within(ctx)
 	defer end()
 	env := []string{"QUOLL_MESSAGE_PATH=" + d.Path, fmt.Sprintf("QUOLL_MESSAGE_ATTEMPT=%d", d.Attempt)}
 	j := job{args: command, env: env, stdin: bytes.NewReader(bytes.Join(d.Bodies, []byte("\n"))), grace: t.grace}
-	return j.run(within, cmd)
+	if err := j.run(within, cmd); err != nil || within.Err() == nil {
+		return err
+	}
+	note(cmd, "%s is not acknowledged: the command was told to end", d.Path)
+	return &cli.ExitError{Code: exitNotYet}
 }
 
 // messageDoc is a message in JSON: its text, or what is not UTF-8 in base64.
