@@ -56,8 +56,8 @@ come. A service remains for a while when its last instance has left.`,
 }
 
 func (d *discovering) run(cmd *cobra.Command, args []string) error {
-	if d.watch && len(args) == 0 {
-		return errors.New("--watch wants a service")
+	if err := d.consistent(cmd, len(args) > 0); err != nil {
+		return err
 	}
 	return d.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
 		disc, err := d.layout.discovery(c, cmd.ErrOrStderr())
@@ -82,6 +82,25 @@ func (d *discovering) run(cmd *cobra.Command, args []string) error {
 		}
 		return err
 	})
+}
+
+// consistent fails if the flags do not fit together, or not to there being a
+// service.
+func (d *discovering) consistent(cmd *cobra.Command, service bool) error {
+	asked := cmd.Flags().Changed("dns")
+	switch {
+	case asked && d.dns == "":
+		return wrongArguments(cmd, errors.New("--dns wants an address, as 127.0.0.1:8600"))
+	case asked && service:
+		return wrongArguments(cmd, errors.New("--dns answers for all services: it wants none"))
+	case asked && d.watch:
+		return wrongArguments(cmd, errors.New("--dns answers until it is interrupted, --watch prints: only one of them"))
+	case d.watch && !service:
+		return wrongArguments(cmd, errors.New("--watch wants a service"))
+	case !asked:
+		return idle(cmd, "--dns", "domain")
+	}
+	return nil
 }
 
 // exists fails if there is no such service.

@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -46,7 +47,13 @@ part in the same elections.`,
 			if err != nil {
 				return err
 			}
-			if err := notNegative(cmd, "grace"); err != nil {
+			switch {
+			case len(command) == 0:
+				err = idle(cmd, "a command", "id", "grace")
+			case e.once:
+				err = wrongArguments(cmd, errors.New("--once tells who leads, and runs no command"))
+			}
+			if err := errors.Join(err, notNegative(cmd, "grace")); err != nil {
 				return err
 			}
 			return e.dial.With(cmd, func(ctx context.Context, c *client.Client) error {

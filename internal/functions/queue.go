@@ -223,7 +223,10 @@ command was told to end and ended with 0.`,
 			if err != nil {
 				return err
 			}
-			if err := errors.Join(notNegative(cmd, "wait", "grace"), t.consistent(cmd, own[0])); err != nil {
+			if len(command) == 0 {
+				err = idle(cmd, "a command", "grace")
+			}
+			if err := errors.Join(err, notNegative(cmd, "wait", "grace"), t.consistent(cmd, own[0])); err != nil {
 				return err
 			}
 			return q.dial.With(cmd, func(ctx context.Context, c *client.Client) error {

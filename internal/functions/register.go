@@ -64,7 +64,10 @@ The instance is withdrawn while a check fails:
 			if err != nil {
 				return err
 			}
-			if err := notNegative(cmd, "grace", "drain", "interval", "timeout"); err != nil {
+			if len(command) == 0 {
+				err = idle(cmd, "a command", "grace")
+			}
+			if err := errors.Join(err, notNegative(cmd, "grace", "drain"), r.checking(cmd)); err != nil {
 				return err
 			}
 			r.in.Service, r.command = own[0], command
@@ -140,6 +143,19 @@ func (r *registering) options() ([]discovery.RegisterOption, error) {
 		opts = append(opts, discovery.WithCheck(check, how))
 	}
 	return opts, nil
+}
+
+// checking fails if it is not said well how to check.
+func (r *registering) checking(cmd *cobra.Command) error {
+	if len(r.checks) == 0 {
+		return idle(cmd, "--check", "interval", "timeout", "fall", "rise")
+	}
+	for name, n := range map[string]int64{"interval": int64(r.how.Interval), "timeout": int64(r.how.Timeout), "fall": int64(r.how.Fall), "rise": int64(r.how.Rise)} {
+		if n < 1 {
+			return fmt.Errorf("--%s wants more than %s", name, cmd.Flag(name).Value)
+		}
+	}
+	return nil
 }
 
 func parseCheck(text string) (discovery.Check, error) {

@@ -49,6 +49,17 @@ func notNegative(cmd *cobra.Command, flags ...string) error {
 	return nil
 }
 
+// idle fails if one of the flags is set, of which each has a meaning only with
+// what is said by with, which is not there.
+func idle(cmd *cobra.Command, with string, flags ...string) error {
+	for _, name := range flags {
+		if cmd.Flags().Changed(name) {
+			return fmt.Errorf("--%s has no meaning without %s\nUsage: %s", name, with, cmd.UseLine())
+		}
+	}
+	return nil
+}
+
 // wrongArguments says how a command is used, and why it was not so.
 func wrongArguments(cmd *cobra.Command, err error) error {
 	if err != nil {
