@@ -181,6 +181,8 @@ func TestInvalidInstances(t *testing.T) {
 	ctx := servertest.Context(t)
 	for _, in := range []discovery.Instance{
 		{}, {Service: "s"}, {Service: "s", Address: "h", Port: 65536}, {Service: "s/", Address: "h"},
+		{Service: "s", Address: "not a host"}, {Service: "s", Address: "10.0.0.7:8080"}, {Service: "s", Address: "http://h"}, {Service: "s", Address: "a..b"},
+		{Service: "s", Address: "-a"}, {Service: "s", Address: "[::1]"}, {Service: "s", Address: strings.Repeat("a.", 127) + "a"},
 		{Service: "s", ID: "a/b", Address: "h"}, {Service: "s", Address: "h", Weight: -1}, {Service: "s", Address: "h", Payload: []byte("{")},
 	} {
 		_, err := d.Register(ctx, in)

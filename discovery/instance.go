@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -24,7 +26,7 @@ type Instance struct {
 	// it is empty. As read, it is the name of the node where the layout has names
 	// of its own choosing.
 	ID string
-	// Address is a host name or an IP address.
+	// Address is a host name or an IP address, without a port.
 	Address string
 	// Port and SSLPort are where it listens; 0 where it does not.
 	Port, SSLPort int
@@ -72,6 +74,8 @@ func (in Instance) valid() error {
 	switch {
 	case in.Address == "":
 		return fmt.Errorf("%w: an instance of %q has no address", ErrInvalid, in.Service)
+	case !isHost(in.Address):
+		return fmt.Errorf("%w: an instance of %q has the address %q, which is no host name or IP address", ErrInvalid, in.Service, in.Address)
 	case !isPort(in.Port) || !isPort(in.SSLPort):
 		return fmt.Errorf("%w: an instance of %q has the ports %d and %d", ErrInvalid, in.Service, in.Port, in.SSLPort)
 	case in.Weight < 0:
@@ -83,3 +87,27 @@ func (in Instance) valid() error {
 }
 
 func isPort(n int) bool { return n >= 0 && n <= 65535 }
+
+// longestName bounds the name of a host, in bytes, as DNS does.
+const longestName = 253
+
+// isHost tells whether text is an IP address or may be the name of a host. Names
+// of containers have underscores, too.
+func isHost(text string) bool {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	if len(text) > longestName {
+		return false
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(text, "."), ".") {
+		if label == "" || strings.Trim(label, "-") != label || strings.ContainsFunc(label, notOfName) {
+			return false
+		}
+	}
+	return true
+}
+
+func notOfName(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+}

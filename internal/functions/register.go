@@ -101,6 +101,9 @@ func (r *registering) run(cmd *cobra.Command) error {
 	if r.in.Address == "" && r.in.Port == 0 && r.in.SSLPort == 0 {
 		return wrongArguments(cmd, errors.New("where is the instance? --port, --ssl-port, or --address alone if it has no port"))
 	}
+	if r.layout.name == "curator" && strings.Contains(r.in.Service, "/") {
+		return fmt.Errorf("%q is not the name of a service: it contains a slash; --base is the node that holds the services", r.in.Service)
+	}
 	opts, err := r.options()
 	if err != nil {
 		return err
@@ -167,6 +170,10 @@ func parseCheck(text string) (discovery.Check, error) {
 	}
 	u, err := url.Parse(text)
 	if err == nil && u.Host != "" {
+		web := u.Scheme == "http" || u.Scheme == "https"
+		if port, err := strconv.ParseUint(u.Port(), 10, 16); (err != nil || port == 0) && (!web || u.Port() != "") {
+			return nil, fmt.Errorf("--check wants %s://HOST:PORT, with a port from 1 to 65535, not %q", u.Scheme, text)
+		}
 		switch u.Scheme {
 		case "http", "https":
 			return discovery.HTTPCheck(nil, text), nil

@@ -33,6 +33,11 @@ func TestUsage(t *testing.T) {
 		{[]string{"register", "a", "--port", "1", "--check", "tcp://a:1", "--fall", "0"}, "--fall wants more than 0"},
 		{[]string{"register", "a", "--port", "1", "--check", "tcp://a:1", "--rise", "-1"}, "--rise wants more than -1"},
 		{[]string{"register", "a", "--port", "1", "--check", "tcp://a:1", "--interval", "0"}, "--interval wants more than 0s"},
+		{[]string{"register", "a", "--port", "1", "--check", "tcp://nohost"}, `--check wants tcp://HOST:PORT, with a port from 1 to 65535, not "tcp://nohost"`},
+		{[]string{"register", "a", "--port", "1", "--check", "grpc://a:0/x"}, "--check wants grpc://HOST:PORT"},
+		{[]string{"register", "a", "--port", "1", "--check", "http://a:70000"}, "--check wants http://HOST:PORT"},
+		{[]string{"register", "a", "--port", "1", "--check", "http://"}, "--check wants http://, https://"},
+		{[]string{"register", "a/b", "--port", "1"}, `"a/b" is not the name of a service: it contains a slash; --base`},
 		{[]string{"elect", "--once", "job", "--", "true"}, "--once tells who leads, and runs no command\nUsage: quoll elect"},
 		{[]string{"elect", "--id", "me", "job"}, "--id has no meaning without a command"},
 		{[]string{"discover", "a", "--dns", "127.0.0.1:0"}, "--dns answers for all services: it wants none\nUsage: quoll discover"},
@@ -114,6 +119,9 @@ func TestMissing(t *testing.T) {
 	c := servertest.Dial(t, server)
 	check(t, c.EnsurePath(ctx, "/services/orders"))
 	want(t, server, "", "ID  ADDRESS  STATE  WEIGHT  ZONE  METADATA\n", 0, "discover", "orders")
+	if err := quoll(ctx, server, "", t.Output(), "register", "orders", "--address", "not a host", "--port", "80"); err == nil || !strings.Contains(err.Error(), `"not a host", which is no host name`) {
+		t.Error(err)
+	}
 	want(t, server, "", "{\"service\":\"orders\",\"instances\":[]}\n", 0, "discover", "-o", "json", "orders")
 }
 
