@@ -7,6 +7,7 @@ type bounds struct {
 	session *Session
 	zxid    *int64
 	present bool // see Linearizable
+	fast    bool // see FailFast
 }
 
 type boundsKey struct{}
@@ -31,6 +32,16 @@ func WithinSession(ctx context.Context, s *Session) context.Context {
 func WithReplyZxid(ctx context.Context, zxid *int64) context.Context {
 	b := boundsOf(ctx)
 	b.zxid = zxid
+	return context.WithValue(ctx, boundsKey{}, b)
+}
+
+// FailFast makes requests, [Dial] and [Client.WaitConnected] with this context
+// fail with [ErrConnectionLoss] when each server has been tried in vain while they
+// waited for a connection, as [WithFailFast] does for all requests of a client. The
+// error wraps what the attempts have failed with.
+func FailFast(ctx context.Context) context.Context {
+	b := boundsOf(ctx)
+	b.fast = true
 	return context.WithValue(ctx, boundsKey{}, b)
 }
 

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -295,11 +294,7 @@ func (c *Client) awaitAny(ctx context.Context, expirations int64) (*conn, error)
 		if attempts < 0 {
 			attempts = c.attempts
 		}
-		failed := c.attempts-attempts >= int64(len(c.rotation.servers))
-		var cause error
-		if failed {
-			cause = errors.Join(c.failures...)
-		}
+		inVain := c.inVain(attempts)
 		c.mu.Unlock()
 		switch {
 		case err != nil:
@@ -308,8 +303,8 @@ func (c *Client) awaitAny(ctx context.Context, expirations int64) (*conn, error)
 			return nil, ErrSessionExpired
 		case cn != nil:
 			return cn, nil
-		case failed && c.opts.failFast:
-			return nil, lost(cause)
+		case inVain != nil && (c.opts.failFast || boundsOf(ctx).fast):
+			return nil, lost(inVain)
 		}
 		select {
 		case <-changed:

@@ -47,6 +47,8 @@ type Client struct {
 	attempts   int64         // attempts to connect that have failed
 	attemptErr error         // why the last one did
 	failures   []error       // why the last ones did, one for each server of the list at most
+	away       time.Duration // since when, on elapsed, there is no connection
+	warned     bool          // that no server is reached, since then
 	creds      []credential
 	events     []*Events
 }
@@ -57,13 +59,14 @@ type Client struct {
 //
 //	zk1:2181,zk2:2181,zk3:2181/app
 //
-// The context bounds only the waiting.
+// The context bounds only the waiting: without a deadline Dial goes on trying for as
+// long as no server is there. With [FailFast] it fails when each has been tried once.
 func Dial(ctx context.Context, servers string, opts ...Option) (*Client, error) {
 	c, err := New(servers, opts...)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.WaitConnected(ctx); err != nil {
+	if err := c.waitConnected(ctx, 0); err != nil {
 		return nil, errors.Join(fmt.Errorf("dial %s: %w", servers, err), c.Close())
 	}
 	return c, nil
@@ -130,17 +133,30 @@ func (c *Client) State() State {
 }
 
 // WaitConnected returns when the client is connected. It fails when ctx ends,
-// saying why the last attempt to connect failed, or when the client ends.
+// saying why the last attempt to connect failed, or when the client ends; with
+// [FailFast] when each server has been tried in vain.
 func (c *Client) WaitConnected(ctx context.Context) error {
+	c.mu.Lock()
+	attempts := c.attempts
+	c.mu.Unlock()
+	return c.waitConnected(ctx, attempts)
+}
+
+// waitConnected is WaitConnected, of a caller who counts failed attempts from so
+// many on.
+func (c *Client) waitConnected(ctx context.Context, attempts int64) error {
 	for {
 		c.mu.Lock()
 		state, err, attemptErr, changed := c.state, c.err, c.attemptErr, c.changed
+		inVain := c.inVain(attempts)
 		c.mu.Unlock()
 		switch {
 		case err != nil:
 			return err
 		case state.Serving():
 			return nil
+		case inVain != nil && boundsOf(ctx).fast:
+			return lost(inVain)
 		}
 		select {
 		case <-changed:
@@ -151,6 +167,15 @@ func (c *Client) WaitConnected(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// inVain is why no server could be reached, if each has been tried since so many
+// attempts had failed; else nil. c.mu is held.
+func (c *Client) inVain(attempts int64) error {
+	if c.attempts-attempts < int64(len(c.rotation.servers)) {
+		return nil
+	}
+	return errors.Join(c.failures...)
 }
 
 // Close closes the session: its ephemeral nodes go away at once. Requests

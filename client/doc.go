@@ -23,8 +23,15 @@
 //
 // # Waiting
 //
-// A request made while there is no connection waits for one until its context
-// ends. It fails with [ErrSessionExpired] when the session ends meanwhile.
+// [Dial] waits until a server opens a session, and a request made while there is no
+// connection waits for one, until their context ends: one without a deadline waits
+// for ever. The request fails with [ErrSessionExpired] when the session ends meanwhile.
+//
+//	ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // give up after a while
+//	c, err := client.Dial(client.FailFast(ctx), servers)    // give up when no server answers
+//	c, err := client.Dial(ctx, servers, client.WithLogger(slog.Default())) // wait, and say so
+//
+// [New] does not wait at all.
 //
 // # Reads
 //

@@ -99,7 +99,8 @@ func WithSingleSession() Option { return func(o *options) { o.singleSession = tr
 // WithFailFast makes requests that wait for a connection fail with
 // [ErrConnectionLoss] when each server has been tried in vain, and nothing is
 // asked again, whatever the [RetryPolicy]. The error wraps what the attempts have
-// failed with. Default: off; they wait until their context ends.
+// failed with. Default: off; they wait until their context ends. [FailFast] is the same
+// for one of them, and for Dial.
 func WithFailFast() Option { return func(o *options) { o.failFast = true } }
 
 // WithLinearizableReads makes all reads of the client linearizable, see
@@ -169,5 +170,6 @@ func WithReconnectPause(pause func(failed int) time.Duration) Option {
 	return func(o *options) { o.reconnect = pause }
 }
 
-// WithLogger logs connections that come and go. Default: no log.
+// WithLogger logs connections that come and go: as INFO, and as one WARN when no
+// server has been reached for some seconds, which says why. Default: no log.
 func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log } }

@@ -77,7 +77,7 @@ func (q *call) harmless(err error) bool {
 
 // again asks the policy, and waits for as long as it says.
 func (c *Client) again(ctx context.Context, failed *OpError, tries int, began time.Duration) bool {
-	if c.opts.failFast {
+	if c.opts.failFast || boundsOf(ctx).fast {
 		return false
 	}
 	pause, again := c.opts.retry(Failure{failed.Op, failed.Path, failed.Err, tries, c.elapsed() - began})

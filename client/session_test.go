@@ -1,9 +1,11 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -334,6 +336,59 @@ func TestFailFast(t *testing.T) {
 		fc.Close()
 		wantIs(t, <-got, ErrConnectionLoss)
 		f.refusing.Store(true)
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Dial can give up at once, with what each server has said, and else waits and says so
+// once.
+func TestDialNobody(t *testing.T) {
+	run(t, func(t *testing.T, f *fake) {
+		f.refusing.Store(true)
+		began := time.Now()
+		_, err := Dial(FailFast(t.Context()), "a:1,b:1", WithDialer(f.dial), WithServerOrder())
+		wantIs(t, err, ErrConnectionLoss)
+		for _, why := range []string{"connect to a:1: refused", "connect to b:1: refused"} {
+			if !strings.Contains(err.Error(), why) {
+				t.Errorf("%v does not tell of %q", err, why)
+			}
+		}
+		if n := len(f.dials); n != 2 || time.Since(began) > 0 {
+			t.Errorf("%d attempts in %v", n, time.Since(began))
+		}
+		var log bytes.Buffer
+		warnings := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err = Dial(ctx, "a:1,b:1", WithDialer(f.dial), WithLogger(warnings))
+		wantIs(t, err, context.DeadlineExceeded)
+		if lines := strings.Count(log.String(), "\n"); lines != 1 || !strings.Contains(log.String(), "connect to b:1: refused") {
+			t.Errorf("logged %q", &log)
+		}
+	})
+}
+
+// A server that is away for a moment is no news.
+func TestWarnsOfLongAbsence(t *testing.T) {
+	run(t, func(t *testing.T, f *fake) {
+		var log bytes.Buffer
+		c := f.client(WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))))
+		for _, away := range []time.Duration{time.Second, time.Second, 2 * patience} {
+			f.refusing.Store(false)
+			fc, _ := f.accept()
+			f.refusing.Store(true)
+			fc.Close()
+			synctest.Wait()
+			if log.Len() > 0 {
+				t.Errorf("logged %q", &log)
+			}
+			time.Sleep(away)
+		}
+		if lines := strings.Count(log.String(), "\n"); lines != 1 {
+			t.Errorf("logged %q", &log)
+		}
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}

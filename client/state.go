@@ -1,8 +1,10 @@
 package client
 
 import (
+	"errors"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // change updates the state under the lock, wakes who waits for it and tells
@@ -34,7 +36,7 @@ func (c *Client) connected(cn *conn) {
 	c.change(ev, func() {
 		c.session.Store(cn.session)
 		c.live.Store(cn)
-		c.attemptErr, c.failures = nil, nil
+		c.attemptErr, c.failures, c.warned = nil, nil, false
 	})
 	c.readOnlySession = cn.readOnly && (old != cn.session || c.readOnlySession)
 	if old != nil && old != cn.session {
@@ -51,15 +53,19 @@ func (c *Client) disconnected(cn *conn, cause error) {
 	}
 	c.change(Event{State: StateConnecting, Err: cause, Server: cn.server}, func() {
 		c.live.Store(nil)
+		c.away = c.elapsed()
 	})
 	cn.logger().Info("disconnected", "session", sessionHex(cn.session.id), "cause", cause)
 }
+
+// patience is how long no server is reached until that is worth a warning: an
+// election takes less.
+const patience = 3 * time.Second
 
 // attemptFailed counts an attempt to connect that led to nothing.
 func (c *Client) attemptFailed(err error) {
 	c.opts.log.Debug("attempt to connect failed", "error", err)
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.attempts++
 	c.attemptErr = err
 	c.failures = append(c.failures, err)
@@ -67,6 +73,13 @@ func (c *Client) attemptFailed(err error) {
 		c.failures = slices.Delete(c.failures, 0, n)
 	}
 	c.wake()
+	away, why := c.elapsed()-c.away, errors.Join(c.failures...)
+	warn := !c.warned && away >= patience
+	c.warned = c.warned || warn
+	c.mu.Unlock()
+	if warn {
+		c.opts.log.Warn("no server is reached; trying on", "for", away.Round(time.Second), "error", why)
+	}
 }
 
 // expired ends the session, and tells whether the client goes on with another.
