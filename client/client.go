@@ -67,7 +67,8 @@ func Dial(ctx context.Context, servers string, opts ...Option) (*Client, error) 
 		return nil, err
 	}
 	if err := c.waitConnected(ctx, 0); err != nil {
-		return nil, errors.Join(fmt.Errorf("dial %s: %w", servers, err), c.Close())
+		_ = c.Close() // there is no session to close
+		return nil, fmt.Errorf("dial %s: %w", servers, err)
 	}
 	return c, nil
 }

@@ -24,6 +24,7 @@ type Dialer struct {
 	session time.Duration
 	connect time.Duration
 	verbose bool
+	patient bool
 }
 
 // NewDialer adds the flags of a connection to a command and those below it.
@@ -34,7 +35,7 @@ func NewDialer(cmd *cobra.Command) *Dialer {
 	f.StringArrayVar(&d.auth, "auth", nil, "scheme:auth, as digest:bob:password; may be given several times")
 	f.StringVar(&d.o.properties, "client-configuration", "", "file of properties for TLS and SASL, as for Apache's client")
 	f.DurationVar(&d.session, "session-timeout", 10*time.Second, "silence after which the servers let the session expire")
-	f.DurationVar(&d.connect, "connect-timeout", 10*time.Second, "how long to wait for a server; 0 for ever")
+	f.DurationVar(&d.connect, "connect-timeout", 0, "go on trying for so long when no server is reached, 0 for ever (default: what ends by itself tries each once, what stays goes on)")
 	f.BoolVarP(&d.verbose, "verbose", "v", false, "tell of connections on standard error")
 	return d
 }
@@ -47,10 +48,17 @@ func (d *Dialer) AddOutput(cmd *cobra.Command) {
 // JSON tells whether results are to be printed as JSON.
 func (d *Dialer) JSON() bool { return d.output == "json" }
 
+// Patient makes With wait for a server, and say so, or not. It is for commands that
+// stay until they are interrupted: they may be started before the servers.
+func (d *Dialer) Patient(yes bool) *Dialer {
+	d.patient = yes
+	return d
+}
+
 // With connects, calls do and closes the session. When cmd's context ends, so
 // does that of do.
 func (d *Dialer) With(cmd *cobra.Command, do func(ctx context.Context, c *client.Client) error) error {
-	c, err := d.dial(cmd.Context(), cmd.ErrOrStderr())
+	c, err := d.dial(cmd)
 	if err != nil {
 		return err
 	}
@@ -61,34 +69,60 @@ func (d *Dialer) With(cmd *cobra.Command, do func(ctx context.Context, c *client
 	return errors.Join(err, c.Close())
 }
 
-// dial connects. Warnings go to errs.
-func (d *Dialer) dial(ctx context.Context, errs io.Writer) (*client.Client, error) {
-	c, err := d.config(errs)
+// dial connects. What there is to tell goes to errs.
+func (d *Dialer) dial(cmd *cobra.Command) (*client.Client, error) {
+	c, err := d.config(cmd.ErrOrStderr())
 	if err != nil {
 		return nil, err
 	}
-	cl, err := client.New(c.servers, c.options...)
+	cl, err := d.reach(cmd, c)
 	if err != nil {
 		return nil, err
 	}
-	if d.connect > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d.connect)
-		defer cancel()
-	}
-	if err := cl.WaitConnected(ctx); err != nil {
-		_ = cl.Close() // there is no session to close
-		err = fmt.Errorf("connecting to %s: %w", c.servers, err)
-		if do := advice(err); do != "" {
-			err = fmt.Errorf("%w\n%s", err, do)
-		}
-		return nil, err
-	}
-	if err := belowRoot(ctx, cl, c.servers); err != nil {
+	if err := belowRoot(cmd.Context(), cl, c.servers); err != nil {
 		return nil, errors.Join(err, cl.Close())
 	}
 	return cl, nil
 }
+
+// reach tries each server once. When that is in vain, and to go on makes sense or was
+// asked for by --connect-timeout, it says so and does.
+func (d *Dialer) reach(cmd *cobra.Command, c connectConfig) (*client.Client, error) {
+	ctx := cmd.Context()
+	limited := cmd.Flags().Changed("connect-timeout")
+	if limited && d.connect > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.connect)
+		defer cancel()
+	}
+	cl, err := client.Dial(client.FailFast(ctx), c.servers, c.options...)
+	if errors.Is(err, client.ErrConnectionLoss) && (limited || d.patient) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "quoll: no server is reached so far; trying on\n%s\n", whyLost(err))
+		cl, err = client.Dial(ctx, c.servers, c.options...)
+	}
+	switch {
+	case err == nil:
+		return cl, nil
+	case cmd.Context().Err() != nil:
+		return nil, fmt.Errorf("interrupted: %w", err)
+	}
+	if why := whyLost(err); why != "" && errors.Is(err, client.ErrConnectionLoss) {
+		return nil, &unreached{lines("no server is reached: "+why, advice(err)), err}
+	}
+	if do := advice(err); do != "" {
+		err = fmt.Errorf("%w\n%s", err, do)
+	}
+	return nil, err
+}
+
+// unreached is an error with what the attempts have failed with and what can be done.
+type unreached struct {
+	text  string
+	cause error
+}
+
+func (u *unreached) Error() string { return u.text }
+func (u *unreached) Unwrap() error { return u.cause }
 
 // rooted is where it can be looked whether there is a node to stay below.
 type rooted interface {

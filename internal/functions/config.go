@@ -227,6 +227,7 @@ func (c *configuring) watch() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.dial.Patient(true)
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				app, err := flags.named(args[0])
 				if err != nil {

@@ -51,7 +51,7 @@ that is not there counts as 0, and standard error says so.`,
 			if len(args) < 1 || len(args) > 2 {
 				return wrongArguments(cmd, nil)
 			}
-			return n.dial.With(cmd, func(ctx context.Context, c *client.Client) error { return n.run(ctx, cmd, c, args) })
+			return n.dial.Patient(n.watch).With(cmd, func(ctx context.Context, c *client.Client) error { return n.run(ctx, cmd, c, args) })
 		},
 	}
 	n.dial = cli.NewDialer(cmd)

@@ -59,7 +59,7 @@ func (d *discovering) run(cmd *cobra.Command, args []string) error {
 	if err := d.consistent(cmd, len(args) > 0); err != nil {
 		return err
 	}
-	return d.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
+	return d.dial.Patient(d.watch || d.dns != "").With(cmd, func(ctx context.Context, c *client.Client) error {
 		disc, err := d.layout.discovery(c, cmd.ErrOrStderr())
 		if err != nil {
 			return err

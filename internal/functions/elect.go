@@ -56,7 +56,7 @@ part in the same elections.`,
 			if err := errors.Join(err, notNegative(cmd, "grace")); err != nil {
 				return err
 			}
-			return e.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
+			return e.dial.Patient(!e.once).With(cmd, func(ctx context.Context, c *client.Client) error {
 				return e.run(ctx, cmd, c, pathOf("/elections", own[0]), command)
 			})
 		},

@@ -229,7 +229,7 @@ command was told to end and ended with 0.`,
 			if err := errors.Join(err, notNegative(cmd, "wait", "grace"), t.consistent(cmd, own[0])); err != nil {
 				return err
 			}
-			return q.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
+			return q.dial.Patient(t.follow).With(cmd, func(ctx context.Context, c *client.Client) error {
 				from, err := q.open(c, own[0])
 				if err != nil {
 					return err

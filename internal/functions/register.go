@@ -108,7 +108,7 @@ func (r *registering) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return r.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
+	return r.dial.Patient(true).With(cmd, func(ctx context.Context, c *client.Client) error {
 		if r.in.Address == "" {
 			if r.in.Address, err = ownAddress(ctx, c.Server()); err != nil {
 				return err

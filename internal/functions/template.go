@@ -80,7 +80,7 @@ func (t *templating) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return t.dial.With(cmd, func(ctx context.Context, c *client.Client) error {
+	return t.dial.Patient(!t.once && !t.r.Dry).With(cmd, func(ctx context.Context, c *client.Client) error {
 		d, err := t.layout.discovery(c, cmd.ErrOrStderr())
 		if err != nil {
 			return err
