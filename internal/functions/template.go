@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +52,9 @@ Templates are in the language of Go's text/template. Functions:
   env, join, split, replace, trimSpace, toUpper, toLower, parseJSON, toJSON
 
 Files are staged and pass the check before any is put into place; then the reload
-command runs, once. If a value is missing, or a check fails, all stay as they are.`,
+command runs, once. If a value is missing, or a check fails, all stay as they are.
+A reload that fails is owed: it is tried again after the next change, and by the next
+quoll template of the same file, --once too. .OUT.reload-owed beside the file says so.`,
 		Example: `  quoll template --template nginx.conf.tmpl:/etc/nginx/nginx.conf --check 'nginx -t -c {}' --reload 'nginx -s reload'
   quoll template --template app.tmpl:app.conf --once
   quoll template --template app.tmpl:app.conf --dry`,
@@ -109,6 +113,9 @@ func (t *templating) parse() error {
 		if !ok || in == "" || out == "" {
 			return fmt.Errorf("--template wants IN:OUT, not %q", text)
 		}
+		if sameFile(in, out) {
+			return fmt.Errorf("--template %s: the file to make is the template, or a link to it", text)
+		}
 		t.r.Templates = append(t.r.Templates, render.Template{In: in, Out: out, Mode: fs.FileMode(mode)})
 	}
 	least, most, both := strings.Cut(t.wait, ":")
@@ -122,4 +129,17 @@ func (t *templating) parse() error {
 		return fmt.Errorf("--wait wants LEAST:MOST, as 100ms:1s, not %q", t.wait)
 	}
 	return nil
+}
+
+// sameFile tells whether two names are those of one file.
+func sameFile(a, b string) bool {
+	if filepath.Clean(a) == filepath.Clean(b) {
+		return true
+	}
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }

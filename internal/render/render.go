@@ -36,8 +36,9 @@ type Renderer struct {
 	// Check is a shell command that each changed file must pass before it is put
 	// into place; {} stands for its path, which QUOLL_FILE holds, too.
 	Check string
-	// Reload is a shell command for when files were put into place. If it fails it
-	// is tried again after the next change.
+	// Reload is a shell command for when files were put into place. If it fails, or this
+	// process dies before, it is owed: tried again after the next change, and by the next
+	// process. A marker beside the file says so meanwhile.
 	Reload string
 	// Quiet is how long nothing must change before files are made again, but not
 	// longer than Longest.
@@ -47,8 +48,6 @@ type Renderer struct {
 	// Output gets what commands, and a dry run, print.
 	Output io.Writer
 	Log    *slog.Logger
-
-	due bool // files were put into place, and Reload has not succeeded since
 }
 
 // errFailed marks what the next change may mend: a value that is missing, a file
@@ -152,19 +151,52 @@ func (r *Renderer) all(ctx context.Context) error {
 	}
 	r.Source.sweep(false)
 	for _, s := range ready {
+		if err := r.owe(s.Template); err != nil {
+			return err
+		}
 		if err := os.Rename(s.temporary, s.Out); err != nil {
 			return err
 		}
-		r.due = true
 		r.Log.Info("file made", "path", s.Out)
 	}
-	if !r.due || r.Reload == "" {
+	return r.reload(ctx)
+}
+
+// marker is the file that says that the reload for a file is owed.
+func (t Template) marker() string {
+	return filepath.Join(filepath.Dir(t.Out), "."+filepath.Base(t.Out)+".reload-owed")
+}
+
+// owe notes that a file is about to be put into place, and the reload not done.
+func (r *Renderer) owe(t Template) error {
+	if r.Reload == "" {
+		return nil
+	}
+	return os.WriteFile(t.marker(), nil, 0o600)
+}
+
+// reload runs the reload command if it is owed for any file.
+func (r *Renderer) reload(ctx context.Context) error {
+	if r.Dry || r.Reload == "" {
+		return nil
+	}
+	var owed []string
+	for _, t := range r.Templates {
+		if _, err := os.Lstat(t.marker()); err == nil {
+			owed = append(owed, t.marker())
+		}
+	}
+	if len(owed) == 0 {
 		return nil
 	}
 	if err := r.shell(ctx, r.Reload, ""); err != nil {
 		return fmt.Errorf("%w: the reload command: %w", errFailed, err)
 	}
-	r.due = false
+	for _, marker := range owed {
+		if err := os.Remove(marker); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	return nil
 }
 

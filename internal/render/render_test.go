@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,7 @@ func (b *bench) run() {
 			b.t.Errorf("ended with %v", err)
 		}
 		left, err := filepath.Glob(filepath.Join(b.dir, ".out*"))
+		left = slices.DeleteFunc(left, func(name string) bool { return name == b.Templates[0].marker() }) // a reload that was interrupted
 		if err != nil || len(left) != 0 {
 			b.t.Errorf("left over: %q, %v", left, err)
 		}
@@ -220,5 +222,33 @@ func TestOnce(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(b.dir, "in2"), []byte(`{{`), 0o600))
 	if err := b.Once(ctx); err == nil {
 		t.Error("a template that is none")
+	}
+}
+
+// A reload that has failed is done by the next who makes the same file, which has not
+// changed, and then no more.
+func TestReloadIsOwed(t *testing.T) {
+	b := newBench(t, `{{key "/a"}}`)
+	b.create("/a", "1")
+	ctx := servertest.Context(t)
+	again := func(reload string) error {
+		r := *b.Renderer
+		source := *b.Source
+		r.Source, r.Reload = &source, reload
+		return r.Once(ctx)
+	}
+	if err := again("exit 1"); !errors.Is(err, errFailed) || b.read("out") != "1" {
+		t.Fatal(err, b.read("out"))
+	}
+	reload := "echo reloaded >> " + filepath.Join(b.dir, "reloads")
+	for range 2 {
+		must(t, again(reload))
+		if got := b.read("reloads"); got != "reloaded\n" {
+			t.Errorf("reloads: %q", got)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(b.dir, ".out*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left over: %q, %v", left, err)
 	}
 }
