@@ -233,8 +233,8 @@ func TestReloadIsOwed(t *testing.T) {
 	ctx := servertest.Context(t)
 	again := func(reload string) error {
 		r := *b.Renderer
-		source := *b.Source
-		r.Source, r.Reload = &source, reload
+		r.Source = &Source{Client: b.c, Discovery: b.Source.Discovery, Center: b.Source.Center}
+		r.Reload = reload
 		return r.Once(ctx)
 	}
 	if err := again("exit 1"); !errors.Is(err, errFailed) || b.read("out") != "1" {
