@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/quollhq/quoll/internal/servertest"
 )
@@ -40,17 +41,29 @@ func TestKilled(t *testing.T) {
 			check(t, syscall.Mkfifo(fifo, 0o600))
 			cmd := exec.Command(os.Args[0], words...)
 			cmd.Env = append(os.Environ(), serverVariable+"="+server, "FIFO="+fifo)
+			out, open := openFIFO(t, fifo)
 			check(t, cmd.Start())
-			out, err := os.Open(fifo) // which waits for the command
-			check(t, err)
-			defer out.Close()
 			rest := bufio.NewReader(out)
 			line, err := rest.ReadString('\n')
-			check(t, errors.Join(cmd.Process.Kill(), err))
+			check(t, errors.Join(cmd.Process.Kill(), open.Close(), err))
 			if left, err := io.ReadAll(rest); err != nil || line != "ready\n" || len(left) > 0 { // the end: nobody has it open
 				t.Errorf("%q, %q, %v", line, left, err)
 			}
 			_ = cmd.Wait() // it was killed
 		})
 	}
+}
+
+// openFIFO opens a FIFO to be read, for two minutes at most. It does not end before
+// the other file is closed, whoever opens it to write.
+func openFIFO(t *testing.T, name string) (out, open *os.File) {
+	t.Helper()
+	out, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // which does not wait for a writer
+	check(t, err)
+	t.Cleanup(func() { out.Close() })
+	check(t, out.SetReadDeadline(time.Now().Add(2*time.Minute)))
+	open, err = os.OpenFile(name, os.O_WRONLY, 0)
+	check(t, err)
+	t.Cleanup(func() { open.Close() })
+	return out, open
 }
