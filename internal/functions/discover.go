@@ -38,7 +38,7 @@ func newDiscover() *cobra.Command {
 		Long: `List services, or the instances of one, or answer DNS queries for them.
 
 That there is no such service is an error, unless changes are watched: it may
-come. A service remains for a while when its last instance has left.`,
+come, and standard error says that there is none so far. A service remains for a while when its last instance has left.`,
 		Example: `  quoll discover
   quoll discover orders
   quoll discover orders --watch
@@ -71,7 +71,7 @@ func (d *discovering) run(cmd *cobra.Command, args []string) error {
 		case len(args) == 0:
 			return d.services(ctx, out, disc)
 		case d.watch:
-			return unlessInterrupted(ctx, d.follow(ctx, out, disc, args[0]))
+			return unlessInterrupted(ctx, d.follow(ctx, cmd, disc, args[0]))
 		}
 		now, err := disc.Instances(ctx, args[0])
 		if err == nil && len(now.Instances)+len(now.Problems) == 0 {
@@ -209,12 +209,16 @@ func metadata(in discovery.Instance) string {
 }
 
 // follow prints changes until ctx ends.
-func (d *discovering) follow(ctx context.Context, out io.Writer, disc *discovery.Discovery, name string) error {
+func (d *discovering) follow(ctx context.Context, cmd *cobra.Command, disc *discovery.Discovery, name string) error {
+	out := cmd.OutOrStdout()
 	s, err := disc.Follow(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	if len(s.Snapshot().Instances) == 0 {
+		note(cmd, "service %q has no instances so far", name)
+	}
 	var last discovery.Snapshot
 	for now, err := range s.Snapshots(ctx) {
 		if err != nil {

@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -391,6 +392,26 @@ func TestRegisteredCommandInterrupted(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Who watches a service that has no instances is told so.
+func TestWatchNobody(t *testing.T) {
+	server := servertest.Start(t)
+	ctx, interrupt := context.WithCancel(servertest.Context(t))
+	defer interrupt()
+	out, errs := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- quollErr(ctx, server, "", io.Discard, errs, "discover", "nope", "--watch")
+		errs.Close()
+	}()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	check(t, err)
+	if line != "quoll: service \"nope\" has no instances so far\n" {
+		t.Errorf("%q", line)
+	}
+	interrupt()
+	check(t, <-ended)
 }
 
 // An instance is there while a file is touched again and again.

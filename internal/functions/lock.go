@@ -41,6 +41,10 @@ Apache Curator's InterProcessMutex (with --shared, InterProcessReadWriteLock; wi
 --slots, InterProcessSemaphoreV2) and with --kazoo kazoo's Lock exclude each other
 with it.
 
+With --slots, NAME is another lock than without: the two do not exclude each other,
+nor does --shared keep a semaphore out. All who take slots of one NAME must give the
+same number.
+
 The exit code is the command's (128 and the signal that ended it), or 75 when the
 lock was not free in time.`,
 		Example: `  quoll lock backup -- pg_dump --file backup.sql shop
@@ -67,7 +71,7 @@ lock was not free in time.`,
 	f.BoolVar(&l.try, "try", false, "do not wait for the lock")
 	f.DurationVar(&l.wait, "wait", 0, "wait for so long at most; 0 is for ever")
 	f.BoolVar(&l.shared, "shared", false, "share the lock with others that do: a reader")
-	f.IntVar(&l.slots, "slots", 0, "a semaphore of so many holders")
+	f.IntVar(&l.slots, "slots", 0, "a semaphore of so many holders, the same number for all who take it")
 	f.BoolVar(&l.kazoo, "kazoo", false, "use kazoo's names instead of Curator's")
 	f.DurationVar(&l.grace, "grace", 2*time.Second, "from SIGTERM to SIGKILL, when the lock may be lost or quoll is to end")
 	cmd.MarkFlagsMutuallyExclusive("shared", "slots")
