@@ -41,8 +41,11 @@ func WithACL(acl client.ACLs) Option { return func(d *Discovery) { d.acl = acl }
 func WithLogger(log *slog.Logger) Option { return func(d *Discovery) { d.log = log } }
 
 // WithPanicThreshold keeps instances that are missing after servers could not be
-// reached for a time: if fewer than this part of those known before are there,
-// those that are missing are kept for the grace, or until enough have come back.
+// reached for a time: if fewer than this part of those known before are there when
+// a server is reached again, or within the session timeout of this client after
+// that, in which the sessions of others expire, those that are missing are kept for
+// the grace, or until enough have come back. Who says good-bye in that time is kept
+// like the others.
 // A threshold of 0 keeps none. Default: 0.5 and 30 s.
 func WithPanicThreshold(part float64, grace time.Duration) Option {
 	return func(d *Discovery) { d.threshold, d.grace = part, grace }

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/quollhq/quoll/client"
 )
@@ -282,14 +283,25 @@ func (s *Service) away() bool { return !s.d.c.State().Serving() }
 func (s *Service) publish(before []Instance) {
 	now := s.d.snapshot(s.name, &s.nodes)
 	s.report(now.Problems)
+	at := time.Now()
 	if before != nil {
-		s.hold.begin(before, now.Instances, s.d.threshold, s.d.grace)
+		s.hold.alert(before, at.Add(s.expiry()))
 	}
+	s.hold.begin(now.Instances, at, s.d.threshold, s.d.grace)
 	s.hold.keep(&now, s.d.threshold)
 	s.change(func() {
 		now.Stale = s.away()
 		s.now, s.known = now, true
 	})
+}
+
+// expiry is how long after servers were away sessions of others may expire, if
+// theirs have the timeout of this client's.
+func (s *Service) expiry() time.Duration {
+	if session := s.d.c.Session(); session != nil {
+		return session.Timeout()
+	}
+	return 0
 }
 
 // report logs the problems that are new.
