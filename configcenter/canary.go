@@ -3,6 +3,7 @@ package configcenter
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -106,7 +107,7 @@ func (c *Center) Canaries(ctx context.Context, name string) ([]Canary, error) {
 // StartCanary lets some instances see a change of a context, or replaces a canary
 // of the same name. Of change, author, reason and base are used.
 func (c *Center) StartCanary(ctx context.Context, name string, canary Canary, change Change) (Revision, error) {
-	if err := canary.check(); err != nil {
+	if err := errors.Join(canary.check(), checkNew(name, canary.Set)); err != nil {
 		return Revision{}, fmt.Errorf("configcenter: %w", err)
 	}
 	return c.publish(ctx, name, change, func(s *state) (step, error) {

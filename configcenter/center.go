@@ -96,7 +96,15 @@ func (c *Center) Properties(ctx context.Context, name string) (map[string]string
 		return nil, 0, fmt.Errorf("configcenter: %w", err)
 	}
 	s := states[name]
+	c.warn(s.doubles)
 	return s.values(), s.revision, errors.Join(s.problems...)
+}
+
+// warn logs properties of which there are two nodes.
+func (c *Center) warn(doubles []error) {
+	for _, err := range doubles {
+		c.log.Warn("a property has two nodes", "error", err)
+	}
 }
 
 // state is a context as it was read.
@@ -106,6 +114,7 @@ type state struct {
 	head       int32 // version of the head; -1 if there is none
 	canaries   []Canary
 	problems   []error // nodes that are not what they should be
+	doubles    []error // properties with nodes that do not count
 }
 
 // property is one property as it was read.
@@ -113,6 +122,13 @@ type property struct {
 	path, value string
 	version     int32
 	children    int32
+	hidden      *property // another node of the property, which does not count
+}
+
+// before tells whether p counts, and not o: the one that is nearer to the context.
+func (p property) before(o property) bool {
+	depth := strings.Count(p.path, "/") - strings.Count(o.path, "/")
+	return depth < 0 || depth == 0 && p.path < o.path
 }
 
 func (s *state) values() map[string]string {
@@ -300,12 +316,14 @@ func (r *reading) property(path string, node client.ReadResult) {
 		return
 	}
 	key := strings.ReplaceAll(strings.TrimPrefix(path, r.c.dir(r.name)+"/"), "/", ".")
-	p := property{path, string(node.Data), node.Stat.Version, node.Stat.NumChildren}
+	p := property{path, string(node.Data), node.Stat.Version, node.Stat.NumChildren, nil}
 	if other, taken := r.state.properties[key]; taken {
-		r.state.problems = append(r.state.problems, fmt.Errorf("%w: %s and %s are the same property", ErrInvalid, other.path, path))
-		if strings.Count(other.path, "/") < strings.Count(path, "/") {
-			return // the one that lies directly below the context counts
+		if other.before(p) {
+			p, other = other, p
+			other.hidden = p.hidden
 		}
+		r.state.doubles = append(r.state.doubles, fmt.Errorf("%s and %s are the same property: the first one counts", p.path, other.path))
+		p.hidden = &other
 	}
 	r.state.properties[key] = p
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -118,11 +119,32 @@ func TestForeignProperties(t *testing.T) {
 		t.Errorf("%+v, %v", drift, err)
 	}
 	create(t, c, "/config/orders/pool.size.max", "10")
-	got, _, err := center.Properties(ctx, "orders")
-	if got["pool.size.max"] != "10" || !errors.Is(err, configcenter.ErrInvalid) ||
-		!strings.Contains(err.Error(), "/config/orders/pool/size/max") || !strings.Contains(err.Error(), "/config/orders/pool.size.max") {
-		t.Errorf("%v, %v", got, err)
+	create(t, c, "/config/orders/pool.size", "")
+	create(t, c, "/config/orders/pool.size/max", "11")
+	var log bytes.Buffer
+	center = configcenter.New(c, configcenter.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))))
+	wantProperties(t, center, "orders", 2, set{"pool.size.max": "10", "leaf": "by hand"})
+	for _, path := range []string{"/config/orders/pool/size/max", "/config/orders/pool.size/max", "/config/orders/pool.size.max"} {
+		if !strings.Contains(log.String(), path) {
+			t.Errorf("%q does not name %s", &log, path)
+		}
 	}
+	publish(t, center, "orders", set{"pool.size.max": "12"}) // where it counts
+	wantProperties(t, center, "orders", 3, set{"pool.size.max": "12", "leaf": "by hand"})
+	publish(t, center, "orders", nil, "pool.size.max") // all that there is of it
+	wantProperties(t, center, "orders", 4, set{"leaf": "by hand", "pool.size": ""}) // a step no more
+}
+
+// Base 0 of a change says nothing, NeverPublished wants it to be the first.
+func TestFirstPublication(t *testing.T) {
+	ctx := servertest.Context(t)
+	center := configcenter.New(servertest.Dial(t, servertest.Start(t)))
+	first := configcenter.Change{Set: set{"a": "1"}, Base: configcenter.NeverPublished}
+	_, err := center.Publish(ctx, "orders", first)
+	must(t, err)
+	first.Set = set{"a": "2"}
+	_, err = center.Publish(ctx, "orders", first)
+	wantIs(t, err, configcenter.ErrConflict)
 }
 
 func TestInvalidPublications(t *testing.T) {
@@ -136,6 +158,11 @@ func TestInvalidPublications(t *testing.T) {
 		"slash":   {Set: set{"fine": "x", "a/b": "b"}},
 		"dots":    {Set: set{"a..b": "b"}},
 		"control": {Set: set{"a\x00": "b"}},
+		"x,":      {Set: set{"a": "b"}},
+		",x":      {Set: set{"a": "b"}},
+		"x,y,z":   {Set: set{"a": "b"}},
+		"x y":     {Set: set{"a": "b"}},
+		"blank":   {Set: set{"a b": "b"}},
 		"both":    {Set: set{"a": "b"}, Delete: []string{"a"}},
 	} {
 		_, err := center.Publish(ctx, name, change)

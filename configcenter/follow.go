@@ -54,7 +54,7 @@ func (l *Live[T]) follow(ctx context.Context) error {
 		}
 	}
 	for {
-		v, problems, err := l.center.resolve(ctx, l.app, l.known)
+		v, problems, doubles, err := l.center.resolve(ctx, l.app, l.known)
 		switch {
 		case errors.Is(err, ErrInvalid): // a head that is none, until somebody mends it
 			l.refuse(err)
@@ -63,7 +63,7 @@ func (l *Live[T]) follow(ctx context.Context) error {
 		case err != nil:
 			return err
 		default:
-			l.take(v, problems)
+			l.take(v, append(problems, doubles...))
 		}
 		select {
 		case <-dirty:

@@ -258,7 +258,7 @@ func (l *Live[T]) complain(problems []error) {
 		text = err.Error()
 	}
 	if text != l.problems && text != "" {
-		l.center.log.Warn("not all of the configuration can be read", "app", l.app.Name, "error", text)
+		l.center.log.Warn("not all of the configuration is used", "app", l.app.Name, "error", text)
 	}
 	l.problems = text
 }

@@ -3,8 +3,10 @@ package configcenter
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/quollhq/quoll/client"
 )
@@ -79,6 +81,21 @@ func checkName(what, name string) error {
 	}
 	if err := client.ValidatePath("/" + name); err != nil {
 		return fmt.Errorf("%w: %s %q: %w", ErrInvalid, what, name, err)
+	}
+	return nil
+}
+
+// checkNew validates what is about to be published: besides being names, the context is
+// one that programs look for, NAME or NAME,PROFILE, and nothing has blanks in it.
+func checkNew(context string, set map[string]string) error {
+	parts := strings.Split(context, ",")
+	if len(parts) > 2 || slices.Contains(parts, "") || strings.ContainsFunc(context, unicode.IsSpace) {
+		return fmt.Errorf("%w: context %q: no program reads it, it is not NAME or NAME,PROFILE without blanks", ErrInvalid, context)
+	}
+	for _, key := range slices.Sorted(maps.Keys(set)) {
+		if strings.ContainsFunc(key, unicode.IsSpace) {
+			return fmt.Errorf("%w: property %q: there are blanks in its name", ErrInvalid, key)
+		}
 	}
 	return nil
 }

@@ -19,15 +19,24 @@ type Change struct {
 	Delete []string
 	// Author and Reason are for the record.
 	Author, Reason string
-	// Base, if it is not 0, is the revision that the change was made from: if it
-	// is not the last one any more, publishing fails with ErrConflict.
+	// Base, if it is not 0, is the revision that the change was made from, or
+	// NeverPublished: if it is not the last one any more, publishing fails with
+	// ErrConflict.
 	Base int64
 }
+
+// NeverPublished is the Base of a change that is to be the first of its context.
+const NeverPublished = -1
 
 // Publish changes properties of a context, all at once, and records it as a
 // revision. If it fails nothing has changed. If what was published is there
 // already it fails with ErrUnchanged.
 func (c *Center) Publish(ctx context.Context, name string, change Change) (Revision, error) {
+	if len(change.Set) > 0 {
+		if err := checkNew(name, change.Set); err != nil {
+			return Revision{}, fmt.Errorf("configcenter: %w", err)
+		}
+	}
 	return c.publish(ctx, name, change, func(*state) (step, error) {
 		return step{action: ActionPublish, set: change.Set, remove: change.Delete}, nil
 	})
@@ -88,7 +97,7 @@ func (c *Center) tryPublish(ctx context.Context, name string, change Change, pla
 			return r, err
 		}
 		s := states[name]
-		if change.Base != 0 && change.Base != s.revision {
+		if change.Base != 0 && max(change.Base, 0) != s.revision {
 			return r, fmt.Errorf("%w: the last revision is %d, not %d", ErrConflict, s.revision, change.Base)
 		}
 		st, err := plan(s)
@@ -151,13 +160,14 @@ func (c *Center) operations(name string, s *state, st step, r *Revision) ([]clie
 		size += len(key) + len(value)
 	}
 	for _, key := range st.remove {
-		p, there := s.properties[key]
 		delete(r.Properties, key)
-		switch {
-		case there && p.children > 0:
-			ops = append(ops, client.SetOp(p.path, nil, p.version))
-		case there:
-			ops = append(ops, client.DeleteOp(p.path, p.version))
+		p, there := s.properties[key]
+		for node := &p; there && node != nil; node = node.hidden {
+			if node.children > 0 {
+				ops = append(ops, client.SetOp(node.path, nil, node.version))
+			} else {
+				ops = append(ops, client.DeleteOp(node.path, node.version))
+			}
 		}
 	}
 	if len(ops) == 0 {

@@ -29,7 +29,8 @@ type View struct {
 
 // Resolve reads what a program sees.
 func (c *Center) Resolve(ctx context.Context, app App) (View, error) {
-	v, problems, err := c.resolve(ctx, app, nil)
+	v, problems, doubles, err := c.resolve(ctx, app, nil)
+	c.warn(doubles)
 	if err == nil {
 		err = errors.Join(problems...)
 	}
@@ -40,12 +41,12 @@ func (c *Center) Resolve(ctx context.Context, app App) (View, error) {
 }
 
 // resolve reads the contexts of an app. Problems are nodes that are not what they
-// should be; what they hold is left out.
-func (c *Center) resolve(ctx context.Context, app App, k *known) (v View, problems []error, err error) {
+// should be; what they hold is left out. Doubles are properties with two nodes.
+func (c *Center) resolve(ctx context.Context, app App, k *known) (v View, problems, doubles []error, err error) {
 	contexts := app.Contexts()
 	for _, name := range contexts {
 		if err := checkName("context", name); err != nil {
-			return v, nil, err
+			return v, nil, nil, err
 		}
 	}
 	if k == nil {
@@ -53,14 +54,15 @@ func (c *Center) resolve(ctx context.Context, app App, k *known) (v View, proble
 	}
 	states, err := c.read(ctx, k)
 	if err != nil {
-		return v, nil, err
+		return v, nil, nil, err
 	}
 	v = View{Properties: make(map[string]string), Origins: make(map[string]string), Revisions: make(map[string]int64)}
 	for _, name := range contexts {
 		v.layer(name, states[name], app)
 		problems = append(problems, states[name].problems...)
+		doubles = append(doubles, states[name].doubles...)
 	}
-	return v, problems, nil
+	return v, problems, doubles, nil
 }
 
 // layer puts a context over those before it.

@@ -25,8 +25,32 @@ func (r *recordFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&r.change.Author, "author", author(), "who changes it")
 	f.StringVar(&r.change.Reason, "reason", "", "why")
-	f.Int64Var(&r.change.Base, "base", 0, "fail unless this is the last revision")
+	f.Var((*baseValue)(&r.change.Base), "base", "fail unless this is the last revision; 0: unless nothing was ever published")
 }
+
+// baseValue is the flag of a Change's Base, in which 0 is a number like others.
+type baseValue int64
+
+func (b *baseValue) String() string {
+	if *b == 0 {
+		return "" // not given
+	}
+	return strconv.FormatInt(max(int64(*b), 0), 10)
+}
+
+func (b *baseValue) Set(text string) error {
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil || n < 0:
+		return fmt.Errorf("wants the number of a revision, or 0, not %q", text)
+	case n == 0:
+		n = configcenter.NeverPublished
+	}
+	*b = baseValue(n)
+	return nil
+}
+
+func (b *baseValue) Type() string { return "revision" }
 
 // printPublished prints a revision; that there was nothing to change is no failure.
 func (c *configuring) printPublished(out io.Writer, r configcenter.Revision, err error) error {

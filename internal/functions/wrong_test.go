@@ -3,10 +3,12 @@ package functions_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/configcenter"
 	"github.com/quollhq/quoll/internal/servertest"
 )
 
@@ -218,4 +220,19 @@ func TestInstancesAsJSON(t *testing.T) {
 	interrupt()
 	check(t, endIt(dir))
 	check(t, <-ended)
+}
+
+// A base of 0 is one that is checked.
+func TestFirstRevision(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	check(t, quoll(ctx, server, "", t.Output(), "config", "set", "orders", "--base", "0", "a=1"))
+	err := quoll(ctx, server, "", t.Output(), "config", "set", "orders", "--base", "0", "a=2")
+	if !errors.Is(err, configcenter.ErrConflict) {
+		t.Error(err)
+	}
+	check(t, quoll(ctx, server, "", t.Output(), "config", "set", "orders", "a=2", "--base", "1"))
+	if err := quoll(ctx, server, "", t.Output(), "config", "set", "orders", "--base", "-1", "a=3"); err == nil {
+		t.Error("a base below zero is no error")
+	}
 }
