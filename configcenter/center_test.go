@@ -131,7 +131,7 @@ func TestForeignProperties(t *testing.T) {
 	}
 	publish(t, center, "orders", set{"pool.size.max": "12"}) // where it counts
 	wantProperties(t, center, "orders", 3, set{"pool.size.max": "12", "leaf": "by hand"})
-	publish(t, center, "orders", nil, "pool.size.max") // all that there is of it
+	publish(t, center, "orders", nil, "pool.size.max")                              // all that there is of it
 	wantProperties(t, center, "orders", 4, set{"leaf": "by hand", "pool.size": ""}) // a step no more
 }
 

@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -33,7 +34,7 @@ func main() {
 
 // run takes part until ctx ends.
 func run(ctx context.Context, servers, id string, out io.Writer) (err error) {
-	c, err := client.Dial(ctx, servers, client.WithSessionTimeout(6*time.Second))
+	c, err := client.Dial(ctx, servers, client.WithSessionTimeout(6*time.Second), client.WithLogger(slog.Default()))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -36,7 +37,7 @@ func main() {
 
 // run works until ctx ends. Others see it among the workers meanwhile.
 func run(ctx context.Context, servers, id string, out io.Writer) (err error) {
-	c, err := client.Dial(ctx, servers)
+	c, err := client.Dial(ctx, servers, client.WithLogger(slog.Default()))
 	if err != nil {
 		return err
 	}
