@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -48,6 +49,9 @@ func commandAfter(cmd *cobra.Command, args []string, before int, needed bool) (o
 	own = args
 	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 		own, command = args[:dash], args[dash:]
+	}
+	if cmd.ArgsLenAtDash() < 0 && len(args) > before {
+		return nil, nil, wrongArguments(cmd, errors.New("-- is missing before the command"))
 	}
 	if len(own) != before || needed && len(command) == 0 {
 		return nil, nil, wrongArguments(cmd, nil)

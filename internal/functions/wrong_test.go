@@ -54,6 +54,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"config", "set", "orders", "a=1", "--encrypt", "a=2"}, `"a" is given twice`},
 		{[]string{"template", "-t", "wrong_test.go:./wrong_test.go"}, "the file to make is the template"},
 		{[]string{"config", "history", "orders", "-n", "-1"}, "--number wants"},
+		{[]string{"lock", "nightly", "echo", "hi"}, "-- is missing before the command\nUsage: quoll lock"},
 		{[]string{"count"}, "Usage: quoll count [flags] NAME [+N | -N | =N]"},
 		{[]string{"count", "a", "+1", "-2"}, "Usage: quoll count"},
 		{[]string{"count", "--session-timeout", "-1", "a"}, `invalid argument "-1"`},
