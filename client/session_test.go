@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -358,7 +359,7 @@ func TestDialNobody(t *testing.T) {
 		if n := len(f.dials); n != 2 || time.Since(began) > 0 {
 			t.Errorf("%d attempts in %v", n, time.Since(began))
 		}
-		var log bytes.Buffer
+		var log logged
 		warnings := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -370,10 +371,28 @@ func TestDialNobody(t *testing.T) {
 	})
 }
 
+// logged is what a logger has written, to be read meanwhile.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // A server that is away for a moment is no news.
 func TestWarnsOfLongAbsence(t *testing.T) {
 	run(t, func(t *testing.T, f *fake) {
-		var log bytes.Buffer
+		var log logged
 		c := f.client(WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))))
 		for _, away := range []time.Duration{time.Second, time.Second, 2 * patience} {
 			f.refusing.Store(false)
@@ -381,7 +400,7 @@ func TestWarnsOfLongAbsence(t *testing.T) {
 			f.refusing.Store(true)
 			fc.Close()
 			synctest.Wait()
-			if log.Len() > 0 {
+			if log.String() != "" {
 				t.Errorf("logged %q", &log)
 			}
 			time.Sleep(away)
