@@ -132,10 +132,11 @@ func (c *configuring) published(properties int, revision int64, what string, con
 	if properties > 0 || revision > 0 {
 		return nil
 	}
+	nodes := make([]string, len(contexts))
 	for i, name := range contexts {
-		contexts[i] = client.Join(c.root, name)
+		nodes[i] = client.Join(c.root, name)
 	}
-	return fmt.Errorf("nothing is published for %q: no properties below %s", what, strings.Join(contexts, ", "))
+	return fmt.Errorf("nothing is published for %q: no properties below %s", what, strings.Join(nodes, ", "))
 }
 
 // everPublished is published for one context.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // executable is this program, also when its file was replaced or removed since.
@@ -15,8 +17,7 @@ func executable() (string, error) { return "/proc/self/exe", nil }
 // process a name of its own, so that whoever kills all processes of this program's name
 // does not kill the guard.
 func adopt() {
-	const setChildSubreaper = 36 // PR_SET_CHILD_SUBREAPER of <linux/prctl.h>, since Linux 3.4
-	_, _, _ = syscall.Syscall(syscall.SYS_PRCTL, setChildSubreaper, 1, 0)
+	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	_ = os.WriteFile("/proc/self/comm", []byte("guard"), 0) // which is only for the eye
 }
 
