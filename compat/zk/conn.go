@@ -62,8 +62,9 @@ type Conn struct {
 	closeOnce sync.Once
 
 	// Of the client's goroutine, which dials and tells of events.
-	due   string // the server to try next, after a pause
-	older *round
+	due     string // the server to try next, after a pause
+	renewed bool   // the session has expired in this round: who waits now has come later
+	older   *round
 }
 
 // connOption is an option of Connect.

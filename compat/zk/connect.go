@@ -52,7 +52,10 @@ func (c *Conn) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 			c.setState(StateConnecting)
 			if retryStart {
 				c.due = server
-				c.endRound()
+				if !c.renewed {
+					c.endRound()
+				}
+				c.renewed = false
 				return nil, ErrNoServer
 			}
 		}
@@ -93,6 +96,7 @@ func (c *Conn) happened(ev client.Event) {
 		c.infof("connection to %s terminated: %v", c.Server(), ev.Err)
 		c.setState(StateDisconnected)
 	case client.StateExpired:
+		c.renewed = true
 		c.logf("authentication failed: %v", ErrSessionExpired)
 		c.sessionID.Store(0)
 		c.setState(StateExpired)

@@ -2,12 +2,15 @@ package zk
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"log"
 	"net"
 	"testing"
 	"time"
+
+	"github.com/quollhq/quoll/internal/proto"
 )
 
 func quiet() connOption { return WithLogger(log.New(io.Discard, "", 0)) }
@@ -106,6 +109,60 @@ func TestMovedServers(t *testing.T) {
 	if server, restart := hp.Next(); server != "192.0.2.3:2181" || !restart {
 		t.Errorf("next is %s, %v", server, restart)
 	}
+}
+
+// Who asks once the session is known to have ended waits for the next one,
+// however soon that is: no round of attempts has failed it.
+func TestAskedAfterExpiry(t *testing.T) {
+	dials := make(chan net.Conn, 16)
+	dialer := func(string, string, time.Duration) (net.Conn, error) {
+		mine, theirs := net.Pipe()
+		dials <- theirs
+		return mine, nil
+	}
+	var (
+		c     *Conn
+		asked context.Context
+	)
+	opened := make(chan error, 1)
+	callback := func(ev Event) {
+		switch {
+		case ev.State == StateExpired:
+			asked = c.ctx()
+		case ev.State == StateHasSession && asked != nil:
+			opened <- asked.Err()
+		}
+	}
+	c, _, err := Connect([]string{"127.0.0.1:1"}, 10*time.Second, quiet(), WithDialer(dialer), WithEventCallback(callback))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	greet(t, <-dials, 1, 10_000).Close()
+	greet(t, <-dials, 0, 0).Close() // the session has expired
+	defer greet(t, <-dials, 2, 10_000).Close()
+	if err := <-opened; err != nil {
+		t.Errorf("a request made after the session expired ends with %v", err)
+	}
+}
+
+// greet is a server's side of opening a session; a timeout of 0 refuses it.
+func greet(t *testing.T, conn net.Conn, session int64, timeout int32) net.Conn {
+	t.Helper()
+	var size [4]byte
+	if _, err := io.ReadFull(conn, size[:]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.CopyN(io.Discard, conn, int64(binary.BigEndian.Uint32(size[:]))); err != nil {
+		t.Fatal(err)
+	}
+	resp := proto.ConnectResponse{TimeOut: timeout, SessionID: session, Passwd: make([]byte, proto.PasswordLen)}
+	frame := resp.Append(make([]byte, 4))
+	binary.BigEndian.PutUint32(frame, uint32(len(frame)-4))
+	if _, err := conn.Write(frame); err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }
 
 func TestSrvrSince36(t *testing.T) {
