@@ -37,7 +37,7 @@ func newConfig() *cobra.Command {
 
 A CONTEXT is "application" (all applications), NAME, or either with a profile:
 NAME,PROFILE. What is set in one command changes at once, as a revision. To read a
-context in which nothing was ever published is an error.`,
+context that has no properties is an error, which says why it has none.`,
 		Example: `  quoll config set orders pool.size=8 pool.timeout=2s --reason "more load"
   quoll config get orders
   quoll config history orders
@@ -103,8 +103,8 @@ func (c *configuring) get() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := c.published(len(properties), revision, args[0], args[0]); err != nil {
-					return err
+				if len(properties) == 0 {
+					return c.nothing(ctx, center, args[0], map[string]int64{args[0]: revision}, args[0])
 				}
 				if properties, err = c.decrypted(properties); err != nil {
 					return err
@@ -125,27 +125,6 @@ func (c *configuring) get() *cobra.Command {
 			})
 		},
 	}
-}
-
-// published fails if there are no properties in contexts, and never were any.
-func (c *configuring) published(properties int, revision int64, what string, contexts ...string) error {
-	if properties > 0 || revision > 0 {
-		return nil
-	}
-	nodes := make([]string, len(contexts))
-	for i, name := range contexts {
-		nodes[i] = client.Join(c.root, name)
-	}
-	return fmt.Errorf("nothing is published for %q: no properties below %s", what, strings.Join(nodes, ", "))
-}
-
-// everPublished is published for one context.
-func (c *configuring) everPublished(ctx context.Context, center *configcenter.Center, name string) error {
-	properties, revision, err := center.Properties(ctx, name)
-	if err != nil {
-		return err
-	}
-	return c.published(len(properties), revision, name, name)
 }
 
 func (c *configuring) printProperties(out io.Writer, properties map[string]string, doc map[string]any) {
@@ -195,8 +174,8 @@ func (c *configuring) resolve() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := c.published(len(view.Properties), int64(len(view.Revisions)), app.Name, app.Contexts()...); err != nil {
-					return err
+				if len(view.Properties) == 0 {
+					return c.nothing(ctx, center, app.Name, view.Revisions, app.Contexts()...)
 				}
 				properties, err := c.decrypted(view.Properties)
 				if err != nil {
@@ -249,8 +228,8 @@ func (c *configuring) follow(ctx context.Context, cmd *cobra.Command, center *co
 		return err
 	}
 	defer live.Close()
-	if v := live.View(); len(v.Properties)+len(v.Revisions) == 0 {
-		note(cmd, "nothing is published for %q so far", app.Name)
+	if v := live.View(); len(v.Properties) == 0 {
+		note(cmd, "%v; waiting for some", c.nothing(ctx, center, app.Name, v.Revisions, app.Contexts()...))
 	}
 	last := map[string]string{}
 	for now, err := range live.Changes(ctx) {
@@ -311,6 +290,9 @@ func (c *configuring) list() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if len(names) == 0 {
+					note(cmd, "there are no contexts below %s so far", c.root)
+				}
 				if c.dial.JSON() {
 					printJSON(out, map[string][]string{"contexts": append([]string{}, names...)})
 					return nil
@@ -335,8 +317,8 @@ func (c *configuring) history() *cobra.Command {
 			}
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				revisions, err := center.History(ctx, args[0], most)
-				if err == nil {
-					err = c.published(0, int64(len(revisions)), args[0], args[0])
+				if err == nil && len(revisions) == 0 {
+					err = c.neverPublished(args[0], args[0])
 				}
 				if err != nil {
 					return err

@@ -69,7 +69,7 @@ func (d *discovering) run(cmd *cobra.Command, args []string) error {
 		case d.dns != "":
 			return unlessInterrupted(ctx, dnsserver.New(disc, d.domain).ListenAndServe(ctx, d.dns))
 		case len(args) == 0:
-			return d.services(ctx, out, disc)
+			return d.services(ctx, cmd, disc)
 		case d.watch:
 			return unlessInterrupted(ctx, d.follow(ctx, cmd, disc, args[0]))
 		}
@@ -116,10 +116,14 @@ func (d *discovering) exists(ctx context.Context, c *client.Client, disc *discov
 	return err
 }
 
-func (d *discovering) services(ctx context.Context, out io.Writer, disc *discovery.Discovery) error {
+func (d *discovering) services(ctx context.Context, cmd *cobra.Command, disc *discovery.Discovery) error {
+	out := cmd.OutOrStdout()
 	names, err := disc.Services(ctx)
 	if err != nil {
 		return err
+	}
+	if len(names) == 0 {
+		note(cmd, "there are no services so far")
 	}
 	if d.dial.JSON() {
 		printJSON(out, map[string][]string{"services": append([]string{}, names...)})

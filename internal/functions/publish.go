@@ -269,7 +269,9 @@ func (c *configuring) listCanaries() *cobra.Command {
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				list, err := center.Canaries(ctx, args[0])
 				if err == nil && len(list) == 0 {
-					err = c.everPublished(ctx, center, args[0])
+					if err = c.everPublished(ctx, center, args[0]); err == nil {
+						note(cmd, "%q has no canaries", args[0])
+					}
 				}
 				if err != nil {
 					return err

@@ -102,6 +102,8 @@ func TestMissing(t *testing.T) {
 		{[]string{"config", "drift", "shop"}, "", `nothing is published for "shop"`},
 		{[]string{"config", "canary", "list", "shop"}, "", `nothing is published for "shop"`},
 		{[]string{"config", "who", "shop"}, "", `nobody follows the configuration of "shop"`},
+		{[]string{"config", "list"}, "", "there are no contexts below /config so far"},
+		{[]string{"discover"}, "", "there are no services so far"},
 		{[]string{"queue", "length", "jobs"}, "0\n", "there is no queue /queues/jobs so far"},
 		{[]string{"count", "visits"}, "0\n", "there is no counter /counters/visits so far"},
 	} {
@@ -111,7 +113,8 @@ func TestMissing(t *testing.T) {
 		if err != nil {
 			said += err.Error()
 		}
-		if fails := test.out == "" && test.words[1] != "who"; (err != nil) != fails || out.String() != test.out || !strings.Contains(said, test.say) {
+		lists := len(test.words) == 1 || test.words[1] == "who" || test.words[1] == "list"
+		if fails := test.out == "" && !lists; (err != nil) != fails || out.String() != test.out || !strings.Contains(said, test.say) {
 			t.Errorf("%q: %v, %q, %q", test.words, err, out.String(), said)
 		}
 	}
