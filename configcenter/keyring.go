@@ -113,12 +113,12 @@ func (k *Keyring) Decrypt(property, value string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("property %q %w: it names no key", property, ErrSealed)
 	}
-	var gcm cipher.AEAD
-	if k != nil {
-		gcm = k.keys[name]
+	if k == nil {
+		return "", fmt.Errorf("property %q %w: it is encrypted with key %q, and there is no keyring", property, ErrSealed, name)
 	}
+	gcm := k.keys[name]
 	if gcm == nil {
-		return "", fmt.Errorf("property %q %w: there is no key %q", property, ErrSealed, name)
+		return "", fmt.Errorf("property %q %w: the keyring has no key %q", property, ErrSealed, name)
 	}
 	b, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(b) < gcm.NonceSize() {

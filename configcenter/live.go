@@ -25,6 +25,9 @@ type Options[T any] struct {
 	Validate func(*T) error
 	// Keys decrypt.
 	Keys *Keyring
+	// Sealed leaves encrypted values as they are: for who shows what is published,
+	// and does not use it.
+	Sealed bool
 	// File keeps the last good configuration, for a start without servers. It is
 	// not decrypted there.
 	File string
@@ -210,12 +213,15 @@ func (l *Live[T]) change(f func()) {
 
 // decode makes a configuration of a view.
 func (l *Live[T]) decode(v *View) (*T, error) {
-	plain, err := v.decrypted(l.o.Keys)
-	if err != nil {
-		return nil, err
+	properties := v.Properties
+	if !l.o.Sealed {
+		var err error
+		if properties, err = v.Decrypted(l.o.Keys); err != nil {
+			return nil, err
+		}
 	}
 	value := clone(l.o.Default) // other configurations are made of it, too
-	if err := Decode(plain, &value); err != nil {
+	if err := Decode(properties, &value); err != nil {
 		return nil, err
 	}
 	if l.o.Validate != nil {

@@ -97,8 +97,9 @@ func (v *View) same(o *View) bool {
 	return maps.Equal(v.Properties, o.Properties) && maps.Equal(v.Revisions, o.Revisions) && slices.Equal(v.Canaries, o.Canaries)
 }
 
-// decrypted are the properties as the program uses them.
-func (v *View) decrypted(k *Keyring) (map[string]string, error) {
+// Decrypted are the properties as a program uses them. The error is ErrSealed, and
+// names each property that cannot be decrypted, with its origin.
+func (v *View) Decrypted(k *Keyring) (map[string]string, error) {
 	plain := make(map[string]string, len(v.Properties))
 	var failures []error
 	for _, key := range slices.Sorted(maps.Keys(v.Properties)) {

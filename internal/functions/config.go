@@ -25,6 +25,7 @@ type configuring struct {
 	dial    *cli.Dialer
 	root    string
 	keyring string
+	raw     bool
 }
 
 // newConfig makes `quoll config`.
@@ -67,64 +68,53 @@ func (c *configuring) center(cl *client.Client, errs io.Writer) *configcenter.Ce
 	return configcenter.New(cl, configcenter.WithRoot(c.root), configcenter.WithLogger(warnings(errs)))
 }
 
-// keys are those of the keyring; nil if none is named.
-func (c *configuring) keys() (*configcenter.Keyring, error) {
-	if c.keyring == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(c.keyring)
-	if err != nil {
-		return nil, err
-	}
-	return configcenter.ParseKeyring(string(text))
-}
-
-// decrypted are properties, decrypted if there is a keyring.
-func (c *configuring) decrypted(properties map[string]string) (map[string]string, error) {
-	keys, err := c.keys()
-	if err != nil || keys == nil {
-		return properties, err
-	}
-	plain := make(map[string]string, len(properties))
-	for key, value := range properties {
-		if plain[key], err = keys.Decrypt(key, value); err != nil {
-			return nil, err
-		}
-	}
-	return plain, nil
-}
-
 func (c *configuring) get() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "get CONTEXT [PROPERTY]", Short: "Print the properties of one context, or the value of one", Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			keys, err := c.keys()
+			if err != nil {
+				return err
+			}
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
-				properties, revision, err := center.Properties(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				if len(properties) == 0 {
-					return c.nothing(ctx, center, args[0], map[string]int64{args[0]: revision}, args[0])
-				}
-				if properties, err = c.decrypted(properties); err != nil {
-					return err
-				}
-				if len(args) == 2 {
-					value, there := properties[args[1]]
-					if !there {
-						return fmt.Errorf("%s/%s has no property %q", c.root, args[0], args[1])
-					}
-					properties = map[string]string{args[1]: value}
-					if !c.dial.JSON() {
-						_, err := fmt.Fprintln(out, value)
-						return err
-					}
-				}
-				c.printProperties(out, properties, map[string]any{"context": args[0], "revision": revision})
-				return nil
+				return c.printContext(ctx, center, out, keys, args[0], args[1:])
 			})
 		},
 	}
+	c.addRaw(cmd)
+	return cmd
+}
+
+// printContext prints the properties of a context, or the value of one.
+func (c *configuring) printContext(ctx context.Context, center *configcenter.Center, out io.Writer, keys *configcenter.Keyring, name string, one []string) error {
+	properties, revision, err := center.Properties(ctx, name)
+	if err != nil {
+		return err
+	}
+	if len(properties) == 0 {
+		return c.nothing(ctx, center, name, map[string]int64{name: revision}, name)
+	}
+	for _, key := range one {
+		value, there := properties[key]
+		if !there {
+			return fmt.Errorf("%s/%s has no property %q", c.root, name, key)
+		}
+		properties = map[string]string{key: value}
+	}
+	v := configcenter.View{Properties: properties, Origins: make(map[string]string)}
+	for key := range properties {
+		v.Origins[key] = name
+	}
+	plain, err := c.decrypted(v, keys)
+	if err != nil {
+		return err
+	}
+	if len(one) > 0 && !c.dial.JSON() {
+		_, err := fmt.Fprintln(out, plain[one[0]])
+		return err
+	}
+	c.printProperties(out, plain, map[string]any{"context": name, "revision": revision})
+	return nil
 }
 
 func (c *configuring) printProperties(out io.Writer, properties map[string]string, doc map[string]any) {
@@ -165,6 +155,10 @@ func (c *configuring) resolve() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "resolve APP", Short: "Print the properties that a program sees, of all its contexts", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			keys, err := c.keys()
+			if err != nil {
+				return err
+			}
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				app, err := flags.named(args[0])
 				if err != nil {
@@ -177,7 +171,7 @@ func (c *configuring) resolve() *cobra.Command {
 				if len(view.Properties) == 0 {
 					return c.nothing(ctx, center, app.Name, view.Revisions, app.Contexts()...)
 				}
-				properties, err := c.decrypted(view.Properties)
+				properties, err := c.decrypted(view, keys)
 				if err != nil {
 					return err
 				}
@@ -193,6 +187,7 @@ func (c *configuring) resolve() *cobra.Command {
 		},
 	}
 	flags.add(cmd)
+	c.addRaw(cmd)
 	cmd.Flags().BoolVar(&origins, "origins", false, "tell which context each is from")
 	return cmd
 }
@@ -218,14 +213,15 @@ func (c *configuring) watch() *cobra.Command {
 		},
 	}
 	flags.add(cmd)
+	c.addRaw(cmd)
 	return cmd
 }
 
 func (c *configuring) follow(ctx context.Context, cmd *cobra.Command, center *configcenter.Center, app configcenter.App, keys *configcenter.Keyring) error {
 	out := cmd.OutOrStdout()
-	live, err := configcenter.Open(ctx, center, app, configcenter.Options[map[string]string]{Keys: keys})
+	live, err := configcenter.Open(ctx, center, app, configcenter.Options[map[string]string]{Keys: keys, Sealed: c.raw})
 	if err != nil {
-		return err
+		return c.sealed(err)
 	}
 	defer live.Close()
 	if v := live.View(); len(v.Properties) == 0 {
@@ -439,41 +435,6 @@ func (c *configuring) printSubscriber(out io.Writer, s configcenter.Subscriber) 
 		fmt.Fprintf(out, "\trefuses: %s", s.Error)
 	}
 	fmt.Fprintln(out)
-}
-
-func newKeygen() *cobra.Command {
-	return &cobra.Command{
-		Use: "keygen NAME", Short: "Draw a key, as a line for a keyring", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			line, err := configcenter.NewKey(args[0])
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), line)
-			return err
-		},
-	}
-}
-
-func (c *configuring) encrypt() *cobra.Command {
-	return &cobra.Command{
-		Use: "encrypt PROPERTY", Short: "Encrypt a value from standard input for a property", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			keys, err := c.keys()
-			if err != nil {
-				return err
-			}
-			if keys == nil {
-				return errNoKeyring
-			}
-			value, err := readInput(cmd.InOrStdin(), "the value")
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), keys.Encrypt(args[0], strings.TrimSuffix(string(value), "\n")))
-			return err
-		},
-	}
 }
 
 // author is who works here, if nobody says otherwise.

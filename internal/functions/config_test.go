@@ -2,6 +2,8 @@ package functions_test
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -43,5 +45,56 @@ func TestNoProperties(t *testing.T) {
 	check(t, quollErr(ctx, server, "", &out, &errs, "config", "canary", "list", "emptied"))
 	if out.Len() > 0 || !strings.Contains(errs.String(), `"emptied" has no canaries`) {
 		t.Errorf("%q, %q", &out, &errs)
+	}
+}
+
+// An encrypted value without its key is an error that names the property and the flag,
+// whoever reads it, unless it is asked for as it is.
+func TestSealed(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	dir := t.TempDir()
+	in := filepath.Join(dir, "in")
+	check(t, os.WriteFile(in, []byte(`{{property "orders" "password"}}`), 0o600))
+	var rings []string
+	for _, name := range []string{"one", "other"} {
+		var line bytes.Buffer
+		check(t, quoll(ctx, server, "", &line, "config", "keygen", name))
+		rings = append(rings, filepath.Join(dir, name))
+		check(t, os.WriteFile(filepath.Join(dir, name), line.Bytes(), 0o600))
+	}
+	check(t, quoll(ctx, server, "", t.Output(), "config", "set", "orders", "color=red", "--keyring", rings[0], "--encrypt", "password=secret"))
+	for _, words := range [][]string{
+		{"config", "get", "orders"},
+		{"config", "get", "orders", "password"},
+		{"config", "resolve", "orders"},
+		{"config", "resolve", "orders", "--origins"},
+		{"config", "watch", "orders"},
+		{"template", "--once", "-t", in + ":" + in + ".out"},
+	} {
+		for ring, parts := range map[string][]string{
+			"":       {`it is encrypted with key "one", and there is no keyring`, "--keyring FILE"},
+			rings[1]: {`the keyring has no key "one"`, "--keyring " + rings[1]},
+		} {
+			var out bytes.Buffer
+			err := quoll(ctx, server, "", &out, append(words, "--keyring", ring)...)
+			for _, part := range append(parts, `in orders: property "password" cannot be decrypted`) {
+				if err == nil || !strings.Contains(err.Error(), part) || out.Len() > 0 {
+					t.Errorf("%q with keyring %q: %v, %q", words, ring, err, &out)
+				}
+			}
+		}
+	}
+	want(t, server, "", "secret\n", 0, "config", "get", "orders", "password", "--keyring", rings[0])
+	want(t, server, "", "red\n", 0, "config", "get", "orders", "color") // which needs no key
+	for _, verb := range []string{"get", "resolve"} {
+		var out bytes.Buffer
+		check(t, quoll(ctx, server, "", &out, "config", verb, "orders", "--raw"))
+		if !strings.HasPrefix(out.String(), "color=red\npassword={quoll:one}") {
+			t.Error(out.String())
+		}
+		if err := quoll(ctx, server, "", t.Output(), "config", verb, "orders", "--raw", "--keyring", rings[0]); err == nil {
+			t.Errorf("%s --raw takes a keyring", verb)
+		}
 	}
 }

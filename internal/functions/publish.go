@@ -16,8 +16,6 @@ import (
 	"github.com/quollhq/quoll/configcenter"
 )
 
-var errNoKeyring = errors.New("encrypting wants --keyring")
-
 // recordFlags are what every publication records.
 type recordFlags struct{ change configcenter.Change }
 

@@ -89,7 +89,7 @@ func (t *templating) run(cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		t.r.Source = &render.Source{Client: c, Discovery: d, Center: t.config.center(c, cmd.ErrOrStderr()), Keys: keys}
+		t.r.Source = &render.Source{Client: c, Discovery: d, Center: t.config.center(c, cmd.ErrOrStderr()), Keys: keys, Advise: t.config.sealed}
 		t.r.Output = cmd.OutOrStdout()
 		t.r.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 		if t.once || t.r.Dry {

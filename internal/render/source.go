@@ -19,6 +19,9 @@ type Source struct {
 	Discovery *discovery.Discovery
 	Center    *configcenter.Center
 	Keys      *configcenter.Keyring
+	// Advise, if it is not nil, adds to an error of the configuration what can be
+	// done about it.
+	Advise func(error) error
 
 	changed chan struct{} // holds a token when a value has changed
 
@@ -211,6 +214,9 @@ func (s *Source) config(ctx context.Context, app string, profiles ...string) (ma
 		}
 		return nil
 	})
+	if err != nil && s.Advise != nil {
+		err = s.Advise(err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("config %q: %w", app, err)
 	}
