@@ -45,9 +45,9 @@
 // # Following
 //
 // A [Live] value changes only if what was published makes a valid one: otherwise
-// the last good one stands, and [Live.Err] and the list of subscribers say what is
-// wrong. While no server is reached it stands, too; with a file, even through a
-// start of the program.
+// the last good one stands. [Live.Updates] tells that it was refused, and why; so do
+// [Live.Err] and the list of subscribers. While no server is reached it stands, too;
+// with a file, even through a start of the program.
 //
 // # Encryption
 //

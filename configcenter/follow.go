@@ -57,7 +57,7 @@ func (l *Live[T]) follow(ctx context.Context) error {
 		v, problems, doubles, err := l.center.resolve(ctx, l.app, l.known)
 		switch {
 		case errors.Is(err, ErrInvalid): // a head that is none, until somebody mends it
-			l.refuse(err)
+			l.refuse(&v, err)
 		case errors.Is(err, errBusy):
 			continue
 		case err != nil:

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 	"sync"
 	"time"
@@ -169,33 +168,6 @@ func (l *Live[T]) Err() error {
 // Instance is the name under which the program is listed.
 func (l *Live[T]) Instance() string { return l.app.Instance }
 
-// Changes ranges over configurations: the present one, and each later one. Of
-// changes that come faster than they are taken, the last one counts. The last
-// pair holds the error that ended it, that of ctx included.
-func (l *Live[T]) Changes(ctx context.Context) iter.Seq2[*T, error] {
-	return func(yield func(*T, error) bool) {
-		var last *T
-		for {
-			l.mu.Lock()
-			current, closed, changed := l.current, l.closed, l.changed
-			l.mu.Unlock()
-			if current != last && !yield(current, nil) {
-				return
-			}
-			if last = current; closed != nil {
-				yield(last, closed)
-				return
-			}
-			select {
-			case <-changed:
-			case <-ctx.Done():
-				yield(last, ctx.Err())
-				return
-			}
-		}
-	}
-}
-
 // Close ends following. The last configuration stays.
 func (l *Live[T]) Close() {
 	l.stop()
@@ -242,7 +214,7 @@ func (l *Live[T]) take(v View, problems []error) {
 	}
 	value, err := l.decode(&v)
 	if err != nil {
-		l.refuse(err)
+		l.refuse(&v, err)
 		return
 	}
 	if l.o.File != "" {
@@ -269,10 +241,12 @@ func (l *Live[T]) complain(problems []error) {
 	l.problems = text
 }
 
-// refuse leaves the last good configuration in use.
-func (l *Live[T]) refuse(err error) {
-	err = fmt.Errorf("what is published for %q is not in use: %w", l.app.Name, err)
-	if old := l.Err(); old == nil || old.Error() != err.Error() {
+// refuse leaves the last good configuration in use, and not what was read.
+func (l *Live[T]) refuse(v *View, err error) {
+	err = fmt.Errorf("what is published for %q%s is not in use: %w", l.app.Name, v.at(l.app), err)
+	if old := l.Err(); old != nil && old.Error() == err.Error() {
+		err = old // which everybody was told
+	} else {
 		l.center.log.Error("configuration refused", "app", l.app.Name, "error", err)
 	}
 	l.change(func() { l.err, l.view.Stale = err, l.away() })

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,6 +127,88 @@ func TestRefused(t *testing.T) {
 	for _, app := range []configcenter.App{{}, {Name: "a/b"}, {Name: "a", Profiles: []string{"x/y"}}, {Name: "a", Instance: "x/y"}} {
 		_, err := configcenter.Open(ctx, center, app, configcenter.Options[config]{})
 		wantIs(t, err, configcenter.ErrInvalid)
+	}
+}
+
+// Who ranges over updates learns of what is refused, and of its end; who ranges over
+// changes only of what is used.
+func TestUpdates(t *testing.T) {
+	center := configcenter.New(servertest.Dial(t, servertest.Start(t)))
+	publish(t, center, "orders", set{"color": "red"})
+	keep := func(c *config) error {
+		if c.Color == "black" {
+			return errors.New("color must not be black")
+		}
+		return nil
+	}
+	l := open(t, center, orders, configcenter.Options[config]{Validate: keep})
+	next, stop := iter.Pull2(l.Updates(servertest.Context(t)))
+	defer stop()
+	var last configcenter.Update[config]
+	wantUpdate := func(color string, revision int64, why string) {
+		t.Helper()
+		for {
+			u, err, ok := next()
+			if !ok || err != nil {
+				t.Fatal(err)
+			}
+			if u.Config == last.Config && u.Err == last.Err { // the server was away, or is back
+				continue
+			}
+			last = u
+			said := ""
+			if u.Err != nil {
+				said = u.Err.Error()
+			}
+			if u.Config.Color != color || u.View.Revisions["orders"] != revision || (why == "") != (said == "") || !strings.Contains(said, why) {
+				t.Fatalf("%+v of %v, %q; want %s at %d, %q", u.Config, u.View, said, color, revision, why)
+			}
+			return
+		}
+	}
+	wantUpdate("red", 1, "")
+	for i, test := range []struct {
+		bad set
+		why string
+	}{
+		{set{"color": "black"}, "color must not be black"},
+		{set{"color": "green", "pool.size": "x"}, "Pool.Size"},
+		{set{"color": "{quoll:k}AAAA", "pool.size": "1"}, `in orders: property "color" cannot be decrypted`},
+	} {
+		n := int64(2*i + 1)
+		publish(t, center, "orders", test.bad)
+		wantUpdate("red", n, test.why)
+		if at := fmt.Sprintf("(orders@%d)", n+1); !strings.Contains(l.Err().Error(), at) {
+			t.Errorf("%v does not say %s", l.Err(), at)
+		}
+		publish(t, center, "orders", set{"color": "red", "pool.size": "1"})
+		wantUpdate("red", n+2, "")
+	}
+	colors := make(chan string)
+	go func() {
+		defer close(colors)
+		for c := range l.Changes(context.Background()) {
+			colors <- c.Color
+		}
+	}()
+	if got := <-colors; got != "red" {
+		t.Error(got)
+	}
+	publish(t, center, "orders", set{"color": "black"})
+	wantUpdate("red", 7, "black")
+	publish(t, center, "orders", set{"color": "blue"})
+	wantUpdate("blue", 9, "")
+	if got := <-colors; got != "blue" {
+		t.Error(got)
+	}
+	l.Close()
+	if got := <-colors; got != "blue" { // with the error that ends it
+		t.Error(got)
+	}
+	for _, err, ok := next(); ok; _, err, ok = next() {
+		if err != nil {
+			wantIs(t, err, configcenter.ErrClosed)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -95,6 +96,20 @@ func (v *View) layer(name string, s *state, app App) {
 // same tells whether two views show the same.
 func (v *View) same(o *View) bool {
 	return maps.Equal(v.Properties, o.Properties) && maps.Equal(v.Revisions, o.Revisions) && slices.Equal(v.Canaries, o.Canaries)
+}
+
+// at says which revisions a view shows, as " (CONTEXT@NUMBER...)".
+func (v *View) at(app App) string {
+	var words []string
+	for _, name := range app.Contexts() {
+		if n := v.Revisions[name]; n > 0 {
+			words = append(words, fmt.Sprintf("%s@%d", name, n))
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(words, " ") + ")"
 }
 
 // Decrypted are the properties as a program uses them. The error is ErrSealed, and

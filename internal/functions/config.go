@@ -192,56 +192,6 @@ func (c *configuring) resolve() *cobra.Command {
 	return cmd
 }
 
-func (c *configuring) watch() *cobra.Command {
-	var flags appFlags
-	cmd := &cobra.Command{
-		Use: "watch APP", Short: "Print what a program sees, and each change of it", Args: cobra.ExactArgs(1),
-		Long: "Print what a program sees, and each change of it: + added, ~ changed, - removed.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			keys, err := c.keys()
-			if err != nil {
-				return err
-			}
-			c.dial.Patient(true)
-			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
-				app, err := flags.named(args[0])
-				if err != nil {
-					return err
-				}
-				return unlessInterrupted(ctx, c.follow(ctx, cmd, center, app, keys))
-			})
-		},
-	}
-	flags.add(cmd)
-	c.addRaw(cmd)
-	return cmd
-}
-
-func (c *configuring) follow(ctx context.Context, cmd *cobra.Command, center *configcenter.Center, app configcenter.App, keys *configcenter.Keyring) error {
-	out := cmd.OutOrStdout()
-	live, err := configcenter.Open(ctx, center, app, configcenter.Options[map[string]string]{Keys: keys, Sealed: c.raw})
-	if err != nil {
-		return c.sealed(err)
-	}
-	defer live.Close()
-	if v := live.View(); len(v.Properties) == 0 {
-		note(cmd, "%v; waiting for some", c.nothing(ctx, center, app.Name, v.Revisions, app.Contexts()...))
-	}
-	last := map[string]string{}
-	for now, err := range live.Changes(ctx) {
-		if err != nil {
-			return err
-		}
-		if c.dial.JSON() {
-			c.printProperties(out, *now, map[string]any{"app": app.Name, "revisions": live.View().Revisions})
-		} else {
-			c.printDiff(out, configcenter.Diff(last, *now))
-		}
-		last = *now
-	}
-	return nil
-}
-
 // diffDoc is a difference in JSON.
 type diffDoc struct {
 	Key string  `json:"key"`

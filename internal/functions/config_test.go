@@ -2,6 +2,7 @@ package functions_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,4 +98,39 @@ func TestSealed(t *testing.T) {
 			t.Errorf("%s --raw takes a keyring", verb)
 		}
 	}
+}
+
+// Who watches is told on standard error what is refused, and why, and when it is good
+// again; on standard output there is only what is used.
+func TestWatchRefused(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	var line bytes.Buffer
+	check(t, quoll(ctx, server, "", &line, "config", "keygen", "k"))
+	ring := filepath.Join(t.TempDir(), "ring")
+	check(t, os.WriteFile(ring, line.Bytes(), 0o600))
+	check(t, quoll(ctx, server, "", t.Output(), "config", "set", "orders", "color=red"))
+	watching, interrupt := context.WithCancel(ctx)
+	defer interrupt()
+	var out, errs, raw text
+	ended := make(chan error, 2)
+	go func() { ended <- quollErr(watching, server, "", &out, &errs, "config", "watch", "orders") }()
+	go func() {
+		ended <- quollErr(watching, server, "", &raw, t.Output(), "config", "watch", "orders", "--raw")
+	}()
+	await(t, func() bool { return out.String() == "+ color=red\n" && raw.String() == out.String() })
+	check(t, quoll(ctx, server, "", t.Output(), "config", "set", "orders", "color=blue", "--keyring", ring, "--encrypt", "password=secret"))
+	const refused = "quoll: refused, what was there before stands: what is published for \"orders\" (orders@2) is not in use: in orders: property \"password\" cannot be decrypted: " +
+		"it is encrypted with key \"k\", and there is no keyring\n--keyring FILE names the keys"
+	await(t, func() bool {
+		return strings.HasPrefix(errs.String(), refused) && strings.Contains(raw.String(), "+ password={quoll:k}")
+	})
+	check(t, quoll(ctx, server, "", t.Output(), "config", "set", "orders", "color=green", "--delete", "password"))
+	await(t, func() bool { return out.String() == "+ color=red\n~ color=green (was red)\n" })
+	if said := errs.String(); !strings.HasSuffix(said, "\nquoll: what is published for \"orders\" is in use again\n") || strings.Contains(said, "level=ERROR") {
+		t.Error(said)
+	}
+	interrupt()
+	check(t, <-ended)
+	check(t, <-ended)
 }
