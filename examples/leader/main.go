@@ -34,7 +34,11 @@ func main() {
 
 // run takes part until ctx ends.
 func run(ctx context.Context, servers, id string, out io.Writer) (err error) {
-	c, err := client.Dial(ctx, servers, client.WithSessionTimeout(6*time.Second), client.WithLogger(slog.Default()))
+	// A service that may start before its servers waits for them: by client.Dial(ctx, ...).
+	c, err := client.Dial(client.FailFast(ctx), servers, client.WithSessionTimeout(6*time.Second), client.WithLogger(slog.Default()))
+	if errors.Is(err, client.ErrConnectionLoss) {
+		return fmt.Errorf("no server is reached at %s: start one (go run ./cmd/quoll server), or name another by -server: %w", servers, err)
+	}
 	if err != nil {
 		return err
 	}

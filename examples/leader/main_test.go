@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
+	"strings"
 	"testing"
 
 	"github.com/quollhq/quoll/internal/servertest"
@@ -46,5 +48,21 @@ func TestTakesOver(t *testing.T) {
 		if err := <-i.ended; !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
+	}
+}
+
+// Who starts it without a server is told what to do, and does not wait.
+func TestNoServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	err = run(servertest.Context(t), closed, "one", io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "no server is reached at "+closed+": start one (go run ./cmd/quoll server)") {
+		t.Error(err)
 	}
 }
