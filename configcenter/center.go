@@ -110,6 +110,7 @@ func (c *Center) warn(doubles []error) {
 // state is a context as it was read.
 type state struct {
 	properties map[string]property
+	steps      map[string]node // by path: nodes that only lead to properties
 	revision   int64
 	head       int32 // version of the head; -1 if there is none
 	canaries   []Canary
@@ -117,12 +118,17 @@ type state struct {
 	doubles    []error // properties with nodes that do not count
 }
 
-// property is one property as it was read.
-type property struct {
+// node is a node below a context as it was read.
+type node struct {
 	path, value string
 	version     int32
 	children    int32
-	hidden      *property // another node of the property, which does not count
+}
+
+// property is one property as it was read.
+type property struct {
+	node
+	hidden *property // another node of the property, which does not count
 }
 
 // before tells whether p counts, and not o: the one that is nearer to the context.
@@ -191,7 +197,7 @@ func (c *Center) readOnce(ctx context.Context, k *known) (states map[string]*sta
 	}
 	states, complete = make(map[string]*state), true
 	for _, name := range k.contexts {
-		r := reading{c: c, name: name, state: state{head: -1, properties: make(map[string]property)}, results: results}
+		r := reading{c: c, name: name, state: state{head: -1, properties: make(map[string]property), steps: make(map[string]node)}, results: results}
 		same, err := r.context(k)
 		if err != nil {
 			return nil, false, err
@@ -311,12 +317,13 @@ func (r *reading) canary(name string, node client.ReadResult) {
 
 // property takes a node below a context. One that has children and no data is not
 // a property but a step of a path.
-func (r *reading) property(path string, node client.ReadResult) {
-	if node.Stat.NumChildren > 0 && len(node.Data) == 0 {
+func (r *reading) property(path string, result client.ReadResult) {
+	n := node{path, string(result.Data), result.Stat.Version, result.Stat.NumChildren}
+	if n.children > 0 && n.value == "" {
+		r.state.steps[path] = n
 		return
 	}
-	key := strings.ReplaceAll(strings.TrimPrefix(path, r.c.dir(r.name)+"/"), "/", ".")
-	p := property{path, string(node.Data), node.Stat.Version, node.Stat.NumChildren, nil}
+	key, p := keyOf(r.c.dir(r.name), path), property{node: n}
 	if other, taken := r.state.properties[key]; taken {
 		if other.before(p) {
 			p, other = other, p

@@ -91,6 +91,7 @@ func (c *Center) tryPublish(ctx context.Context, name string, change Change, pla
 		return Revision{}, err
 	}
 	r := Revision{ID: client.UUID(), Author: change.Author, Reason: change.Reason, Identities: c.identities(ctx)}
+	tidy := true
 	for range rounds {
 		states, err := c.read(ctx, newKnown(c, name))
 		if err != nil {
@@ -104,11 +105,15 @@ func (c *Center) tryPublish(ctx context.Context, name string, change Change, pla
 		if err != nil {
 			return r, err
 		}
-		ops, err := c.operations(name, s, st, &r)
+		ops, err := c.operations(name, s, st, tidy, &r)
 		if err != nil {
 			return r, err
 		}
 		err = c.commit(ctx, name, ops, &r)
+		if tidy && errors.Is(err, client.ErrNoAuth) {
+			tidy = false // perhaps it is a step of somebody else's, which then stays
+			continue
+		}
 		if err == nil || !lostRace(err) {
 			return r, err
 		}
@@ -137,10 +142,9 @@ func (c *Center) identities(ctx context.Context) (list []string) {
 }
 
 // operations makes a step's operations and completes its revision.
-func (c *Center) operations(name string, s *state, st step, r *Revision) ([]client.Op, error) {
+func (c *Center) operations(name string, s *state, st step, tidy bool, r *Revision) ([]client.Op, error) {
 	r.Number, r.Action, r.Canary, r.Time = s.revision+1, st.action, st.canary, time.Now().UTC().Truncate(time.Millisecond)
-	r.Properties = s.values()
-	ops, size := slices.Clone(st.ops), 0
+	e, size := newEdit(c, name, s, tidy), 0
 	for _, key := range slices.Sorted(maps.Keys(st.set)) {
 		if err := checkKey(key); err != nil {
 			return nil, err
@@ -148,31 +152,18 @@ func (c *Center) operations(name string, s *state, st step, r *Revision) ([]clie
 		if slices.Contains(st.remove, key) {
 			return nil, fmt.Errorf("%w: property %q is both set and deleted", ErrInvalid, key)
 		}
-		value := st.set[key]
-		p, there := s.properties[key]
-		r.Properties[key] = value
-		switch {
-		case !there:
-			ops = append(ops, c.createOp(client.Join(c.dir(name), key), []byte(value)))
-		case p.value != value:
-			ops = append(ops, client.SetOp(p.path, []byte(value), p.version))
-		}
-		size += len(key) + len(value)
+		e.set(key, st.set[key])
+		size += len(key) + len(st.set[key])
 	}
-	for _, key := range st.remove {
-		delete(r.Properties, key)
-		p, there := s.properties[key]
-		for node := &p; there && node != nil; node = node.hidden {
-			if node.children > 0 {
-				ops = append(ops, client.SetOp(node.path, nil, node.version))
-			} else {
-				ops = append(ops, client.DeleteOp(node.path, node.version))
-			}
-		}
+	e.remove(st.remove)
+	if err := e.check(); err != nil {
+		return nil, err
 	}
+	ops := append(slices.Clone(st.ops), e.ops...)
 	if len(ops) == 0 {
 		return nil, ErrUnchanged
 	}
+	r.Properties = e.after
 	record, err := r.encode()
 	if err != nil {
 		return nil, err
