@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/configcenter"
 	"github.com/quollhq/quoll/discovery"
 	"github.com/quollhq/quoll/test/harness"
@@ -91,6 +92,16 @@ func TestSpring(t *testing.T) {
 		app.await("get color", "blue")
 		publish("orders,prod", nil, "color")
 		app.await("get color", "grey")
+
+		// Nothing is left for it of a path whose last property is deleted.
+		b.must(c.EnsurePath(b.ctx, "/config/orders,prod/a/b", client.Persistent))
+		_, err := c.Create(b.ctx, "/config/orders,prod/a/b/c", []byte("nested"))
+		b.must(err)
+		app.await("get a.b.c", "nested")
+		app.await("get a.b", "(none)")
+		publish("orders,prod", nil, "a.b.c")
+		app.await("get a.b.c", "(none)")
+		app.await("get a.b", "(none)")
 
 		r, err := d.Register(b.ctx, discovery.Instance{Service: "web", ID: "w1", Address: "10.0.0.7", Port: 8080, Zone: "z", Weight: 3})
 		b.must(err)
