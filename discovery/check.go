@@ -25,7 +25,8 @@ const (
 type Checking struct {
 	// Name is for logs and errors.
 	Name string
-	// Interval is the time from one check to the next. Default: 10 s.
+	// Interval is the time from one check to the next; until the first one passes it
+	// is a second, if that is less: programs take a moment to start. Default: 10 s.
 	Interval time.Duration
 	// Timeout bounds one check. Default: 5 s.
 	Timeout time.Duration
@@ -56,6 +57,9 @@ func WithCheck(check Check, how Checking) RegisterOption {
 		r.checks.all = append(r.checks.all, &checked{Checking: how, check: check, err: errUnchecked})
 	}
 }
+
+// startInterval is the time from one check to the next until one has passed.
+const startInterval = time.Second
 
 // errUnchecked is the state of a check that was not made so far.
 var errUnchecked = errors.New("not checked so far")
@@ -114,9 +118,9 @@ func (c *checked) failure() error {
 }
 
 func (c *checked) run(ctx context.Context, touch func(), log *slog.Logger) {
-	ticker := time.NewTicker(c.Interval)
+	ticker := time.NewTicker(min(c.Interval, startInterval))
 	defer ticker.Stop()
-	for {
+	for started := false; ; {
 		err := c.once(ctx)
 		if ctx.Err() != nil {
 			return
@@ -124,6 +128,10 @@ func (c *checked) run(ctx context.Context, touch func(), log *slog.Logger) {
 		if c.record(err) {
 			log.Info("health check", "check", c.Name, "error", err)
 			touch()
+		}
+		if err == nil && !started {
+			started = true
+			ticker.Reset(c.Interval)
 		}
 		select {
 		case <-ticker.C:

@@ -371,6 +371,22 @@ func TestChecks(t *testing.T) {
 	must(t, r.Close(ctx))
 }
 
+// A program that is not ready at once is registered soon after it is, however seldom
+// it is checked later.
+func TestCheckedAtStart(t *testing.T) {
+	d := discovery.New(servertest.Dial(t, servertest.Start(t)))
+	var checks atomic.Int32
+	check := func(context.Context) error {
+		if checks.Add(1) == 1 {
+			return errors.New("it is starting")
+		}
+		return nil
+	}
+	r := register(t, d, orders("a", 1), discovery.WithCheck(check, discovery.Checking{Name: "start", Interval: 24 * time.Hour}))
+	must(t, awaitStatus(t, r, discovery.Serving))
+	must(t, r.Close(servertest.Context(t)))
+}
+
 // The last snapshot stands while there is no server, and instances that could
 // not reach the servers either are kept for a while.
 func TestServersAway(t *testing.T) {

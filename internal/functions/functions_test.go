@@ -198,6 +198,10 @@ func TestCount(t *testing.T) {
 
 func TestQueue(t *testing.T) {
 	server := servertest.Start(t)
+	var errs bytes.Buffer
+	if err := quollErr(servertest.Context(t), server, "", t.Output(), &errs, "queue", "take", "--try", "jobs"); err == nil || errs.String() != "quoll: there is no message in /queues/jobs\n" {
+		t.Errorf("%v, %q", err, &errs)
+	}
 	want(t, server, "", "", 75, "queue", "take", "--try", "jobs")
 	want(t, server, "", "", 75, "queue", "take", "--wait", "10ms", "jobs")
 	want(t, server, "", "", 0, "queue", "put", "jobs", "one")

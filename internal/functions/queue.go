@@ -190,6 +190,7 @@ func noteMissing(ctx context.Context, cmd *cobra.Command, c *client.Client, what
 // taking is a call of quoll queue take.
 type taking struct {
 	*queueing
+	path   string
 	try    bool
 	wait   time.Duration
 	follow bool
@@ -234,6 +235,7 @@ command was told to end and ended with 0.`,
 				if err != nil {
 					return err
 				}
+				t.path = pathOf("/queues", own[0])
 				return q.advise(t.run(ctx, cmd, from, command))
 			})
 		},
@@ -282,6 +284,7 @@ func (t *taking) run(ctx context.Context, cmd *cobra.Command, q *queue.Queue, co
 		case t.follow && err != nil && unlessInterrupted(ctx, err) == nil:
 			return nil
 		case errors.Is(err, queue.ErrEmpty) || ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+			note(cmd, "there is no message in %s", t.path)
 			return &cli.ExitError{Code: exitNotYet}
 		case t.follow && errors.As(err, new(*cli.ExitError)) && ctx.Err() == nil: // the command has said what went wrong
 			select {
