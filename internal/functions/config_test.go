@@ -134,3 +134,34 @@ func TestWatchRefused(t *testing.T) {
 	check(t, <-ended)
 	check(t, <-ended)
 }
+
+// So does who makes files: they stay as they are.
+func TestTemplateRefused(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
+	check(t, os.WriteFile(in, []byte(`{{property "orders" "color"}}`), 0o600))
+	check(t, quoll(ctx, server, "", t.Output(), "config", "set", "orders", "color=red"))
+	running, interrupt := context.WithCancel(ctx)
+	defer interrupt()
+	var errs text
+	ended := make(chan error, 1)
+	go func() { ended <- quollErr(running, server, "", t.Output(), &errs, "template", "-t", in+":"+out) }()
+	holds := func(want string) func() bool {
+		return func() bool {
+			got, err := os.ReadFile(out)
+			return err == nil && string(got) == want
+		}
+	}
+	await(t, holds("red"))
+	check(t, quoll(ctx, server, "", t.Output(), "config", "set", "orders", "color=blue", "password={quoll:k}AAAA"))
+	await(t, func() bool { return strings.Contains(errs.String(), "configuration refused") })
+	if said := errs.String(); strings.Count(said, "configuration refused") > 1 || !strings.Contains(said, "--keyring FILE names the keys") || !holds("red")() {
+		t.Error(said)
+	}
+	check(t, quoll(ctx, server, "", t.Output(), "config", "set", "orders", "color=green", "--delete", "password"))
+	await(t, holds("green"))
+	interrupt()
+	check(t, <-ended)
+}

@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"io"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -28,15 +29,19 @@ was there before stands.`,
 				if err != nil {
 					return err
 				}
-				log := slog.New(warningsOnly{warnings(cmd.ErrOrStderr()).Handler()})
-				center := configcenter.New(cl, configcenter.WithRoot(c.root), configcenter.WithLogger(log))
-				return unlessInterrupted(ctx, c.follow(ctx, cmd, center, app, keys))
+				return unlessInterrupted(ctx, c.follow(ctx, cmd, c.follower(cl, cmd.ErrOrStderr()), app, keys))
 			})
 		},
 	}
 	flags.add(cmd)
 	c.addRaw(cmd)
 	return cmd
+}
+
+// follower is the configuration centre of who follows it, and tells of what is refused.
+func (c *configuring) follower(cl *client.Client, errs io.Writer) *configcenter.Center {
+	log := slog.New(warningsOnly{warnings(errs).Handler()})
+	return configcenter.New(cl, configcenter.WithRoot(c.root), configcenter.WithLogger(log))
 }
 
 // warningsOnly leaves out errors: that a configuration is refused, which the command

@@ -89,9 +89,12 @@ func (t *templating) run(cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		t.r.Source = &render.Source{Client: c, Discovery: d, Center: t.config.center(c, cmd.ErrOrStderr()), Keys: keys, Advise: t.config.sealed}
 		t.r.Output = cmd.OutOrStdout()
 		t.r.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+		t.r.Source = &render.Source{Client: c, Discovery: d, Center: t.config.follower(c, cmd.ErrOrStderr()), Keys: keys, Advise: t.config.sealed}
+		t.r.Source.Refused = func(err error) {
+			t.r.Log.Error("configuration refused, what was there before stands", "error", err)
+		}
 		if t.once || t.r.Dry {
 			return t.r.Once(ctx)
 		}

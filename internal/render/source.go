@@ -22,6 +22,9 @@ type Source struct {
 	// Advise, if it is not nil, adds to an error of the configuration what can be
 	// done about it.
 	Advise func(error) error
+	// Refused, if it is not nil, is told why what is published is not in use; what was
+	// there before stands.
+	Refused func(error)
 
 	changed chan struct{} // holds a token when a value has changed
 
@@ -206,19 +209,30 @@ func (s *Source) config(ctx context.Context, app string, profiles ...string) (ma
 			return err
 		}
 		defer live.Close()
-		for now, err := range live.Changes(ctx) {
+		var last configcenter.Update[map[string]string]
+		for now, err := range live.Updates(ctx) {
 			if err != nil {
 				return err
 			}
-			tell(*now, nil)
+			if now.Err != nil && now.Err != last.Err && s.Refused != nil {
+				s.Refused(s.advised(now.Err))
+			}
+			if now.Config != last.Config {
+				tell(*now.Config, nil)
+			}
+			last = now
 		}
 		return nil
 	})
-	if err != nil && s.Advise != nil {
-		err = s.Advise(err)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("config %q: %w", app, err)
+		return nil, fmt.Errorf("config %q: %w", app, s.advised(err))
 	}
 	return v.(map[string]string), nil
+}
+
+func (s *Source) advised(err error) error {
+	if s.Advise == nil {
+		return err
+	}
+	return s.Advise(err)
 }
