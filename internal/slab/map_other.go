@@ -11,3 +11,5 @@ func mapMemory(n int) ([]byte, error) {
 }
 
 func unmapMemory([]byte) {}
+
+func populate([]byte) {}

@@ -3,3 +3,5 @@
 package slab
 
 func adviseHuge([]byte) {}
+
+func populate([]byte) {}

@@ -89,6 +89,7 @@ type Slab struct {
 	mapped  int64
 	used    int64
 	poison  bool
+	ahead   ahead
 }
 
 // New makes a Slab that has taken no memory so far.
@@ -165,6 +166,7 @@ func (s *Slab) Free(r Ref, n int) {
 
 // Close gives all memory back. No object may be used after that.
 func (s *Slab) Close() {
+	s.ahead.close()
 	for i := range s.chunks {
 		if s.chunks[i].mem != nil {
 			unmapMemory(s.chunks[i].mem)

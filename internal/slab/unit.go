@@ -69,6 +69,19 @@ func (s *Slab) mark(i, u, k int) {
 		c.free[b/64] &^= 1 << (b % 64)
 	}
 	c.freeUnits -= k
+	if half := chunkUnits / 2; c.freeUnits < half && c.freeUnits+k >= half {
+		s.lookAhead()
+	}
+}
+
+// lookAhead prepares the next chunk if it will be needed soon.
+func (s *Slab) lookAhead() {
+	if s.ahead.next != nil || s.empty > 0 || len(s.chunks) <= aheadFrom {
+		return
+	}
+	if s.ahead.prepare(); s.ahead.next != nil {
+		s.mapped += chunkSize
+	}
 }
 
 func (s *Slab) returnUnits(u uint32, k int) {
@@ -132,7 +145,10 @@ func (c *chunk) findRun(k int) (int, bool) {
 
 func (s *Slab) addChunk() {
 	i := s.chunkNumbers(1)
-	mem := s.mapBytes(chunkSize)
+	mem := s.ahead.take()
+	if mem == nil {
+		mem = s.mapBytes(chunkSize)
+	}
 	c := chunk{mem: mem, freeUnits: chunkUnits, spans: new([chunkUnits]span)}
 	for w := range c.free {
 		c.free[w] = ^uint64(0)
@@ -146,6 +162,7 @@ func (s *Slab) addChunk() {
 }
 
 func (s *Slab) release(i int) {
+	s.ahead.rest()
 	s.mapped -= int64(len(s.chunks[i].mem))
 	unmapMemory(s.chunks[i].mem)
 	s.chunks[i], s.bases[i] = chunk{}, nil
