@@ -389,7 +389,7 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-// A server that is away for a moment is no news.
+// A server that is away for a moment is no news; that it is back after long is.
 func TestWarnsOfLongAbsence(t *testing.T) {
 	run(t, func(t *testing.T, f *fake) {
 		var log logged
@@ -407,6 +407,15 @@ func TestWarnsOfLongAbsence(t *testing.T) {
 		}
 		if lines := strings.Count(log.String(), "\n"); lines != 1 {
 			t.Errorf("logged %q", &log)
+		}
+		f.refusing.Store(false)
+		for range 2 { // of the second connection there is nothing to tell
+			fc, _ := f.accept()
+			synctest.Wait()
+			if text := log.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "a server is reached again") {
+				t.Errorf("logged %q", text)
+			}
+			fc.Close()
 		}
 		if err := c.Close(); err != nil {
 			t.Error(err)

@@ -33,14 +33,19 @@ func (c *Client) wake() {
 func (c *Client) connected(cn *conn) {
 	old := c.session.Load()
 	ev := Event{State: cn.state(), Authenticated: c.opts.sasl != nil, Server: cn.server}
+	warned := false
 	c.change(ev, func() {
 		c.session.Store(cn.session)
 		c.live.Store(cn)
+		warned = c.warned
 		c.attemptErr, c.failures, c.warned = nil, nil, false
 	})
 	c.readOnlySession = cn.readOnly && (old != cn.session || c.readOnlySession)
 	if old != nil && old != cn.session {
 		close(old.done) // it was that of a read-only server
+	}
+	if warned { // who was told of that is told of its end
+		cn.logger().Warn("a server is reached again")
 	}
 	cn.logger().Info("connected", "session", sessionHex(cn.session.id), "timeout", cn.timeout, "readonly", cn.readOnly)
 }
