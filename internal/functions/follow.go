@@ -17,7 +17,8 @@ func (c *configuring) watch() *cobra.Command {
 		Use: "watch APP", Short: "Print what a program sees, and each change of it", Args: cobra.ExactArgs(1),
 		Long: `Print what a program sees, and each change of it: + added, ~ changed, - removed.
 Of what cannot be used nothing is printed but the reason, on standard error; what
-was there before stands.`,
+was there before stands. As JSON, each line has all that it sees, and with "refused"
+and "stale" whether that is not what is published, and whether no server is reached.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			keys, err := c.keys()
 			if err != nil {
@@ -92,12 +93,29 @@ func (f *following) print(now configcenter.Update[map[string]string]) {
 	}
 	out := f.cmd.OutOrStdout()
 	switch {
-	case now.Config == last.Config:
 	case f.c.dial.JSON():
-		f.c.printProperties(out, *now.Config, map[string]any{"app": f.app, "revisions": now.View.Revisions})
+		printJSON(out, newUpdateDoc(f.app, now))
+	case now.Config == last.Config:
 	case last.Config == nil:
 		f.c.printDiff(out, configcenter.Diff(nil, *now.Config))
 	default:
 		f.c.printDiff(out, configcenter.Diff(*last.Config, *now.Config))
 	}
+}
+
+// updateDoc is an update in JSON.
+type updateDoc struct {
+	App        string            `json:"app"`
+	Properties map[string]string `json:"properties"`
+	Revisions  map[string]int64  `json:"revisions"`
+	Refused    string            `json:"refused,omitempty"` // why what is published is not in use
+	Stale      bool              `json:"stale,omitempty"`   // no server is reached
+}
+
+func newUpdateDoc(app string, u configcenter.Update[map[string]string]) updateDoc {
+	doc := updateDoc{App: app, Properties: *u.Config, Revisions: u.View.Revisions, Stale: u.View.Stale}
+	if u.Err != nil {
+		doc.Refused = u.Err.Error()
+	}
+	return doc
 }

@@ -28,7 +28,7 @@ func (c *configuring) keys() (*configcenter.Keyring, error) {
 	}
 	text, err := os.ReadFile(c.keyring)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--keyring: %w", err)
 	}
 	return configcenter.ParseKeyring(string(text))
 }
