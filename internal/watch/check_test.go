@@ -18,7 +18,7 @@ func check(t *testing.T, m *Manager) {
 			inUse++
 		}
 		checkShard(t, m, i, func(n uint32, e *entry, tb tableID, ids []ID) {
-			if tb == dataTable && *e.set(tb, recursive) != 0 {
+			if tb == dataTable && m.shards[i].arena.set(e, where{tb, recursive}) != 0 {
 				depths[depth(m.shards[i].path(e))]++
 			}
 			for _, id := range ids {
@@ -53,7 +53,7 @@ func checkShard(t *testing.T, m *Manager, i int, f func(n uint32, e *entry, tb t
 	var pairs [tables]int64
 	for n := uint32(1); n <= s.top; n++ {
 		e := s.entry(n)
-		if unwatched(e.sets[:]) {
+		if e.unwatched() {
 			continue
 		}
 		paths++
@@ -64,7 +64,7 @@ func checkShard(t *testing.T, m *Manager, i int, f func(n uint32, e *entry, tb t
 		}
 		for tb := dataTable; tb < tables; tb++ {
 			var ids []ID
-			for _, set := range e.table(tb) {
+			for _, set := range s.arena.table(e, tb) {
 				from := len(ids)
 				s.arena.each(set, func(id ID) { ids = append(ids, id) })
 				if got := ids[from:]; !slices.IsSorted(got) || len(got) != s.arena.size(set) {
@@ -106,11 +106,15 @@ func checkArena(t *testing.T, m *Manager, i int) {
 	}
 	for n := uint32(1); n <= s.top; n++ {
 		e := s.entry(n)
-		if unwatched(e.sets[:]) {
+		if e.unwatched() {
 			continue
 		}
-		claim(e.path, int(e.plen+3)/4, "path")
-		for _, set := range e.sets {
+		claim(e.path, (e.length()+3)/4, "path")
+		if e.kept() == formSeveral {
+			claim(ref(e.sets[0]), allWays, "sets")
+		}
+		for _, w := range everywhere {
+			set := s.arena.set(e, w)
 			if set != 0 && !set.single() {
 				claim(ref(set), int(s.arena.words(ref(set), headWords)[1]), "set")
 			}

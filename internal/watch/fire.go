@@ -54,7 +54,7 @@ func (m *Manager) Fire(path string, ev proto.EventType, tell func(ID)) (data, ch
 
 // collect adds the watchers of one table of an entry to the sources.
 func (m *Manager) collect(s *shard, n uint32, t tableID) {
-	for _, set := range s.entry(n).table(t) {
+	for _, set := range s.arena.table(s.entry(n), t) {
 		if set != 0 {
 			m.sources = append(m.sources, source{&s.arena, set})
 		}
@@ -87,7 +87,7 @@ func (m *Manager) collectRecursive(path string) {
 	i, hash := m.place(path)
 	s := &m.shards[i]
 	if n := s.find(hash, path); n != 0 {
-		if set := *s.entry(n).set(dataTable, recursive); set != 0 {
+		if set := s.arena.set(s.entry(n), where{dataTable, recursive}); set != 0 {
 			m.sources = append(m.sources, source{&s.arena, set})
 		}
 	}
@@ -129,15 +129,17 @@ func among(sources []source, id ID) bool {
 // useUp drops the one-shot watches of one table of an entry.
 func (m *Manager) useUp(s *shard, n uint32, t tableID) {
 	e := s.entry(n)
-	used := *e.set(t, standard)
+	once := where{t, standard}
+	used := s.arena.set(e, once)
 	if used == 0 {
 		return
 	}
-	*e.set(t, standard) = 0
-	rest := !unwatched(e.table(t))
+	s.arena.putSet(e, once, 0)
+	left := s.arena.table(e, t)
+	rest := !none(left)
 	pairs := int64(0)
 	s.arena.each(used, func(id ID) {
-		if rest && s.waits(n, t, id) {
+		if rest && s.arena.hasAny(left, id) {
 			return
 		}
 		pairs++

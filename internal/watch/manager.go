@@ -141,13 +141,14 @@ func (m *Manager) Add(id ID, path string, kind Kind) {
 func (m *Manager) add(shard int, n uint32, w where, id ID) (stale bool) {
 	s := &m.shards[shard]
 	e := s.entry(n)
-	table, set := e.table(w.table), e.set(w.table, w.mode)
-	first, before := unwatched(table), *set
-	fresh := first || !s.waits(n, w.table, id)
-	var added bool
-	if *set, added = s.arena.insert(before, id); !added {
+	table, before := s.arena.table(e, w.table), s.arena.set(e, w)
+	first := none(table)
+	fresh := first || !s.arena.hasAny(table, id)
+	after, added := s.arena.insert(before, id)
+	if !added {
 		return false
 	}
+	s.arena.putSet(e, w, after)
 	if w.mode == recursive && before == 0 {
 		m.depths.add(depth(s.path(e)), 1)
 	}
@@ -178,21 +179,21 @@ func (m *Manager) sweep(id ID) {
 // caller settles the entry when it is done with it.
 func (m *Manager) drop(s *shard, n uint32, w where, id ID) bool {
 	e := s.entry(n)
-	set := e.set(w.table, w.mode)
-	left, was := s.arena.remove(*set, id)
+	left, was := s.arena.remove(s.arena.set(e, w), id)
 	if !was {
 		return false
 	}
-	*set = left
+	s.arena.putSet(e, w, left)
 	if w.mode == recursive && left == 0 {
 		m.depths.add(depth(s.path(e)), -1)
 	}
-	if s.waits(n, w.table, id) {
+	table := s.arena.table(e, w.table)
+	if s.arena.hasAny(table, id) {
 		return true
 	}
 	s.pairs[w.table].Add(-1)
 	m.roster.lose(id, w.table)
-	if w.table == dataTable && unwatched(e.table(w.table)) {
+	if w.table == dataTable && none(table) {
 		s.data--
 	}
 	return true
@@ -201,7 +202,7 @@ func (m *Manager) drop(s *shard, n uint32, w where, id ID) bool {
 // settle frees the entry when nobody waits on it any more.
 func (m *Manager) settle(s *shard, n, hash uint32) {
 	e := s.entry(n)
-	if !unwatched(e.sets[:]) {
+	if !e.unwatched() {
 		return
 	}
 	if hash == 0 {
@@ -253,6 +254,6 @@ func (m *Manager) Contains(id ID, path string, t proto.WatcherType) bool {
 	// For a persistent watch the data table alone is asked: its twin in the
 	// child table comes and goes with it.
 	return slices.ContainsFunc(removeSets(t), func(w where) bool {
-		return s.arena.has(*s.entry(n).set(w.table, w.mode), id)
+		return s.arena.has(s.arena.set(s.entry(n), w), id)
 	})
 }

@@ -40,3 +40,26 @@ func TestMemoryIsGivenBack(t *testing.T) {
 		}
 	}
 }
+
+// A watch costs little at any moment, also when tables have just grown.
+func TestMemoryWhileWatchesAreAdded(t *testing.T) {
+	const (
+		from, to = 50_000, 600_000
+		bytes    = 80.0    // in use, each
+		chunk    = 4 << 20 // of the slab; two may be begun, or full of holes
+	)
+	m := New()
+	t.Cleanup(m.Close)
+	id := m.Attach()
+	path := []byte("/quoll-bench-0123456789abc/p00000/k000000000") // 44 bytes
+	for n := 1; n <= to; n++ {
+		for i, left := len(path)-1, n; left > 0; i, left = i-1, left/10 {
+			path[i] = byte('0' + left%10)
+		}
+		m.Add(id, string(path), Data)
+		u := m.mem.slab.Usage()
+		if n >= from && (float64(u.Used) > bytes*float64(n) || float64(u.Mapped) > bytes*float64(n)+2*chunk) {
+			t.Fatalf("%d watches: %.1f bytes each are in use, %.1f taken", n, float64(u.Used)/float64(n), float64(u.Mapped)/float64(n))
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strings"
 )
 
 // Len is the number of watches: pairs of a watcher and a path, counted in each
@@ -87,11 +88,12 @@ func (m *Manager) ByPath() []PathWatchers {
 func (s *shard) appendWatchers(list []PathWatchers) []PathWatchers {
 	for n := uint32(1); n <= s.top; n++ {
 		e := s.entry(n)
-		if unwatched(e.table(dataTable)) {
+		table := s.arena.table(e, dataTable)
+		if none(table) {
 			continue
 		}
-		w := PathWatchers{Path: string(s.arena.bytes(e.path, int(e.plen)))}
-		for _, set := range e.table(dataTable) {
+		w := PathWatchers{Path: strings.Clone(s.path(e))}
+		for _, set := range table {
 			s.arena.each(set, func(id ID) { w.IDs = append(w.IDs, id) })
 		}
 		slices.Sort(w.IDs)

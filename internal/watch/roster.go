@@ -199,6 +199,7 @@ func (r *roster) take(id ID, hs []handle) []handle {
 	if n == 1 {
 		return append(hs, handle(rec.list))
 	}
+	hs = slices.Grow(hs, int(n))
 	for b := ref(rec.list); n > 0 && b != 0; {
 		w := l.arena.words(b, 2)
 		next, size := ref(w[0]), int(w[1]>>16)
