@@ -2,6 +2,7 @@ package configcenter
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -24,6 +25,13 @@ type Validator interface {
 // slices, by commas or as "hosts[0]". Properties without a field are passed over.
 // If out has a Validate method it has the last word.
 func Decode(properties map[string]string, out any) error {
+	if err := decode(properties, out); err != nil {
+		return fmt.Errorf("configcenter: %w", err)
+	}
+	return nil
+}
+
+func decode(properties map[string]string, out any) error {
 	if all, ok := out.(*map[string]string); ok {
 		*all = properties
 		return nil
@@ -36,18 +44,30 @@ func Decode(properties map[string]string, out any) error {
 		),
 	})
 	if err != nil {
-		return fmt.Errorf("configcenter: %w", err)
+		return err
 	}
 	if err := d.Decode(nested(properties)); err != nil {
-		return fmt.Errorf("configcenter: %w", err)
+		return misfit{err}
 	}
 	if v, ok := out.(Validator); ok {
-		if err := v.Validate(); err != nil {
-			return fmt.Errorf("configcenter: %w", err)
-		}
+		return v.Validate()
 	}
 	return nil
 }
+
+// misfit says in one line which properties do not fit: lists, logs and the entry of a
+// subscriber have one for it.
+type misfit struct{ cause error }
+
+func (m misfit) Error() string {
+	cause := m.cause
+	if all := errors.Unwrap(cause); all != nil { // without the heading
+		cause = all
+	}
+	return strings.Join(strings.FieldsFunc(cause.Error(), func(r rune) bool { return r == '\n' }), "; ")
+}
+
+func (m misfit) Unwrap() error { return m.cause }
 
 // relax leaves out what does not count in names.
 var relax = strings.NewReplacer("-", "", "_", "")

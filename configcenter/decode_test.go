@@ -75,6 +75,10 @@ func TestDecodeFails(t *testing.T) {
 			t.Errorf("%s=%s: %v", key, value, err)
 		}
 	}
+	err := Decode(map[string]string{"pool.max-size": "many", "debug": "perhaps"}, new(config))
+	if text := err.Error(); strings.Contains(text, "\n") || strings.Count(text, "; ") != 1 || !strings.HasPrefix(text, "configcenter: '") {
+		t.Errorf("not two misfits in one line: %q", text)
+	}
 }
 
 func FuzzDecode(f *testing.F) {

@@ -193,7 +193,7 @@ func (l *Live[T]) decode(v *View) (*T, error) {
 		}
 	}
 	value := clone(l.o.Default) // other configurations are made of it, too
-	if err := Decode(properties, &value); err != nil {
+	if err := decode(properties, &value); err != nil {
 		return nil, err
 	}
 	if l.o.Validate != nil {

@@ -382,7 +382,7 @@ func (c *configuring) printSubscriber(out io.Writer, s configcenter.Subscriber) 
 	}
 	fmt.Fprintf(out, "%s\t%s\t%s", s.Instance, s.Since.Format(time.RFC3339), cmp.Or(strings.Join(words, " "), "-"))
 	if s.Error != "" {
-		fmt.Fprintf(out, "\trefuses: %s", s.Error)
+		fmt.Fprintf(out, "\trefuses: %s", strings.ReplaceAll(s.Error, "\n", "; "))
 	}
 	fmt.Fprintln(out)
 }

@@ -124,14 +124,19 @@ func TestWatchRefused(t *testing.T) {
 	await(t, func() bool {
 		return out.String() == "+ color=red\n" && raw.String() == out.String() && strings.Contains(lines.String(), `"color":"red"`)
 	})
-	check(t, quoll(ctx, server, "", t.Output(), "config", "set", "orders", "color=blue", "--keyring", ring, "--encrypt", "password=secret"))
+	check(t, quoll(ctx, server, "", t.Output(), "config", "set", "orders", "color=blue", "--keyring", ring, "--encrypt", "password=secret", "--encrypt", "token=secret"))
 	const refused = "quoll: refused, what was there before stands: what is published for \"orders\" (orders@2) is not in use: in orders: property \"password\" cannot be decrypted: " +
-		"it is encrypted with key \"k\", and there is no keyring\n--keyring FILE names the keys"
+		"it is encrypted with key \"k\", and there is no keyring\nin orders: property \"token\""
 	await(t, func() bool {
-		return strings.Contains(errs.String(), refused) && strings.Contains(raw.String(), "+ password={quoll:k}") &&
+		return strings.Contains(errs.String(), refused) && strings.Contains(errs.String(), "\n--keyring FILE names the keys") && strings.Contains(raw.String(), "+ password={quoll:k}") &&
 			strings.Contains(lines.String(), `{"app":"orders","properties":{"color":"red"},"revisions":{"orders":1},"refused":"what is published`)
 	})
-	check(t, quoll(ctx, server, "", t.Output(), "config", "set", "orders", "color=green", "--delete", "password"))
+	await(t, func() bool { // a line for each who follows
+		var list bytes.Buffer
+		check(t, quoll(ctx, server, "", &list, "config", "who", "orders"))
+		return strings.Count(list.String(), "\trefuses: ") == 2 && strings.Count(list.String(), "\n") == 3
+	})
+	check(t, quoll(ctx, server, "", t.Output(), "config", "set", "orders", "color=green", "--delete", "password", "--delete", "token"))
 	await(t, func() bool { return out.String() == "+ color=red\n~ color=green (was red)\n" })
 	if said := errs.String(); !strings.Contains(said, "\nquoll: what is published for \"orders\" is in use again\n") || strings.Contains(said, "level=ERROR") {
 		t.Error(said)
