@@ -76,7 +76,7 @@ func (c Canary) check() error {
 		return err
 	}
 	if len(c.Match.Instances) == 0 && len(c.Match.Labels) == 0 && c.Match.Percent <= 0 {
-		return fmt.Errorf("%w: canary %q chooses no instance", ErrInvalid, c.Name)
+		return fmt.Errorf("%w: canary %q chooses no instance, by name, label or percentage", ErrInvalid, c.Name)
 	}
 	if c.Match.Percent < 0 || c.Match.Percent > 100 {
 		return fmt.Errorf("%w: canary %q chooses %v %% of the instances", ErrInvalid, c.Name, c.Match.Percent)

@@ -192,6 +192,20 @@ func TestInvalidPublications(t *testing.T) {
 	wantIs(t, err, configcenter.ErrInvalid)
 }
 
+// Why a name is none is said.
+func TestInvalidNames(t *testing.T) {
+	center := configcenter.New(servertest.Dial(t, servertest.Start(t)))
+	for key, why := range map[string]string{
+		"": "property without a name", "a/b": `"a/b": there is a slash in its name`, ".a": "dots", "a.": "dots", "a..b": "between dots", "a b": "blanks",
+	} {
+		_, err := center.Publish(servertest.Context(t), "orders", configcenter.Change{Set: set{key: "1"}})
+		wantIs(t, err, configcenter.ErrInvalid)
+		if !strings.Contains(err.Error(), why) {
+			t.Errorf("%q: %v, want %q", key, err, why)
+		}
+	}
+}
+
 // Nothing is lost between publishers, and no reader sees half of a publication.
 func TestConcurrentPublishers(t *testing.T) {
 	const publishers, each = 4, 10

@@ -76,8 +76,11 @@ func (a App) Contexts() []string {
 
 // checkName validates the name of a context, a canary or an instance.
 func checkName(what, name string) error {
-	if name == "" || strings.Contains(name, "/") {
-		return fmt.Errorf("%w: %s %q", ErrInvalid, what, name)
+	switch {
+	case name == "":
+		return fmt.Errorf("%w: %s without a name", ErrInvalid, what)
+	case strings.Contains(name, "/"):
+		return fmt.Errorf("%w: %s %q: there is a slash in its name", ErrInvalid, what, name)
 	}
 	if err := client.ValidatePath("/" + name); err != nil {
 		return fmt.Errorf("%w: %s %q: %w", ErrInvalid, what, name, err)
@@ -106,7 +109,7 @@ func checkKey(key string) error {
 		return err
 	}
 	if strings.HasPrefix(key, ".") || strings.HasSuffix(key, ".") || strings.Contains(key, "..") {
-		return fmt.Errorf("%w: property %q", ErrInvalid, key)
+		return fmt.Errorf("%w: property %q: there is nothing before, after or between dots", ErrInvalid, key)
 	}
 	return nil
 }

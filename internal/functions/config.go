@@ -181,7 +181,7 @@ func (c *configuring) resolve() *cobra.Command {
 					}
 					return nil
 				}
-				c.printProperties(out, properties, map[string]any{"app": app.Name, "origins": view.Origins, "revisions": view.Revisions, "canaries": view.Canaries})
+				c.printProperties(out, properties, map[string]any{"app": app.Name, "origins": view.Origins, "revisions": view.Revisions, "canaries": append([]string{}, view.Canaries...)})
 				return nil
 			})
 		},

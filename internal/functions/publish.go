@@ -223,6 +223,9 @@ chosen by --instance, --label or --percent, of which one is needed.`,
 				return err
 			}
 			canary.Name = args[1]
+			if f := cmd.Flags(); !f.Changed("instance") && !f.Changed("label") && !f.Changed("percent") {
+				return wrongArguments(cmd, errors.New("who sees the canary? --instance, --label or --percent"))
+			}
 			if canary.Set, err = c.properties("", args[2:], sealed); err != nil {
 				return err
 			}

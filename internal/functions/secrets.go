@@ -11,7 +11,7 @@ import (
 	"github.com/quollhq/quoll/configcenter"
 )
 
-var errNoKeyring = errors.New("encrypting wants --keyring")
+var errNoKeyring = errors.New("encrypting wants --keyring FILE; quoll config keygen NAME draws a key for it")
 
 // addRaw adds the flag of commands that can show encrypted values as they are.
 func (c *configuring) addRaw(cmd *cobra.Command) {
