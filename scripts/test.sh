@@ -85,7 +85,7 @@ blackbox() {
   local dir status
   dir=$(mktemp -d) || return
   [[ -n ${QUOLL_BINARY:-} ]] ||
-    go build -tags failpoints $([[ $QUOLL_RACE == 1 ]] && echo -race) -o "$dir/quoll" ./cmd/quoll || return
+    go build -pgo=off -tags failpoints $([[ $QUOLL_RACE == 1 ]] && echo -race) -o "$dir/quoll" ./cmd/quoll || return
   QUOLL_BINARY=${QUOLL_BINARY:-$dir/quoll} go test -p 2 -count 1 -timeout 20m ./test/...
   status=$?
   rm -rf "$dir"

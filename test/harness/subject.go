@@ -165,7 +165,8 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(buildDir, "quoll")
-	args := []string{"build", "-tags", "failpoints", "-o", binary}
+	// Without the profile, so that the packages which other tests have compiled are used again.
+	args := []string{"build", "-pgo=off", "-tags", "failpoints", "-o", binary}
 	if os.Getenv("QUOLL_RACE") == "1" {
 		args = append(args, "-race")
 	}
