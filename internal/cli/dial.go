@@ -85,8 +85,13 @@ func (d *Dialer) dial(cmd *cobra.Command) (*client.Client, error) {
 	return cl, nil
 }
 
+// electionTime bounds how long a command waits that does not stay, for servers that
+// run and let no client in: an election takes less.
+const electionTime = 5 * time.Second
+
 // reach tries each server once. When that is in vain, and to go on makes sense or was
-// asked for by --connect-timeout, it says so and does.
+// asked for by --connect-timeout, it says so and does; for a while it does also if
+// there are servers that only hang up, as they do until they have elected a leader.
 func (d *Dialer) reach(cmd *cobra.Command, c connectConfig) (*client.Client, error) {
 	ctx := cmd.Context()
 	limited := cmd.Flags().Changed("connect-timeout")
@@ -96,9 +101,15 @@ func (d *Dialer) reach(cmd *cobra.Command, c connectConfig) (*client.Client, err
 		defer cancel()
 	}
 	cl, err := client.Dial(client.FailFast(ctx), c.servers, c.options...)
-	if errors.Is(err, client.ErrConnectionLoss) && (limited || d.patient) {
+	switch {
+	case !errors.Is(err, client.ErrConnectionLoss):
+	case limited || d.patient:
 		fmt.Fprintf(cmd.ErrOrStderr(), "quoll: no server is reached so far; trying on\n%s\n", whyLost(err))
 		cl, err = client.Dial(ctx, c.servers, c.options...)
+	case hangsUp(err):
+		if later, failed := elected(ctx, c); failed == nil {
+			cl, err = later, nil
+		}
 	}
 	switch {
 	case err == nil:
@@ -113,6 +124,13 @@ func (d *Dialer) reach(cmd *cobra.Command, c connectConfig) (*client.Client, err
 		err = fmt.Errorf("%w\n%s", err, do)
 	}
 	return nil, err
+}
+
+// elected connects when there is a leader, if there is one soon.
+func elected(ctx context.Context, c connectConfig) (*client.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, electionTime)
+	defer cancel()
+	return client.Dial(ctx, c.servers, c.options...)
 }
 
 // unreached is an error with what the attempts have failed with and what can be done.

@@ -36,7 +36,7 @@ func advice(err error) string {
 	var name *net.DNSError
 	var op *net.OpError // and not the context that a caller waits with
 	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case hangsUp(err):
 		return "A server hangs up on clients when it has no quorum, is starting, has too many connections (maxClientCnxns), or does not " +
 			"speak TLS as the client does (--client-configuration). Its log says which, and so does /readyz?verbose at its admin port."
 	case errors.Is(err, client.ErrMalformed):
@@ -49,6 +49,11 @@ func advice(err error) string {
 		return "Nobody answers there: the machine is down, a firewall lets nothing through, or the server stands still."
 	}
 	return ""
+}
+
+// hangsUp tells whether there is a server that lets no client in.
+func hangsUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // lines puts what is not empty on lines of its own.

@@ -3,6 +3,7 @@ package functions_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"path/filepath"
 	"strings"
@@ -72,6 +73,34 @@ func TestUnreached(t *testing.T) {
 	if err == nil {
 		t.Error("it succeeds")
 	}
+}
+
+// Who comes while the servers elect a leader, and hang up on clients meanwhile, is
+// served afterwards.
+func TestElecting(t *testing.T) {
+	at, chroot, _ := strings.Cut(servertest.Start(t), "/")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer l.Close()
+	const attempts = 2
+	go func() {
+		for n := 0; ; n++ {
+			here, err := l.Accept()
+			if err != nil {
+				return
+			}
+			there, err := net.Dial("tcp", at)
+			if n < attempts || err != nil {
+				_ = here.Close()
+			}
+			if err != nil {
+				continue
+			}
+			go func() { _, _ = io.Copy(there, here); _ = there.Close() }()
+			go func() { _, _ = io.Copy(here, there); _ = here.Close() }()
+		}
+	}()
+	want(t, strings.TrimSuffix(l.Addr().String()+"/"+chroot, "/"), "", "1\n", 0, "count", "a", "+1")
 }
 
 // What stays says that it waits, and waits.
