@@ -1,7 +1,9 @@
 package peer
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -48,6 +50,9 @@ func (l *loop) noteQuorum(s zab.Status) {
 	if a.said { // as loud as the beginning: who has seen that waits for this
 		l.p.log.Warn("this member has a quorum again", "after", (now - a.since).Round(time.Millisecond), "leader", s.Leader, "epoch", s.Epoch)
 	}
+	if s.Serving() {
+		l.failed = failedDial{}
+	}
 	*a = alone{has: s.Serving(), since: now, next: now + aloneAfter(&l.p.cfg)}
 }
 
@@ -78,12 +83,21 @@ func (l *loop) reach() (reached, missing []int64, why string) {
 		ok, err := l.p.mesh.Reached(sid)
 		if ok {
 			reached = append(reached, sid)
+			if l.followsTwin(sid) {
+				reasons = append(reasons, fmt.Sprintf("%d: it follows a member with this one's number: perhaps another server has the same myid", sid))
+			}
 			continue
 		}
 		missing = append(missing, sid)
-		if err != nil {
+		switch {
+		case errors.Is(err, io.EOF):
+			reasons = append(reasons, fmt.Sprintf("%d: it hung up: its log says why, or it does not speak TLS or SASL as this one does", sid))
+		case err != nil:
 			reasons = append(reasons, fmt.Sprintf("%d: %v", sid, err))
 		}
+	}
+	if l.failed != (failedDial{}) {
+		reasons = append(reasons, l.failed.String())
 	}
 	return reached, missing, strings.Join(reasons, "; ")
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/peer"
 	"github.com/quollhq/quoll/internal/peer/peertest"
 	"github.com/quollhq/quoll/internal/zab"
@@ -125,5 +126,40 @@ func TestFarewellIsNoLoss(t *testing.T) {
 	}
 	e.Await("a line at each follower", func() bool {
 		return count("level=INFO", "the leader has given the lead away") == 1 && count("level=WARN", "the connection to the leader was lost") == 1
+	})
+}
+
+// TestOtherMembers sees that a member says so if its leader counts other members than it does, once.
+func TestOtherMembers(t *testing.T) {
+	e := newEnsemble(t, 3, 0)
+	e.start(2, 3)
+	e.leader()
+	var ahead atomic.Int64
+	log := e.warnings(1, &ahead)
+	e.config.Members = append(e.config.Members, config.Member{ID: 9, Role: config.ObserverRole, Addrs: e.config.Members[0].Addrs})
+	e.start(1)
+	e.leader()
+	log.says("the leader counts other members than this one", `leaders="[1 2 3]"`, `own="[1 2 3 9:observer]"`)
+}
+
+// TestLeaderOutOfReach sees that a member without a quorum says that the port of the elected leader does not answer.
+func TestLeaderOutOfReach(t *testing.T) {
+	e := newEnsemble(t, 3, 0)
+	e.start(2, 3)
+	e.leader()
+	for i := range e.config.Members[1:] {
+		m := &e.config.Members[1+i]
+		m.Addrs = []config.PeerAddr{{Host: "127.0.0.1", Quorum: 1, Election: m.Addrs[0].Election}}
+	}
+	var ahead atomic.Int64
+	log := e.warnings(1, &ahead)
+	e.start(1)
+	reports := -1
+	e.Await("a report that names the port", func() bool {
+		if n := strings.Count(log.text, "this member has no quorum"); n > reports {
+			reports = n
+			ahead.Add(int64(time.Minute))
+		}
+		return strings.Contains(log.text, "it was elected, and its port for learners cannot be reached: dial tcp 127.0.0.1:1:")
 	})
 }

@@ -249,7 +249,7 @@ func (l *loop) dialled(no uint64, master int64, c *link.Conn, err error) {
 	switch {
 	case err != nil:
 		if no == l.dialNo {
-			l.p.log.Info("cannot connect to the leader", "leader", master, "err", err)
+			l.noteFailedDial(master, err)
 			l.p.zab.ConnectFailed()
 		}
 	case no != l.dialNo:
@@ -257,6 +257,7 @@ func (l *loop) dialled(no uint64, master int64, c *link.Conn, err error) {
 	case ended(c):
 		l.p.zab.ConnectFailed()
 	default:
+		l.failed = failedDial{}
 		l.master = master
 		contactOf(c).sid = master
 		l.conns[zab.Link(c.ID())] = c
@@ -285,6 +286,7 @@ func (l *loop) down(c *link.Conn, err error) {
 	if l.conns[id] == nil {
 		return
 	}
+	defer l.twinGone(c)
 	if !errors.Is(err, link.ErrClosed) {
 		l.p.log.Info("quorum connection ended", "sid", contactOf(c).sid, "remote", c.RemoteAddr().String(), "reason", err)
 	}
@@ -304,7 +306,16 @@ func (l *loop) received(c *link.Conn, batch []link.Packet) {
 			return
 		}
 	}
+	for _, t := range l.twins {
+		if t.conn == c {
+			if err := t.hold(batch); err != nil {
+				l.p.broke(c, batch[0].Type, err)
+			}
+			return
+		}
+	}
 	id := zab.Link(c.ID())
+	contactOf(c).heard = l.now
 	if n := len(batch); n > 0 && batch[n-1].Snapshot != nil {
 		l.arrivals[id] = batch[n-1].Snapshot.(*received)
 	}
@@ -318,8 +329,14 @@ func (l *loop) received(c *link.Conn, batch []link.Packet) {
 		}
 		err := decode(c, &batch[i], m)
 		if err == nil {
+			if m.Type == zab.NewLeader {
+				l.compareMembers(m.Data)
+			}
 			if m.Type == zab.FollowerInfo || m.Type == zab.ObserverInfo {
 				contactOf(c).sid, contactOf(c).observer = m.Learner.Sid, m.Type == zab.ObserverInfo
+				if l.keepWaiting(c, batch[i:]) {
+					return
+				}
 			}
 			err = l.p.zab.Step(id, m)
 		}
@@ -346,8 +363,10 @@ func (l *loop) vote(m mesh.Message) {
 		l.p.log.Warn("a vote cannot be read", "sid", m.From, "err", err)
 		return
 	}
-	l.p.zab.Notify(zab.Notification{Sid: m.From, State: zab.State(n.State), Leader: n.Leader, Zxid: n.Zxid, PeerEpoch: n.PeerEpoch,
-		Round: n.Round, Version: n.Version, Config: n.Config})
+	vote := zab.Notification{Sid: m.From, State: zab.State(n.State), Leader: n.Leader, Zxid: n.Zxid, PeerEpoch: n.PeerEpoch,
+		Round: n.Round, Version: n.Version, Config: n.Config}
+	l.noteLeaderOf(&vote)
+	l.p.zab.Notify(vote)
 }
 
 func (l *loop) ballot(b *zab.Ballot) {

@@ -37,11 +37,18 @@ type loop struct {
 	// armed is when the goroutine looks at the time again.
 	armed time.Duration
 
-	p      *Peer
-	err    error
-	conns  map[zab.Link]*link.Conn
-	early  []earlyLearner
-	states map[zab.Link]*future // frozen for learners that are sent SNAP now
+	// now is the time of this round.
+	now time.Duration
+
+	p     *Peer
+	err   error
+	conns map[zab.Link]*link.Conn
+	early []earlyLearner
+	twins []*twin
+	// toldOfTwins is when it was told of twins of a member; follows is whom a member has as its leader, by its last vote.
+	toldOfTwins map[int64]time.Duration
+	follows     map[int64]int64
+	states      map[zab.Link]*future // frozen for learners that are sent SNAP now
 	// arrivals are states that have come from a leader and were not given to the disk.
 	arrivals map[zab.Link]*received
 	dirty    map[*link.Conn]struct{} // to be flushed
@@ -52,6 +59,8 @@ type loop struct {
 	frame    zab.Message        // what is looked at and not kept
 	dial     context.CancelFunc // ends the attempt to reach the leader
 	dialNo   uint64
+	failed   failedDial
+	others   string // the configuration of a leader that was told of because it is not this member's
 	// masterNo counts the attempts to reach a follower that feeds observers; master is whom this learner has reached.
 	masterNo, master int64
 	// up is the uplink of a learner that serves or served last, nil of a leader; renewers are those who wait for answers to
@@ -84,7 +93,7 @@ func (e *earlyLearner) hold(batch []link.Packet) error {
 }
 
 func newLoop(p *Peer) loop {
-	return loop{p: p, conns: map[zab.Link]*link.Conn{}, states: map[zab.Link]*future{}, arrivals: map[zab.Link]*received{}, dirty: map[*link.Conn]struct{}{}, status: zab.Status{State: -1}, dial: func() {}}
+	return loop{p: p, conns: map[zab.Link]*link.Conn{}, states: map[zab.Link]*future{}, arrivals: map[zab.Link]*received{}, dirty: map[*link.Conn]struct{}{}, toldOfTwins: map[int64]time.Duration{}, follows: map[int64]int64{}, status: zab.Status{State: -1}, dial: func() {}}
 }
 
 // run does what is due, until ctx ends or the member cannot go on. It keeps the turn: nothing is brought any more.
@@ -153,8 +162,10 @@ func (l *loop) bring() {
 
 func (l *loop) tick() {
 	now := l.p.cfg.Now()
+	l.now = now
 	l.p.zab.Tick(now)
 	l.reportAlone(now)
+	l.lookAtTwins()
 	for len(l.early) > 0 && now >= l.early[0].until {
 		l.early[0].conn.Finish()
 		l.early = l.early[1:]
@@ -162,7 +173,7 @@ func (l *loop) tick() {
 }
 
 func (l *loop) deadline() time.Duration {
-	at := l.alone.before(l.p.zab.Deadline())
+	at := l.twinsDue(l.alone.before(l.p.zab.Deadline()))
 	if len(l.early) > 0 {
 		at = min(at, l.early[0].until)
 	}

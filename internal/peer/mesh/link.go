@@ -15,6 +15,8 @@ type link struct {
 	conn net.Conn
 	wake chan struct{} // there may be something to send
 	done chan struct{} // closed when the reader has ended
+	// broken is why nothing could be sent, when conn was closed for that. Guarded by Mesh.mu.
+	broken error
 }
 
 // signal wakes the writer.
@@ -40,7 +42,11 @@ func (m *Mesh) attach(p *peer, conn net.Conn, r *bufio.Reader) {
 	}
 	l.signal()
 	m.reach(p.sid, true)
-	m.cfg.Logger.Info("election connection is up", "sid", p.sid, "remote", conn.RemoteAddr().String())
+	what := []any{"sid", p.sid, "remote", conn.RemoteAddr().String()}
+	if p.stranger {
+		what = append(what, "configured", false)
+	}
+	m.cfg.Logger.Info("election connection is up", what...)
 	m.tasks.Go(func() { m.read(p, l, r) })
 	m.tasks.Go(func() { m.write(p, l) })
 }
@@ -84,6 +90,9 @@ func (m *Mesh) write(p *peer, l *link) {
 		}
 		buf = wire.AppendElectionFrame(buf[:0], msg)
 		if err := m.writeWithin(l.conn, buf); err != nil {
+			m.mu.Lock()
+			l.broken = err
+			m.mu.Unlock()
 			l.conn.Close() // the reader says why
 			return
 		}
@@ -121,6 +130,9 @@ func (m *Mesh) ended(p *peer, l *link, err error) {
 	defer m.mu.Unlock()
 	if p.link != l {
 		return // it was ended here
+	}
+	if l.broken != nil && errors.Is(err, net.ErrClosed) {
+		err = l.broken
 	}
 	p.link, p.failed = nil, err
 	m.settle(p)

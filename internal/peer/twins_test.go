@@ -1,0 +1,69 @@
+package peer_test
+
+import (
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/quollhq/quoll/internal/config"
+	"github.com/quollhq/quoll/internal/peer"
+	"github.com/quollhq/quoll/internal/peer/peertest"
+)
+
+// startTwin starts a server with the number of a member, and ports of its own.
+func (e *ensemble) startTwin(of int64, configure func(*peer.Config)) *peertest.Member {
+	ports := peertest.FreePorts(e.t, 2)
+	m := &peertest.Member{ID: of, Dir: filepath.Join(e.t.TempDir(), "data"), Election: peertest.Address(ports[0]), Quorum: peertest.Address(ports[1]), Configure: configure}
+	members := config.Membership{Members: append([]config.Member(nil), e.config.Members...)}
+	members.Members[of-1].Addrs = []config.PeerAddr{{Host: "127.0.0.1", Quorum: ports[1], Election: ports[0]}}
+	m.Start(e.t, e.Watched, members)
+	return m
+}
+
+// TestTwins sees that two servers with one number do not throw each other out for ever: the leader says that there are two,
+// and the second one is let in once the first one is gone.
+func TestTwins(t *testing.T) {
+	e := newEnsemble(t, 3, 0)
+	log := &sink{Watched: e.Watched} // of all: any of them may lead
+	configure := func(c *peer.Config) {
+		c.Tick = 500 * time.Millisecond
+		c.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	for _, m := range e.members {
+		m.Configure = configure
+	}
+	e.start(1, 2, 3)
+	first := e.members[0]
+	if e.leader() == first {
+		first = e.members[1]
+	}
+	second := e.startTwin(first.ID, configure)
+	log.says("two servers run as one member", fmt.Sprintf("sid=%d", first.ID), "first=127.0.0.1:", "second=127.0.0.1:")
+	first.Stop()
+	e.Await("the second server in the first one's place", func() bool { return second.Role.Serving() })
+}
+
+// TestLeadersTwin sees that a server with the leader's number says that it may not be the only one.
+func TestLeadersTwin(t *testing.T) {
+	e := newEnsemble(t, 3, 0)
+	e.start(1, 2, 3)
+	leader := e.leader()
+	log, began, ahead := &sink{Watched: e.Watched}, time.Now(), new(atomic.Int64)
+	e.startTwin(leader.ID, func(c *peer.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		c.MinNotification, c.MaxNotification = 100*time.Millisecond, 100*time.Millisecond // so that it looks at the time
+		c.Now = func() time.Duration { return time.Since(began) + time.Duration(ahead.Load()) }
+	})
+	reports := -1
+	e.Await("a report that tells of the other server", func() bool { // the first may come before anybody has answered
+		if n := strings.Count(log.text, "this member has no quorum"); n > reports {
+			reports = n
+			ahead.Add(int64(time.Minute))
+		}
+		return strings.Contains(log.text, "perhaps another server has the same myid")
+	})
+}
