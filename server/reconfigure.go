@@ -40,7 +40,6 @@ func (m *machine) Reconfigure(r *proto.ReconfigRequest, zxid int64) (text []byte
 		m.s.log.Warn("a reconfiguration was refused", "error", err)
 		return nil, refusal(err)
 	}
-	m.s.log.Info("a reconfiguration is proposed", "configuration", string(text))
 	return text, proto.OK
 }
 

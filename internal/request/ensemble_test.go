@@ -1,8 +1,11 @@
 package request
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -180,7 +183,10 @@ func TestReconfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newSeat(t, func(o *Options) { o.ReconfigEnabled, o.Auth = true, reg })
+		var log bytes.Buffer // the writer's, until the last reply
+		s := newSeat(t, func(o *Options) {
+			o.ReconfigEnabled, o.Auth, o.Logger = true, reg, slog.New(slog.NewTextHandler(&log, nil))
+		})
 		s.Lead(1<<32 + 1)
 		c, m := s.enter(7)
 		reconfig := func(xid int32, version int64) Request {
@@ -214,6 +220,11 @@ func TestReconfig(t *testing.T) {
 			}
 			if stat.Decode(&d); stat.Mzxid != 1<<32+3 || stat.Version != -1 || d.Err() != nil {
 				t.Errorf("%+v, %v", stat, d.Err())
+			}
+		}
+		for told, want := range map[string]bool{"a reconfiguration is proposed": may, "the client may not write /zookeeper/config": !may} {
+			if strings.Contains(log.String(), told) != want {
+				t.Errorf("%q was logged, want %v: %s", told, want, log.String())
 			}
 		}
 		s.others.mu.Lock()

@@ -497,7 +497,7 @@ func (p *preparer) reconfig(d *jute.Decoder) proto.Code {
 		return proto.MarshallingError
 	}
 	if !p.e.ReconfigEnabled {
-		return proto.ReconfigDisabled
+		return p.refuseReconfig("reconfigEnabled is not set", proto.ReconfigDisabled)
 	}
 	if code := p.checkSession(); code != proto.OK {
 		return code
@@ -511,8 +511,9 @@ func (p *preparer) reconfig(d *jute.Decoder) proto.Code {
 	}
 	c, code := p.existing(tree.ConfigPath, proto.PermWrite)
 	if code != proto.OK {
-		return code
+		return p.refuseReconfig("the client may not write "+tree.ConfigPath, code)
 	}
+	p.e.Logger.Info("a reconfiguration is proposed", "configuration", string(text), "session", "0x"+strconv.FormatUint(uint64(p.session), 16))
 	c = p.change(tree.ConfigPath, c)
 	c.stat.Version, c.stat.Mtime, c.stat.Mzxid = configVersion, p.now, p.zxid
 	c.dataLen = int32(len(text))
@@ -520,6 +521,12 @@ func (p *preparer) reconfig(d *jute.Decoder) proto.Code {
 	p.known = tree.Known{Node: c.node}
 	p.body = txn.Body{Type: proto.OpReconfig, Path: tree.ConfigPath, Data: text, Version: configVersion}
 	return proto.OK
+}
+
+// refuseReconfig logs why a change of the members is refused.
+func (p *preparer) refuseReconfig(why string, code proto.Code) proto.Code {
+	p.e.Logger.Warn("a reconfiguration was refused", "error", why, "session", "0x"+strconv.FormatUint(uint64(p.session), 16))
+	return code
 }
 
 // closeSession deletes what the session owns, in flight or not.
