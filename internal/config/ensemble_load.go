@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -200,12 +201,32 @@ func (c *collector) quorumSettings(cfg *Config) {
 		c.warn(c.origin("commitLogCount"), "commitLogCount is below %[1]d; %[1]d is used", leastCommitLog)
 		e.CommitLogCount = leastCommitLog
 	}
+	c.sharedPorts(cfg)
+	if e.Membership.Hierarchical() && e.Membership.weightless() {
+		c.fail(fmt.Errorf("%s: all weights are 0, want a participant with a weight of at least 1", cfg.membersFile()))
+	}
 	voters := e.Membership.Count(Participant)
 	switch {
 	case voters <= 2:
 		c.warn(Origin(cfg.membersFile()), "%d participants survive no failure; want 3 at least", voters)
 	case voters%2 == 0:
 		c.warn(Origin(cfg.membersFile()), "%d participants survive no more failures than %d", voters, voters-1)
+	}
+}
+
+// sharedPorts warns about two members at one address: one of the lines is likely to have been copied.
+func (c *collector) sharedPorts(cfg *Config) {
+	owners := make(map[string]int64)
+	for _, m := range cfg.Ensemble.Membership.Members {
+		for _, a := range m.Addrs {
+			for _, port := range []int{a.Quorum, a.Election} {
+				at := net.JoinHostPort(strings.ToLower(a.Host), strconv.Itoa(port))
+				if other, taken := owners[at]; taken && other != m.ID {
+					c.warn(Origin(cfg.membersFile()), "server.%d and server.%d have the same address %s; want one of its own for each", other, m.ID, at)
+				}
+				owners[at] = m.ID
+			}
+		}
 	}
 }
 

@@ -62,6 +62,11 @@ type Membership struct {
 // Hierarchical tells whether quorums are counted by groups.
 func (m Membership) Hierarchical() bool { return len(m.Groups) > 0 || len(m.Weights) > 0 }
 
+// weightless tells whether no participant's vote counts.
+func (m Membership) weightless() bool {
+	return !slices.ContainsFunc(m.Members, func(s Member) bool { return s.Role == Participant && m.Weights[s.ID] > 0 })
+}
+
 // Count returns how many members have the role.
 func (m Membership) Count(role Role) int {
 	n := 0

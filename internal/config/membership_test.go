@@ -115,6 +115,7 @@ func TestEnsembleErrors(t *testing.T) {
 		"group twice":        {"1", three + "group.1=1:2\ngroup.2=2:10\n", "server 2 is in group.1 and in group.2"},
 		"no group":           {"1", three + "group.1=1:2\n", "server.10 is in no group"},
 		"group of nobody":    {"1", three + "group.1=1:2:10:77\n", "group.1 names server 77, want a participant (server.77)"},
+		"no weight at all":   {"1", three + "group.1=1:2:10\nweight.1=0\nweight.2=0\nweight.10=0\n", "all weights are 0, want a participant with a weight"},
 		"weight":             {"1", three + "weight.1=-1\n", `weight.1: found "-1", want a whole number, at least 0`},
 		"quorum sasl":        {"1", three + "quorum.auth.serverRequireSasl=true\n", `want quorum.auth.enableSasl=true beside it`},
 		"peer type":          {"1", "peerType=leader\n", `peerType: found "leader", want one of participant, observer`},
@@ -128,6 +129,15 @@ func TestEnsembleErrors(t *testing.T) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestCopiedLine warns about members at one address.
+func TestCopiedLine(t *testing.T) {
+	_, ws := mustLoad(t, Sources{File: ensembleFile(t, "1", three+"server.4=127.0.0.1:2888:3888\nserver.5=127.0.0.1:2889:3888\nserver.6=127.0.0.1:2890:3890\n")})
+	got := warningTexts(ws)
+	if want := "server.4 and server.5 have the same address 127.0.0.1:3888"; strings.Count(got, "have the same address") != 1 || !strings.Contains(got, want) {
+		t.Errorf("got %s want once %s", got, want)
 	}
 }
 
