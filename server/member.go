@@ -155,7 +155,11 @@ func (s *Server) listenFor(key, what string, o socket.Options) peer.Listen {
 		}
 		l, err := o.ListenAll(ctx, at, e.Election.BindRetry)
 		if err != nil {
-			return nil, fmt.Errorf("cannot listen for members (%s, port of %s): %w", key, what, taken(err, key+" at all members"))
+			hint := key + " at all members"
+			if !e.ListenOnAllIPs {
+				hint += ", or let this one listen at all of its addresses by quorumListenOnAllIPs=true"
+			}
+			return nil, fmt.Errorf("cannot listen for members (%s, port of %s): %w", key, what, taken(err, hint))
 		}
 		return l, nil
 	}

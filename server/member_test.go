@@ -170,3 +170,18 @@ func TestMembersPortInUse(t *testing.T) {
 		}
 	}
 }
+
+// TestMembersAddressElsewhere says what to do about an address that the machine does not have.
+func TestMembersAddressElsewhere(t *testing.T) {
+	known := ensemble(t)
+	known["server.1"] = "192.0.2.1" + strings.TrimPrefix(known["server.1"], "127.0.0.1") // for documentation alone
+	known["electionPortBindRetry"] = "1"
+	r := newServer(t, seat(t, 1), known)
+	err := r.Start(context.Background())
+	r.Close()
+	for _, part := range []string{"192.0.2.1", "server.1", "this machine has no such address", "quorumListenOnAllIPs=true"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%v says nothing of %q", err, part)
+		}
+	}
+}

@@ -193,7 +193,10 @@ func (s *Server) SecureAddr() net.Addr { return s.sockets.addr(true) }
 // taken says what to do about an error of listening if somebody else listens
 // there; key is the setting that says where.
 func taken(err error, key string) error {
-	if !errors.Is(err, syscall.EADDRINUSE) {
+	switch {
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%w: this machine has no such address; change %s", err, key)
+	case !errors.Is(err, syscall.EADDRINUSE):
 		return err
 	}
 	return fmt.Errorf("%w: another program listens there, perhaps a server that still runs; stop that one, or change %s", err, key)
