@@ -123,7 +123,7 @@ func runReconfig(ctx context.Context, sh *shell, p *parsed) error {
 	}
 	data, stat, err := sh.client().Reconfigure(ctx, change)
 	if err != nil {
-		return err
+		return &advised{err, refusedChange(ctx, sh.client(), change, err)}
 	}
 	sh.emit(map[string]any{"config": string(data), "stat": newStatDoc(stat)}, func(w io.Writer) {
 		fmt.Fprintf(w, "Committed new configuration:\n%s\n", data)

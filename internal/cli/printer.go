@@ -72,7 +72,7 @@ func (p *printer) fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.json {
-		fmt.Fprintln(p.err, lines(message(err), unreachable(err)))
+		fmt.Fprintln(p.err, lines(message(err), unreachable(err), adviceIn(err)))
 		return
 	}
 	doc := errorDoc{Message: message(err), Path: pathOf(err), Unknown: client.MaybeApplied(err)}

@@ -40,3 +40,27 @@ func TestAdvice(t *testing.T) {
 		t.Errorf("a node that is missing: %q", got)
 	}
 }
+
+// TestWhyBad finds what is wrong with a change of the members, and nothing wrong with one that can be made.
+func TestWhyBad(t *testing.T) {
+	const now = "server.1=a:1:2:participant;3\nserver.2=b:1:2:participant;3\nserver.3=c:1:2:participant;3\nversion=100000000"
+	for _, tt := range []struct {
+		change client.Reconfiguration
+		want   string
+	}{
+		{client.Reconfiguration{Joining: "server.4=d:1:2;3"}, ""},
+		{client.Reconfiguration{Joining: "server.4=d:1:2"}, "three ports"},
+		{client.Reconfiguration{Joining: "server.4=b:1:2;3"}, "which has an address of server.2"},
+		{client.Reconfiguration{Leaving: "1,x"}, `found "x", want the number of a member`},
+		{client.Reconfiguration{Leaving: "1,2"}, "found 1 participants, want at least 2"},
+		{client.Reconfiguration{Members: "server.1=a:1"}, "server.1"},
+	} {
+		if got := whyBad([]byte(now), tt.change); got != tt.want && (tt.want == "" || !strings.Contains(got, tt.want)) {
+			t.Errorf("%+v: %q, want %q", tt.change, got, tt.want)
+		}
+	}
+	err := &advised{client.ErrNoAuth, "what to do"}
+	if got := lines(message(err), unreachable(err), adviceIn(err)); got != "Insufficient permission : null\nwhat to do" {
+		t.Errorf("printed %q", got)
+	}
+}

@@ -102,6 +102,9 @@ func addChangeKey(c *Config, key, value string) error {
 		if err == nil {
 			err = addMember(c, suffix, value)
 		}
+		if err != nil && !errors.Is(err, ErrChangeText) && !errors.Is(err, ErrBadChange) {
+			err = fmt.Errorf("%s: found %q, %w", key, value, err)
+		}
 	case strings.HasPrefix(kind, "group"):
 		if err = number(); err == nil {
 			err = unreadable(addGroup(c, suffix, value))

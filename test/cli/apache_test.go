@@ -77,7 +77,8 @@ var normal = []struct {
 	{regexp.MustCompile(`(?m)^org\.apache\.\S+Exception: `), ""},
 	{regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d\.\d+ (ERROR|WARN).*\n`), ""},
 	{regexp.MustCompile(`(?m)^ZooKeeper CLI version: .*$`), "ZooKeeper CLI version"},
-	{regexp.MustCompile(`(?m)^\t.*\n`), ""}, // the list of commands
+	{regexp.MustCompile(`(?m)^\t.*\n`), ""},                                                                                                       // the list of commands
+	{regexp.MustCompile(`(?m)^(Set reconfigEnabled=true|The server runs alone|Who changes the members|The leader's log has the reason).*\n`), ""}, // advice
 }
 
 func normalise(s string) string {
