@@ -38,11 +38,22 @@ func WithReplyZxid(ctx context.Context, zxid *int64) context.Context {
 // FailFast makes requests, [Dial] and [Client.WaitConnected] with this context
 // fail with [ErrConnectionLoss] when each server has been tried in vain while they
 // waited for a connection, as [WithFailFast] does for all requests of a client. The
-// error wraps what the attempts have failed with.
+// error wraps what the attempts have failed with. What goes on over broken
+// connections by itself, as [Client.CreateUnique] does, fails in the same way.
 func FailFast(ctx context.Context) context.Context {
 	b := boundsOf(ctx)
 	b.fast = true
 	return context.WithValue(ctx, boundsKey{}, b)
+}
+
+// Unbound is ctx without what [WithinSession], [WithReplyZxid], [Linearizable] and
+// [FailFast] have said. It is for what goes on after the call that ctx was given to:
+// such bounds are those of the call.
+func Unbound(ctx context.Context) context.Context {
+	if boundsOf(ctx) == (bounds{}) {
+		return ctx
+	}
+	return context.WithValue(ctx, boundsKey{}, bounds{})
 }
 
 // boundTo is the session that requests with ctx are bound to, or nil.

@@ -135,7 +135,8 @@ func (c *Client) State() State {
 
 // WaitConnected returns when the client is connected. It fails when ctx ends,
 // saying why the last attempt to connect failed, or when the client ends; with
-// [FailFast] when each server has been tried in vain.
+// [FailFast] when each server has been tried in vain, and with [WithinSession]
+// when the session is over.
 func (c *Client) WaitConnected(ctx context.Context) error {
 	c.mu.Lock()
 	attempts := c.attempts
@@ -146,6 +147,11 @@ func (c *Client) WaitConnected(ctx context.Context) error {
 // waitConnected is WaitConnected, of a caller who counts failed attempts from so
 // many on.
 func (c *Client) waitConnected(ctx context.Context, attempts int64) error {
+	var over <-chan struct{} // of the session that ctx is bound to
+	bound := boundTo(ctx)
+	if bound != nil {
+		over = bound.Done()
+	}
 	for {
 		c.mu.Lock()
 		state, err, attemptErr, changed := c.state, c.err, c.attemptErr, c.changed
@@ -154,6 +160,8 @@ func (c *Client) waitConnected(ctx context.Context, attempts int64) error {
 		switch {
 		case err != nil:
 			return err
+		case bound != nil && bound.over():
+			return ErrSessionExpired
 		case state.Serving():
 			return nil
 		case inVain != nil && boundsOf(ctx).fast:
@@ -161,6 +169,7 @@ func (c *Client) waitConnected(ctx context.Context, attempts int64) error {
 		}
 		select {
 		case <-changed:
+		case <-over:
 		case <-ctx.Done():
 			if attemptErr != nil {
 				return fmt.Errorf("%w; last attempt: %w", ctx.Err(), attemptErr)

@@ -22,7 +22,8 @@ const (
 
 	// EventReset: a [Watch] was set again on a new connection, or its reader
 	// fell too far behind. Events may be missing; what the reader reads from
-	// now on is complete.
+	// now on is complete. Path is the watched path; it is empty in an [Events],
+	// which follows all.
 	EventReset EventType = 100
 )
 

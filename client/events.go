@@ -19,7 +19,7 @@ type Events struct {
 // or by Close.
 func (c *Client) Events() *Events {
 	e := &Events{c: c}
-	e.init(c.opts.watchBuffer)
+	e.init("", c.opts.watchBuffer)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {

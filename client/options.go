@@ -171,5 +171,11 @@ func WithReconnectPause(pause func(failed int) time.Duration) Option {
 }
 
 // WithLogger logs connections that come and go: as INFO, and as one WARN when no
-// server has been reached for some seconds, which says why. Default: no log.
-func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log } }
+// server has been reached for some seconds, which says why. Default, and if log is
+// nil: no log.
+func WithLogger(log *slog.Logger) Option {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return func(o *options) { o.log = log }
+}

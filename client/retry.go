@@ -28,8 +28,14 @@ type Failure struct {
 // [WithFailFast].
 type RetryPolicy func(Failure) (pause time.Duration, again bool)
 
-// WithRetry makes failed requests again as policy says. Default: [RetryReads].
-func WithRetry(policy RetryPolicy) Option { return func(o *options) { o.retry = policy } }
+// WithRetry makes failed requests again as policy says. Default, and if policy is
+// nil: [RetryReads].
+func WithRetry(policy RetryPolicy) Option {
+	if policy == nil {
+		policy = RetryReads
+	}
+	return func(o *options) { o.retry = policy }
+}
 
 // RetryReads asks again, at once and as long as the context lasts, when the
 // connection broke: the request waits for the next one anyway.

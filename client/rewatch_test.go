@@ -144,7 +144,7 @@ func TestSlowReaderFindsReset(t *testing.T) {
 			}
 			got = append(got, fmt.Sprint(ev.Type, ev.Path))
 		}
-		if want := "Reset/3 NodeCreated/3 NodeCreated/4"; strings.Join(got, " ") != want {
+		if want := "Reset/ NodeCreated/3 NodeCreated/4"; strings.Join(got, " ") != want {
 			t.Errorf("events %v, want %s", got, want)
 		}
 		shut(t, c, fc)

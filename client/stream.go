@@ -11,12 +11,13 @@ type stream struct {
 	mu    sync.Mutex
 	queue fifo[Event]
 	limit int
+	path  string        // what a reader that is too far behind looks at anew; empty: everything
 	err   error         // why no more will come
 	ready chan struct{} // holds a token when there is something to take
 }
 
-func (s *stream) init(limit int) {
-	s.limit = limit
+func (s *stream) init(path string, limit int) {
+	s.path, s.limit = path, limit
 	s.ready = make(chan struct{}, 1)
 }
 
@@ -30,7 +31,7 @@ func (s *stream) push(ev Event) {
 	}
 	if s.queue.len() >= s.limit {
 		s.queue = fifo[Event]{}
-		s.queue.push(Event{Type: EventReset, State: ev.State, Path: ev.Path, Zxid: ev.Zxid})
+		s.queue.push(Event{Type: EventReset, State: ev.State, Path: s.path, Zxid: ev.Zxid})
 	}
 	s.queue.push(ev)
 	s.notify()

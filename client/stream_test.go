@@ -5,7 +5,7 @@ import "testing"
 // A token tells that something is there to be taken.
 func TestStreamReady(t *testing.T) {
 	var s stream
-	s.init(10)
+	s.init("", 10)
 	s.push(Event{Path: "/a"})
 	s.push(Event{Path: "/b"})
 	for _, want := range []string{"/a", "/b"} {

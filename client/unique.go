@@ -178,7 +178,7 @@ func (c *Client) tryUnique(ctx context.Context, u *uniqueNode) (Created, error) 
 // node. If that cannot be, the node is disowned.
 func (c *Client) recoverUnique(ctx context.Context, u *uniqueNode, cause error) (Created, bool, error) {
 	for {
-		if ctx.Err() != nil || !retryable(cause) || c.ended() {
+		if c.givesUp(ctx, cause) || !retryable(cause) || c.ended() {
 			c.disown(ctx, u)
 			return Created{}, false, cause
 		}
@@ -237,7 +237,7 @@ func (c *Client) disown(ctx context.Context, u *uniqueNode) {
 		for {
 			made, found, err := c.findUnique(ctx, u)
 			if err == nil && found {
-				err = c.deleteOver(ctx, made.Path)
+				err = c.deleteOver(ctx, made.Path, contextEnded)
 			}
 			if err == nil || !retryable(err) || c.ended() || s != nil && s.over() {
 				return
@@ -249,20 +249,31 @@ func (c *Client) disown(ctx context.Context, u *uniqueNode) {
 // EnsureDeleted deletes a node whose name is not used again, whatever its
 // version, over connections that break; that there is none is fine, and so is,
 // if ctx is bound by [WithinSession], that the session ends, with which its
-// ephemeral nodes go. If ctx ends first, EnsureDeleted fails, and goes on in the
-// background until the client is closed.
+// ephemeral nodes go. If ctx ends first, or with [FailFast] no server is reached,
+// EnsureDeleted fails, and goes on in the background until the client is closed.
 func (c *Client) EnsureDeleted(ctx context.Context, path string) error {
-	err := c.deleteOver(ctx, path)
-	if err == nil || ctx.Err() == nil {
+	err := c.deleteOver(ctx, path, c.givesUp)
+	if err == nil || !c.givesUp(ctx, err) {
 		return err
 	}
 	c.Background(ctx, func(ctx context.Context) {
-		_ = c.deleteOver(ctx, path) // the caller has its error
+		_ = c.deleteOver(ctx, path, contextEnded) // the caller has its error
 	})
 	return err
 }
 
-func (c *Client) deleteOver(ctx context.Context, path string) error {
+// givesUp tells whether a failure is the end of what otherwise goes on over broken
+// connections: ctx has ended, or nobody wants to wait for a server.
+func (c *Client) givesUp(ctx context.Context, err error) bool {
+	fast := c.opts.failFast || boundsOf(ctx).fast
+	return ctx.Err() != nil || fast && errors.Is(err, ErrConnectionLoss) && !MaybeApplied(err)
+}
+
+// contextEnded is givesUp for what goes on in the background.
+func contextEnded(ctx context.Context, _ error) bool { return ctx.Err() != nil }
+
+// deleteOver deletes a node, until it is done or givesUp says so.
+func (c *Client) deleteOver(ctx context.Context, path string, givesUp func(context.Context, error) bool) error {
 	for {
 		err := c.Delete(ctx, path, AnyVersion)
 		switch {
@@ -270,7 +281,7 @@ func (c *Client) deleteOver(ctx context.Context, path string) error {
 			return nil
 		case boundTo(ctx) != nil && (errors.Is(err, ErrSessionExpired) || boundTo(ctx).over()):
 			return nil
-		case ctx.Err() != nil || !retryable(err) || c.ended():
+		case givesUp(ctx, err) || !retryable(err) || c.ended():
 			return err
 		}
 	}
@@ -309,7 +320,7 @@ func (c *Client) EnsurePath(ctx context.Context, path string, opts ...CreateOpti
 			return err
 		}
 		return c.EnsurePath(ctx, path, opts...)
-	case ctx.Err() == nil && errors.Is(err, ErrConnectionLoss) && !c.ended():
+	case !c.givesUp(ctx, err) && errors.Is(err, ErrConnectionLoss) && !c.ended():
 		return c.EnsurePath(ctx, path, opts...)
 	}
 	// Who may not create in the parent is told so even if the node is there.

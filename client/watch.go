@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/quollhq/quoll/internal/jute"
@@ -43,10 +44,9 @@ const (
 // Its reader sees events in the order of the changes, and sees an event before
 // the client gets any reply that reflects the change.
 type Watch struct {
-	stream
-	c    *Client
-	path string // the client's
-	mode WatchMode
+	stream // of path, the client's
+	c      *Client
+	mode   WatchMode
 }
 
 // Path is the watched path.
@@ -57,8 +57,11 @@ func (w *Watch) Mode() WatchMode { return w.mode }
 
 // AddWatch watches a path, whether or not there is a node.
 func (c *Client) AddWatch(ctx context.Context, path string, mode WatchMode) (*Watch, error) {
-	w := &Watch{c: c, path: path, mode: mode}
-	w.init(c.opts.watchBuffer)
+	if mode != WatchNode && mode != WatchTree {
+		return nil, &OpError{Op: proto.OpAddWatch.String(), Path: path, Err: fmt.Errorf("%w: watch mode %d", ErrBadArguments, mode)}
+	}
+	w := &Watch{c: c, mode: mode}
+	w.init(path, c.opts.watchBuffer)
 	if err := c.addWatch(ctx, path, mode, w); err != nil {
 		if ctx.Err() != nil && len(w.others()) == 0 { // the server may have it
 			c.Background(ctx, func(ctx context.Context) { _ = w.release(ctx) })

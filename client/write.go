@@ -41,13 +41,14 @@ type TTL time.Duration
 type CreateOption interface{ applyTo(*creation) }
 
 type creation struct {
-	mode CreateMode
-	ttl  time.Duration
-	acl  ACLs
+	mode   CreateMode
+	ttl    time.Duration
+	hasTTL bool // also if ttl is 0, which is refused: it must not mean a node for ever
+	acl    ACLs
 }
 
 func (m CreateMode) applyTo(p *creation) { p.mode = m }
-func (t TTL) applyTo(p *creation)        { p.ttl = time.Duration(t) }
+func (t TTL) applyTo(p *creation)        { p.ttl, p.hasTTL = time.Duration(t), true }
 func (a ACLs) applyTo(p *creation)       { p.acl = a }
 
 func newCreation(opts []CreateOption) creation {
@@ -62,7 +63,7 @@ func newCreation(opts []CreateOption) creation {
 // without a Stat in the reply.
 func (p *creation) op(withStat bool) proto.Op {
 	switch {
-	case p.ttl != 0:
+	case p.hasTTL:
 		return proto.OpCreateTTL
 	case p.mode == Container:
 		return proto.OpCreateContainer
@@ -73,7 +74,7 @@ func (p *creation) op(withStat bool) proto.Op {
 }
 
 func (p *creation) check() error {
-	if p.ttl == 0 {
+	if !p.hasTTL {
 		return nil
 	}
 	if p.mode != Persistent && p.mode != PersistentSequential {
@@ -94,7 +95,7 @@ func (p *creation) appendTo(b, data []byte) []byte {
 	}
 	b = appendACLs(b, acl)
 	flags := int32(p.mode)
-	if p.ttl != 0 {
+	if p.hasTTL {
 		flags = proto.FlagPersistentTTL
 		if p.mode.Sequential() {
 			flags = proto.FlagPersistentSequentialTTL

@@ -139,7 +139,11 @@ func createOptions(p *parsed) ([]client.CreateOption, error) {
 	case c:
 		mode = client.Container
 	}
-	return []client.CreateOption{mode, client.TTL(time.Duration(ttl) * time.Millisecond)}, nil
+	opts := []client.CreateOption{mode}
+	if t {
+		opts = append(opts, client.TTL(time.Duration(ttl)*time.Millisecond))
+	}
+	return opts, nil
 }
 
 func runDelete(ctx context.Context, sh *shell, p *parsed) error {
