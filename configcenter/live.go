@@ -72,7 +72,7 @@ func Open[T any](ctx context.Context, center *Center, app App, o Options[T]) (*L
 	if app.Name == "" {
 		return nil, fmt.Errorf("configcenter: %w: an application without a name", ErrInvalid)
 	}
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	running, stop := context.WithCancel(client.Unbound(context.WithoutCancel(ctx)))
 	l := &Live[T]{
 		center: center, app: app, o: o, known: newKnown(center, app.Contexts()...), stop: stop,
 		ended: make(chan struct{}), changed: make(chan struct{}),

@@ -75,7 +75,7 @@ func (d *Discovery) Register(ctx context.Context, in Instance, opts ...RegisterO
 	if err != nil {
 		return nil, fmt.Errorf("discovery: %w", err)
 	}
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	running, cancel := context.WithCancel(client.Unbound(context.WithoutCancel(ctx)))
 	r := &Registration{
 		d: d, dir: dir, in: in, cancel: cancel, checks: newChecks(), sessions: make(map[int64]bool),
 		ended: make(chan struct{}), kick: make(chan struct{}, 1), changed: make(chan struct{}),

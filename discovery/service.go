@@ -105,7 +105,7 @@ func (d *Discovery) Follow(ctx context.Context, service string) (*Service, error
 	if err != nil {
 		return nil, err
 	}
-	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	following, stop := context.WithCancel(client.Unbound(context.WithoutCancel(ctx)))
 	s := &Service{
 		d: d, name: service, nodes: children{c: d.c, dir: dir}, stop: stop,
 		ended: make(chan struct{}), changed: make(chan struct{}),

@@ -69,7 +69,7 @@ func Open[T any](ctx context.Context, c *client.Client, path string, decode func
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	life, cancel := context.WithCancel(client.Unbound(context.WithoutCancel(ctx)))
 	t.cancel = cancel
 	go t.run(life, w)
 	if err := t.reached(ctx, 0); err != nil {

@@ -48,7 +48,7 @@ func hold(ctx context.Context, c *client.Client, made client.Created) *Held {
 
 // watch follows the lock's own node: it may be revoked, or deleted by hand.
 func (h *holding) watch() {
-	ctx := client.WithinSession(h.ctx, h.session)
+	ctx := client.WithinSession(client.Unbound(h.ctx), h.session)
 	revoked := false
 	for {
 		data, _, changed, err := h.c.GetW(ctx, h.path)

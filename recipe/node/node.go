@@ -70,7 +70,7 @@ func Keep(ctx context.Context, c *client.Client, path string, data []byte, opts 
 	if err := k.establish(ctx); err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
-	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	life, cancel := context.WithCancel(client.Unbound(context.WithoutCancel(ctx)))
 	k.cancel = cancel
 	go func() {
 		defer close(k.done)
