@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/recipe/internal/contend"
 	"github.com/quollhq/quoll/recipe/lock"
 )
 
@@ -122,11 +123,16 @@ func (t *Term) HandOver(ctx context.Context) (Leader, error) {
 
 // Run takes part until ctx ends, and calls lead for each term. The context that
 // lead gets ends when leadership may be lost, or with ctx. When lead returns, the
-// term is over, and the participant queues up again. An error of lead ends Run,
-// unless leadership was lost before; ErrStop ends it without one.
+// term is over, and the participant queues up again, as it does when somebody
+// deletes its node while it waits. An error of lead ends Run,
+// unless leadership was lost before; ErrStop ends it without one. If lead panics,
+// the term is over before anybody recovers.
 func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term *Term) error) error {
 	for {
 		term, err := e.Campaign(ctx)
+		if errors.Is(err, contend.ErrGone) && ctx.Err() == nil {
+			continue // it costs the place, as a session that expires does
+		}
 		if err != nil {
 			return err
 		}
@@ -147,19 +153,29 @@ func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term 
 const resignWithin = 2 * time.Second
 
 // lead leads for one term. Its error is ErrLost if leadership was lost, whatever
-// came of it.
-func (t *Term) lead(ctx context.Context, lead func(ctx context.Context, term *Term) error) error {
+// came of it. The term is over also if the function panics.
+func (t *Term) lead(ctx context.Context, lead func(ctx context.Context, term *Term) error) (err error) {
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := context.AfterFunc(t.Context(), func() { cancel(context.Cause(t.Context())) })
 	defer stop()
-	err := lead(within, t)
+	defer func() { err = t.leave(ctx, err) }()
+	return lead(within, t)
+}
+
+// leave ends the term after a function that has led with that result, and returns
+// that of both.
+func (t *Term) leave(ctx context.Context, err error) error {
 	leaving, done := context.WithTimeout(context.WithoutCancel(ctx), resignWithin)
 	defer done()
-	if resigned := t.Resign(leaving); errors.Is(resigned, ErrLost) && !errors.Is(err, ErrStop) {
-		return resigned
-	} else if resigned != nil && !errors.Is(resigned, lock.ErrReleased) && !errors.Is(resigned, ErrLost) {
+	resigned := t.Resign(leaving)
+	switch {
+	case resigned == nil || errors.Is(resigned, lock.ErrReleased):
+		return err
+	case !errors.Is(resigned, ErrLost):
 		return errors.Join(err, resigned)
+	case errors.Is(err, ErrStop):
+		return err
 	}
-	return err
+	return resigned
 }

@@ -203,6 +203,57 @@ func TestLatch(t *testing.T) {
 	wantIs(t, err, context.Canceled)
 }
 
+// Whose node is deleted by hand while it waits queues up again.
+func TestLatchDeletedWaiting(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	first, err := participant(t, servertest.Dial(t, server), "first").Campaign(ctx)
+	must(t, err)
+	c := servertest.Dial(t, server)
+	l := participant(t, c, "waits").Join(ctx)
+	e := participant(t, servertest.Dial(t, server), "")
+	wantIDs(t, e, "first", "waits")
+	list, err := e.Participants(ctx)
+	must(t, err)
+	must(t, servertest.Dial(t, server).Delete(ctx, list[1].Path, -1))
+	must(t, first.Resign(ctx))
+	_, err = l.Await(ctx)
+	must(t, err)
+	must(t, l.Close(ctx))
+}
+
+// A latch gets over what its client does not ask again by itself.
+func TestLatchWithoutRetries(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	first, err := participant(t, servertest.Dial(t, server), "first").Campaign(ctx)
+	must(t, err)
+	var b servertest.Breaker
+	l := participant(t, servertest.Dial(t, server, client.WithDialer(b.Dial), client.WithRetry(client.NeverRetry)), "waits").Join(ctx)
+	wantIDs(t, participant(t, servertest.Dial(t, server), ""), "first", "waits")
+	b.LoseRequest() // what it asks for when the first has left
+	must(t, first.Resign(ctx))
+	_, err = l.Await(ctx)
+	must(t, err)
+	must(t, l.Close(ctx))
+}
+
+// A program that recovers from a panic leads no more, and others do.
+func TestRunPanics(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	e := participant(t, servertest.Dial(t, server), "a")
+	func() {
+		defer func() {
+			if recover() != "why" {
+				t.Error("no panic")
+			}
+		}()
+		_ = e.Run(ctx, func(context.Context, *election.Term) error { panic("why") })
+	}()
+	wantIDs(t, e)
+}
+
 func TestLatchOfClosedClient(t *testing.T) {
 	server := servertest.Start(t)
 	ctx := servertest.Context(t)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"sync"
+
+	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/recipe/internal/contend"
 )
 
 // Latch takes part in the background, from Join until Close.
@@ -19,19 +22,30 @@ type Latch struct {
 
 // Join takes part in the background. The context is for its values alone.
 func (e *Election) Join(ctx context.Context) *Latch {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithCancel(client.Unbound(context.WithoutCancel(ctx)))
 	l := &Latch{cancel: cancel, done: make(chan struct{}), changed: make(chan struct{})}
 	go func() {
 		defer close(l.done)
+		l.set(nil, l.run(ctx, e))
+	}()
+	return l
+}
+
+// run takes part until ctx ends or the client does, also over failures of the way
+// to the servers that the client does not get over by itself, as its retry policy
+// may say.
+func (l *Latch) run(ctx context.Context, e *Election) error {
+	for {
 		err := e.Run(ctx, func(ctx context.Context, term *Term) error {
 			l.set(term, nil)
 			<-ctx.Done()
 			l.set(nil, nil)
 			return nil
 		})
-		l.set(nil, err)
-	}()
-	return l
+		if err := contend.Recover(ctx, e.c, err); err != nil {
+			return err
+		}
+	}
 }
 
 // set records the state and tells who waits.
