@@ -39,6 +39,12 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	// With the race detector a process waits for a second at its end, in case another thread is about to report a race.
+	// The processes that the tests start are many, and their reports come before. What was set already wins.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
