@@ -1,9 +1,11 @@
 package request
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
 )
@@ -123,6 +125,43 @@ func TestOddArgumentsOfReads(t *testing.T) {
 	}{{"/\x1f", 1}, {"  ", 1}, {"\u00a0", 0}, {"/e", 1}, {"/f", 0}} {
 		if got := count(proto.OpGetEphemerals, test.prefix); got != test.want {
 			t.Errorf("%d ephemerals below %q, want %d", got, test.prefix, test.want)
+		}
+	}
+}
+
+// An identity that is null is none, also in schemes that have an empty one.
+func TestNullIdentities(t *testing.T) {
+	reg, err := auth.New(auth.Options{Classes: map[string]string{
+		"sasl": "org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := func(scheme string, id []byte) []byte {
+		b := jute.AppendInt(jute.AppendInt(nil, 1), proto.PermAll)
+		return jute.AppendBuffer(jute.AppendString(b, scheme), id)
+	}
+	w := newWorld(t, func(o *Options) { o.Auth = reg })
+	c, m := w.client()
+	c.AddIDs(auth.ID{Scheme: "digest", ID: "a:b"})
+	for i, test := range []struct {
+		acl  []byte
+		want proto.Code
+	}{
+		{entry("sasl", nil), proto.InvalidACL},
+		{entry("sasl", []byte{}), proto.OK},
+		{entry("world", nil), proto.InvalidACL},
+		{entry("auth", nil), proto.OK},
+	} {
+		path := "/n" + strconv.Itoa(i)
+		w.submit(c,
+			Request{Op: proto.OpCreate, Body: createAs(path, test.acl, 0)},
+			Request{Op: proto.OpCreate, Body: createAs(path+"open", openACL, 0)},
+			Request{Op: proto.OpSetACL, Body: jute.AppendInt(append(jute.AppendString(nil, path+"open"), test.acl...), -1)})
+		for _, want := range []proto.Code{test.want, proto.OK, test.want} {
+			if h, _ := m.next(t); h.Err != want {
+				t.Errorf("%q: %+v, want %v", test.acl, h, want)
+			}
 		}
 	}
 }

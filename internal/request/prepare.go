@@ -309,7 +309,7 @@ func (p *preparer) fixACL(raw []byte, beside int) (encoded []byte, compiled acl,
 	}
 	d := jute.NewDecoder(raw)
 	list, err := p.e.Auth.FixupACL(proto.DecodeACLs(&d), p.ids)
-	if err != nil {
+	if err != nil || lacksIdentity(raw) {
 		return nil, nil, proto.InvalidACL
 	}
 	if n := proto.ACLsLen(list); n > len(raw) && n+beside+recordSlack > p.e.MaxEntry {
@@ -317,6 +317,20 @@ func (p *preparer) fixACL(raw []byte, beside int) (encoded []byte, compiled acl,
 	}
 	p.aclBuf = proto.AppendACLs(p.aclBuf[:0], list)
 	return p.aclBuf, p.e.Auth.Compile(list), proto.OK
+}
+
+// lacksIdentity tells whether an entry of a raw list has null as its identity,
+// which DecodeACLs does not tell from an empty one. Only "auth" needs none.
+func lacksIdentity(raw []byte) bool {
+	d := jute.NewDecoder(raw)
+	for range d.Count(12) {
+		d.Int()
+		scheme, id := d.Buffer(), d.Buffer()
+		if id == nil && string(scheme) != "auth" {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *preparer) delete(name []byte, version int32) proto.Code {
