@@ -25,8 +25,9 @@ const (
 type Checking struct {
 	// Name is for logs and errors.
 	Name string
-	// Interval is the time from one check to the next; until the first one passes it
-	// is a second, if that is less: programs take a moment to start. Default: 10 s.
+	// Interval is the time from one check to the next; until the instance is registered
+	// first it is a second, if that is less: programs take a moment to start.
+	// Default: 10 s.
 	Interval time.Duration
 	// Timeout bounds one check. Default: 5 s.
 	Timeout time.Duration
@@ -58,7 +59,7 @@ func WithCheck(check Check, how Checking) RegisterOption {
 	}
 }
 
-// startInterval is the time from one check to the next until one has passed.
+// startInterval is the time from one check to the next until Rise have passed.
 const startInterval = time.Second
 
 // errUnchecked is the state of a check that was not made so far.
@@ -129,7 +130,7 @@ func (c *checked) run(ctx context.Context, touch func(), log *slog.Logger) {
 			log.Info("health check", "check", c.Name, "error", err)
 			touch()
 		}
-		if err == nil && !started {
+		if !started && c.failure() == nil {
 			started = true
 			ticker.Reset(c.Interval)
 		}

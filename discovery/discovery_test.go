@@ -382,7 +382,7 @@ func TestCheckedAtStart(t *testing.T) {
 		}
 		return nil
 	}
-	r := register(t, d, orders("a", 1), discovery.WithCheck(check, discovery.Checking{Name: "start", Interval: 24 * time.Hour}))
+	r := register(t, d, orders("a", 1), discovery.WithCheck(check, discovery.Checking{Name: "start", Interval: 24 * time.Hour, Rise: 2}))
 	must(t, awaitStatus(t, r, discovery.Serving))
 	must(t, r.Close(servertest.Context(t)))
 }

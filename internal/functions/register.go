@@ -88,7 +88,7 @@ The instance is withdrawn while a check fails:
 	f.StringArrayVar(&r.meta, "meta", nil, "key=value; may be given several times")
 	f.BoolVar(&r.in.Static, "static", false, "stay registered when this command is killed")
 	f.StringArrayVar(&r.checks, "check", nil, "health check; may be given several times")
-	f.DurationVar(&r.how.Interval, "interval", discovery.DefaultInterval, "time between checks; until the first one passes at most 1s")
+	f.DurationVar(&r.how.Interval, "interval", discovery.DefaultInterval, "time between checks; until the instance is registered first at most 1s")
 	f.DurationVar(&r.how.Timeout, "timeout", discovery.DefaultTimeout, "time for one check")
 	f.IntVar(&r.how.Fall, "fall", discovery.DefaultFall, "checks in a row that must fail")
 	f.IntVar(&r.how.Rise, "rise", discovery.DefaultRise, "checks in a row that must pass")
