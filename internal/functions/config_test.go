@@ -3,6 +3,7 @@ package functions_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -176,4 +177,16 @@ func TestTemplateRefused(t *testing.T) {
 	await(t, holds("green"))
 	interrupt()
 	check(t, <-ended)
+}
+
+// A file that cannot be made is named.
+func TestTemplateNowhere(t *testing.T) {
+	server := servertest.Start(t)
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "no", "out")
+	check(t, os.WriteFile(in, []byte("x"), 0o600))
+	err := quoll(servertest.Context(t), server, "", t.Output(), "template", "--once", "-t", in+":"+out)
+	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), out+" cannot be made") {
+		t.Error(err)
+	}
 }

@@ -283,7 +283,7 @@ func stage(t Template, text []byte) (staged, error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(t.Out), "."+filepath.Base(t.Out)+".*")
 	if err != nil {
-		return staged{}, err
+		return staged{}, fmt.Errorf("%s cannot be made: %w", t.Out, err)
 	}
 	s := staged{t, f.Name()}
 	_, err = f.Write(text)
