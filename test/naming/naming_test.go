@@ -278,7 +278,10 @@ func TestSecrets(t *testing.T) {
 		keys := filepath.Join(t.TempDir(), "keys")
 		b.must(os.WriteFile(keys, []byte(b.quoll("config", "keygen", "k1")), 0o600))
 		b.quoll("config", "set", "orders", "--keyring", keys, "--encrypt", "db.password=secret")
-		if got := b.quoll("config", "get", "orders", "db.password"); !strings.HasPrefix(got, "{quoll:k1}") {
+		if out := b.fails("config", "get", "orders", "db.password"); !strings.Contains(out, "--keyring FILE names the keys") {
+			t.Error(out)
+		}
+		if got := b.quoll("config", "get", "orders", "db.password", "--raw"); !strings.HasPrefix(got, "{quoll:k1}") {
 			t.Errorf("%q", got)
 		}
 		if got := b.quoll("config", "get", "orders", "db.password", "--keyring", keys); got != "secret\n" {
