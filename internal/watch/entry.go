@@ -12,7 +12,7 @@ type entry struct {
 	path ref
 	form uint32 // how the sets are kept, above the length of the path
 	// The set of the form's way, 0 if the entry is unused. With formSeveral it is the ref of a block in the arena, which
-	// has a word for each way: a set that is not empty, or 0. At least one is not empty.
+	// has a set for each way; at least one is not empty.
 	sets [1]set
 }
 
@@ -84,7 +84,8 @@ func (a *arena) set(e *entry, w where) set {
 	return 0
 }
 
-// table gives the sets of one table, of which some may be empty and those at the end left out. They are valid until one is replaced.
+// table gives the sets of one table; those that are empty may be among them or not. They are valid until a set of e is
+// replaced.
 func (a *arena) table(e *entry, t tableID) []set {
 	f := e.kept()
 	switch {

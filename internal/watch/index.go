@@ -30,8 +30,8 @@ type part struct {
 // Sizes of parts in bytes are those of the slab, so that nothing is lost.
 const (
 	minPart = 64
-	// Every part has one of so many series of sizes. Each goes on by as many of the slab's sizes, which is by 33 to 50 in
-	// 100, and so never meets the others.
+	// Every part has one of so many series of sizes. Each goes on by as many of the slab's sizes, and so never meets the
+	// others. That is by 33 to 50 in 100 up to 64 KiB, and by 64 KiB from there on, where ten million paths are watched.
 	series = 4
 	// The share of slots that may be in use.
 	loadOf, loadIn = 3, 4
