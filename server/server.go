@@ -222,6 +222,9 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.setupSASL(); err != nil {
 		return err
 	}
+	if err := s.checkDirs(); err != nil { // rather than with the first write
+		return err
+	}
 	prepare := s.standAlone
 	if s.cfg.Distributed() {
 		prepare = s.joinEnsemble

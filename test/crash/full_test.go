@@ -72,6 +72,39 @@ func TestFullDisk(t *testing.T) {
 	t.Logf("%d creates were acknowledged", acked)
 }
 
+// TestReadOnlyDisk starts a server whose disk cannot be written, as one is that
+// the system has remounted after an error. It says so and ends, rather than
+// serve until the first write.
+func TestReadOnlyDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts servers; not with -short")
+	}
+	dir := smallDisk(t, 24<<20)
+	harness.Start(t, harness.Quoll, harness.Config{DataDir: dir}).Stop()
+	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	cfg := filepath.Join(t.TempDir(), "zoo.cfg")
+	text := fmt.Sprintf("dataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n", dir, harness.FreePort(t))
+	if err := os.WriteFile(cfg, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd, err := harness.Quoll.Command(ctx, cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := cmd.CombinedOutput()
+	var code *exec.ExitError
+	if !errors.As(err, &code) || code.ExitCode() != 1 {
+		t.Errorf("the server ended with %v", err)
+	}
+	if want := filepath.Join(dir, "version-2") + " cannot be written: read-only file system"; !strings.Contains(string(output), want) {
+		t.Errorf("the server does not say %q:\n%s", want, output)
+	}
+}
+
 // runQuoll runs quoll's server for a test that lets it end by itself, with more
 // lines for zoo.cfg, and the command changed if change is not nil. exited
 // yields how it ended; output may be read after that.
