@@ -321,6 +321,20 @@ func TestAnEmptyDatabaseThatIsNotToBeMade(t *testing.T) {
 	}
 }
 
+func TestThePermissionForAnEmptyDatabaseIsTakenByAnyStart(t *testing.T) {
+	d, opts := history(t, 3)
+	if err := d.SetContent("/data/initialize", nil); err != nil {
+		t.Fatal(err)
+	}
+	opts.NoDBCreate = true
+	if _, l, err := load(opts); err != nil || l.Fresh || l.Unknown {
+		t.Fatalf("%+v, %v", l, err)
+	}
+	if _, err := d.Stat("/data/initialize"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file is left for the day when the data is lost: %v", err)
+	}
+}
+
 func TestTheLogRefusesWhatDoesNotFollow(t *testing.T) {
 	for _, c := range []struct{ first, last int64 }{{30, 30}, {32, 32}, {31, 30}, {1<<32 | 2, 1<<32 | 2}} {
 		_, opts := history(t, 0)

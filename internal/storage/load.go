@@ -74,9 +74,10 @@ func (s *Store) Load(ctx context.Context, sink SnapshotSink, apply func(entry []
 		return l, err
 	}
 	if l.Snapshot == nil {
-		if err := s.withoutSnapshot(&l); err != nil {
-			return l, err
-		}
+		s.withoutSnapshot(&l)
+	}
+	if err := s.takePermission(&l); err != nil {
+		return l, err
 	}
 	if len(snaps) > 0 && l.LastZxid < snaps[0].zxid {
 		return l, s.shortOf(snaps[0], &l)
@@ -228,12 +229,17 @@ func (s *Store) cut(end logEnd, t tail) error {
 }
 
 // withoutSnapshot decides what an empty directory means.
-func (s *Store) withoutSnapshot(l *Loaded) error {
+func (s *Store) withoutSnapshot(l *Loaded) {
 	if l.Replayed > 0 {
 		s.log.Warn("There was no snapshot; the logs were trusted to hold everything. Switch snapshot.trust.empty off again")
-		return nil
+		return
 	}
 	l.Fresh = true
+}
+
+// takePermission removes the file that allows an empty database. It is good for
+// this start alone, also if there was data: that may be lost one day.
+func (s *Store) takePermission(l *Loaded) error {
 	if s.opts.ReadOnly {
 		return nil
 	}
@@ -242,7 +248,7 @@ func (s *Store) withoutSnapshot(l *Loaded) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove %s: %w", path, err)
 	}
-	l.Unknown = err != nil && s.opts.NoDBCreate
+	l.Unknown = l.Fresh && err != nil && s.opts.NoDBCreate
 	return nil
 }
 
