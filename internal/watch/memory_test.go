@@ -20,7 +20,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	id := m.Attach()
 	var most int64
 	for range 3 {
-		for i := range 200_000 {
+		for i := range 100_000 {
 			m.Add(id, fmt.Sprintf("/a/%d", i), Data)
 		}
 		used := m.mem.slab.Usage().Used
