@@ -247,6 +247,8 @@ func (c *Client) outcome(ctx context.Context, q *call) (r reply, failed *OpError
 		failed = q.fail(ErrClosed, true)
 	case q.err != nil:
 		failed = q.fail(q.err, true)
+	case q.code == proto.SessionExpired && c.closing.Load() && q.op != proto.OpCloseSession:
+		failed = q.fail(ErrClosed, false) // Apache's servers say so after closeSession
 	case q.code != proto.OK:
 		failed = q.fail(q.code, false)
 	default:

@@ -52,6 +52,30 @@ func TestSenseless(t *testing.T) {
 	})
 }
 
+// Servers answer what comes after the end of a session by saying that it has ended.
+func TestAskedWhileClosing(t *testing.T) {
+	run(t, func(t *testing.T, f *fake) {
+		c := f.client()
+		fc, _ := f.accept()
+		closed := async(c.Close)
+		end, _ := fc.request(proto.OpCloseSession)
+		got := async(func() error { _, _, err := c.Get(t.Context(), "/a"); return err })
+		late, _ := fc.request(proto.OpGetData)
+		var both []byte // at once: the client hangs up on the first of them
+		for _, h := range []proto.ReplyHeader{{Xid: end.Xid, Zxid: 1}, {Xid: late.Xid, Zxid: 1, Err: proto.SessionExpired}} {
+			both = h.Append(jute.AppendInt(both, proto.ReplyHeaderLen))
+		}
+		if _, err := fc.Write(both); err != nil {
+			t.Error(err)
+		}
+		wantIs(t, <-got, ErrClosed)
+		fc.Close()
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // What goes on over broken connections by itself fails at once, when that is
 // asked for, if there is no server; and what it has left undone is done later.
 func TestFailFastGoesNotOn(t *testing.T) {

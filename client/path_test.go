@@ -62,6 +62,8 @@ func TestParseServers(t *testing.T) {
 		"a:b":                      "error",
 		"a:1/app/":                 "error",
 		"a:1:2":                    "error",
+		"a b":                      "error",
+		"a:1\n":                    "a:1",
 	} {
 		servers, chroot, err := parseServers(list)
 		got := strings.Join(servers, " ")

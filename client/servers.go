@@ -43,6 +43,9 @@ func parseServers(list string) (servers []string, chroot string, err error) {
 }
 
 func splitHostPort(s string) (host, port string, err error) {
+	if strings.ContainsAny(s, " \t\r\n") {
+		return "", "", fmt.Errorf("%q: white space in the name of a server; servers are separated by commas", s)
+	}
 	bare := strings.Trim(s, "[]")
 	if net.ParseIP(bare) != nil || !strings.Contains(s, ":") {
 		return bare, defaultPort, nil

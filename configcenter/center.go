@@ -42,8 +42,14 @@ func WithRoot(path string) Option {
 // WithACL protects the nodes that are made. Default: open to all.
 func WithACL(acl client.ACLs) Option { return func(c *Center) { c.acl = acl } }
 
-// WithLogger logs publications and configuration that was refused. Default: no log.
-func WithLogger(log *slog.Logger) Option { return func(c *Center) { c.log = log } }
+// WithLogger logs publications and configuration that was refused. Default, and if log is nil:
+// no log.
+func WithLogger(log *slog.Logger) Option {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return func(c *Center) { c.log = log }
+}
 
 // WithHistory is how many revisions of a context are kept. Default: 100.
 func WithHistory(revisions int) Option {

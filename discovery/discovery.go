@@ -37,8 +37,13 @@ func WithLayout(l Layout) Option { return func(d *Discovery) { d.layout = l } }
 func WithACL(acl client.ACLs) Option { return func(d *Discovery) { d.acl = acl } }
 
 // WithLogger logs registrations, checks and nodes that are no instances.
-// Default: no log.
-func WithLogger(log *slog.Logger) Option { return func(d *Discovery) { d.log = log } }
+// Default, and if log is nil: no log.
+func WithLogger(log *slog.Logger) Option {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return func(d *Discovery) { d.log = log }
+}
 
 // WithPanicThreshold keeps instances that are missing after servers could not be
 // reached for a time: if fewer than this part of those known before are there when

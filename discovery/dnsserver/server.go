@@ -19,8 +19,13 @@ import (
 // Option changes how a Server works.
 type Option func(*Server)
 
-// WithLogger logs failures. Default: no log.
-func WithLogger(log *slog.Logger) Option { return func(s *Server) { s.log = log } }
+// WithLogger logs failures. Default, and if log is nil: no log.
+func WithLogger(log *slog.Logger) Option {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return func(s *Server) { s.log = log }
+}
 
 // Server answers queries.
 type Server struct {

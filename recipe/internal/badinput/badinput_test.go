@@ -260,3 +260,13 @@ func TestForeignNodes(t *testing.T) {
 		})
 	}
 }
+
+// A program that has no logger hands on none.
+func TestNoLogger(t *testing.T) {
+	ctx := servertest.Context(t)
+	c := servertest.Dial(t, servertest.Start(t), client.WithLogger(nil))
+	r, err := discovery.New(c, discovery.WithLogger(nil)).Register(ctx, discovery.Instance{Service: "quiet", Address: "10.0.0.1", Port: 80})
+	fatal(t, err)
+	fatal(t, r.Close(ctx))
+	fatal(t, second(configcenter.New(c, configcenter.WithLogger(nil)).Publish(ctx, "quiet", configcenter.Change{Set: map[string]string{"a": "1"}})))
+}
