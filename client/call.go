@@ -190,13 +190,16 @@ func (c *Client) try(ctx context.Context, bound *Session, expirations int64, q *
 const requestHeader = 8
 
 // admit checks calls that are to be sent together, and waits for their turn, a
-// slot. The last of them has it until it is freed: also when its caller leaves,
+// slot. Whose context has ended already sends nothing. The last of them has it until it is freed: also when its caller leaves,
 // so that there is a bound to what waits for replies.
 func (c *Client) admit(ctx context.Context, qs ...*call) error {
 	for _, q := range qs {
 		if err := c.fits(q); err != nil {
 			return err
 		}
+	}
+	if ctx.Err() != nil {
+		return endOf(ctx)
 	}
 	select {
 	case c.slots <- struct{}{}:

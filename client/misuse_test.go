@@ -76,6 +76,27 @@ func TestAskedWhileClosing(t *testing.T) {
 	})
 }
 
+// Who has given up before asking has asked for nothing.
+func TestEndedBefore(t *testing.T) {
+	run(t, func(t *testing.T, f *fake) {
+		c := f.client()
+		fc, _ := f.accept()
+		ended, end := context.WithCancel(t.Context())
+		end()
+		b := c.Batch()
+		b.Set("/a", nil, -1)
+		_, createErr := c.Create(ended, "/a", nil)
+		_, uniqueErr := c.CreateUnique(ended, "/a", nil)
+		for _, err := range []error{createErr, uniqueErr, c.Delete(ended, "/a", -1), b.Do(ended)} {
+			wantIs(t, err, context.Canceled)
+			if MaybeApplied(err) {
+				t.Errorf("%v: it was sent", err)
+			}
+		}
+		shut(t, c, fc) // which has got no other request
+	})
+}
+
 // What goes on over broken connections by itself fails at once, when that is
 // asked for, if there is no server; and what it has left undone is done later.
 func TestFailFastGoesNotOn(t *testing.T) {
