@@ -53,6 +53,7 @@ type Kept struct {
 
 	mu      sync.Mutex
 	data    []byte
+	sets    int             // how often Set was called
 	session *client.Session // that of the node
 	err     error           // why the node is kept no more
 }
@@ -230,15 +231,31 @@ func (k *Kept) awaitFree(ctx context.Context) error {
 }
 
 // Set replaces the node's data. If it fails because there is no node at the
-// moment, the next one has the new data.
+// moment, or no server, the next one has the new data. If they are refused, it is
+// kept as it was.
 func (k *Kept) Set(ctx context.Context, data []byte) error {
 	k.mu.Lock()
+	k.sets++
+	turn, before := k.sets, k.data
 	k.data = bytes.Clone(data)
 	k.mu.Unlock()
-	if err := k.write(k.within(ctx)); err != nil {
-		return fmt.Errorf("node: %w", err)
+	err := k.write(k.within(ctx))
+	if err == nil {
+		return nil
 	}
-	return nil
+	if refused(err) {
+		k.mu.Lock()
+		if k.sets == turn {
+			k.data = before
+		}
+		k.mu.Unlock()
+	}
+	return fmt.Errorf("node: %w", err)
+}
+
+// refused tells whether data were, as they would be with the next node, too.
+func refused(err error) bool {
+	return errors.Is(err, client.ErrRequestTooLarge) || errors.Is(err, client.ErrQuotaExceeded)
 }
 
 // write writes the data; once more does no harm.

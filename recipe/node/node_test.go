@@ -100,6 +100,23 @@ func TestSessionExpires(t *testing.T) {
 	check(t, k.Close(ctx))
 }
 
+// Data that no node can have are refused, and the node is kept with those that it had.
+func TestSetTooLarge(t *testing.T) {
+	server := servertest.Start(t)
+	ctx := servertest.Context(t)
+	c, other := servertest.Dial(t, server), servertest.Dial(t, server)
+	k, err := node.Keep(ctx, c, "/large", []byte("x"))
+	check(t, err)
+	was, _, err := other.Exists(ctx, "/large")
+	check(t, err)
+	wantIs(t, k.Set(ctx, make([]byte, 2<<20)), client.ErrRequestTooLarge)
+	check(t, other.Delete(ctx, "/large", -1))
+	for await(t, other, "/large", "x").Czxid == was.Czxid {
+	}
+	check(t, k.Err())
+	check(t, k.Close(ctx))
+}
+
 func TestBadPath(t *testing.T) {
 	_, err := node.Keep(t.Context(), nil, "x", nil)
 	wantIs(t, err, client.ErrBadArguments)

@@ -229,6 +229,26 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
+// What is settled is not settled again, at the cost of who has got the message since.
+func TestSettledOnce(t *testing.T) {
+	ctx := servertest.Context(t)
+	q := open(t, servertest.Dial(t, servertest.Start(t)))
+	check(t, q.Put(ctx, []byte("x")))
+	first := must[*queue.Delivery](t)(q.Receive(ctx))
+	check(t, first.Reject(ctx))
+	<-first.Context().Done()
+	next := must[*queue.Delivery](t)(q.Receive(ctx))
+	wantIs(t, first.Reject(ctx), queue.ErrSettled)
+	wantIs(t, first.Ack(ctx), queue.ErrSettled)
+	_, err := q.TryReceive(ctx)
+	wantIs(t, err, queue.ErrEmpty) // the next delivery still has it
+	ended, end := context.WithCancel(ctx)
+	end()
+	wantIs(t, next.Ack(ended), context.Canceled)
+	check(t, next.Ack(ctx))
+	wantIs(t, next.Ack(ctx), queue.ErrSettled)
+}
+
 func TestAckLost(t *testing.T) {
 	server := servertest.Start(t)
 	ctx := servertest.Context(t)

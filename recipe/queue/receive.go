@@ -6,14 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/recipe/internal/contend"
 )
 
-// ErrLost is what Ack and Reject fail with when the message is no longer this
-// delivery's: its session has ended, and it is, or was, delivered again.
-var ErrLost = errors.New("the delivery was lost")
+var (
+	// ErrLost is what Ack and Reject fail with when the message is no longer this
+	// delivery's: its session has ended, and it is, or was, delivered again.
+	ErrLost = errors.New("the delivery was lost")
+	// ErrSettled is what Ack and Reject fail with after one of them has succeeded, or
+	// while it is under way. Nothing is done then: the message may be another
+	// delivery's.
+	ErrSettled = errors.New("the delivery was acknowledged or rejected already")
+)
 
 // Delivery is a message that nobody else gets until Ack or Reject, or until the
 // session ends.
@@ -28,6 +35,7 @@ type Delivery struct {
 	session *client.Session
 	ctx     context.Context
 	stop    context.CancelFunc
+	settled atomic.Bool // or about to be
 }
 
 // Receive waits for a message and locks it.
@@ -213,23 +221,36 @@ func (d *Delivery) Within(ctx context.Context) (context.Context, context.CancelF
 // was not this delivery's any more; then it is, or was, delivered again. After
 // another failure, Ack may be called again.
 func (d *Delivery) Ack(ctx context.Context) error {
-	err := d.finish(ctx)
+	return d.settle(func() error { return d.finish(ctx) })
+}
+
+// settle ends the delivery by f, once. Unless f fails for another reason than that
+// the delivery was lost, it is over.
+func (d *Delivery) settle(f func() error) error {
+	if !d.settled.CompareAndSwap(false, true) {
+		return fmt.Errorf("queue: %s: %w", d.Path, ErrSettled)
+	}
+	err := f()
 	if err == nil || errors.Is(err, ErrLost) {
 		d.stop()
+	} else {
+		d.settled.Store(false)
 	}
 	return err
 }
 
 // Reject lets the message be delivered again, or moves it to the dead letters if
-// this was its last attempt.
+// this was its last attempt. After a failure other than [ErrLost], Reject may be
+// called again; until then nobody else gets the message while the session lasts.
 func (d *Delivery) Reject(ctx context.Context) error {
-	defer d.stop()
-	in := client.WithinSession(ctx, d.session)
-	if d.q.dead != "" && d.Attempt >= d.q.attempts {
-		if err := d.bury(in); !errors.Is(err, errNext) {
-			return err
+	return d.settle(func() error {
+		in := client.WithinSession(ctx, d.session)
+		if d.q.dead != "" && d.Attempt >= d.q.attempts {
+			if err := d.bury(in); !errors.Is(err, errNext) {
+				return err
+			}
+			return nil
 		}
-		return nil
-	}
-	return d.q.wrap(d.q.c.EnsureDeleted(in, d.lock))
+		return d.q.wrap(d.q.c.EnsureDeleted(in, d.lock))
+	})
 }

@@ -34,15 +34,20 @@ type Limiter struct {
 	burst    int
 }
 
+// maxAhead bounds the time that a burst takes at the rate: far more than anybody
+// waits, and so little that no time is beyond 64 bits.
+const maxAhead = 100 * 365 * 24 * time.Hour
+
 // New makes a limiter on the node path, which appears with the first event. All
-// who use it must agree on the rate and the burst, which is at least 1.
+// who use it must agree on the rate, in events per second, and on the burst, in
+// events, which is at least 1.
 func New(c *client.Client, path string, perSecond float64, burst int) (*Limiter, error) {
 	due, err := counter.New(c, path)
 	if err != nil {
 		return nil, fmt.Errorf("rate: %w", err)
 	}
 	interval := time.Duration(float64(time.Second) / perSecond)
-	if perSecond <= 0 || interval <= 0 || interval > 24*time.Hour || burst < 1 {
+	if perSecond <= 0 || interval <= 0 || interval > 24*time.Hour || burst < 1 || int64(burst) > int64(maxAhead/interval) {
 		return nil, fmt.Errorf("rate %s: %w: %v a second, %d at once", path, client.ErrBadArguments, perSecond, burst)
 	}
 	return &Limiter{due, path, interval, burst}, nil

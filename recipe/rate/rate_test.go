@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -58,6 +59,7 @@ func TestCancelled(t *testing.T) {
 func TestBadInput(t *testing.T) {
 	for _, err := range []error{
 		second(rate.New(nil, "x", 1, 1)), second(rate.New(nil, "/x", 0, 1)), second(rate.New(nil, "/x", 1, 0)), second(rate.New(nil, "/x", 1e12, 1)),
+		second(rate.New(nil, "/x", 0.1, 1e9)), second(rate.New(nil, "/x", math.NaN(), 1)), second(rate.New(nil, "/x", math.Inf(1), 1)),
 	} {
 		if !errors.Is(err, client.ErrBadArguments) {
 			t.Error(err)

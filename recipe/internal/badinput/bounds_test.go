@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/configcenter"
@@ -156,7 +157,7 @@ func TestBoundsEndWithTheCall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var o outage
-			c := servertest.Dial(t, addr, client.WithDialer(o.dial))
+			c := servertest.Dial(t, addr, client.WithDialer(o.dial), client.WithReconnectPause(func(int) time.Duration { return 100 * time.Millisecond }))
 			var zxid int64
 			ctx := servertest.Context(t)
 			strike, await, end := begin(t, ctx, client.WithReplyZxid(client.FailFast(ctx), &zxid), c)
