@@ -65,6 +65,9 @@ func (p *port) run(ctx context.Context) {
 			return
 		}
 	}
+	if l != nil { // the end came before it was served
+		l.Close()
+	}
 }
 
 // open listens at new addresses; while it cannot it tries again, since others look for the member there. It is nil if it is
