@@ -25,7 +25,7 @@ func basicKeys() []Key {
 			func(c *Config) *string { return &c.Data.LogDir }, fromFile),
 		key("datadir.autocreate", boolean(), "true", "Make missing data directories.",
 			func(c *Config) *bool { return &c.Data.AutoCreate }),
-		key("db.autocreate", boolean(), "true", "Start with an empty tree when there is no data; with false only a file named initialize in dataDir allows it.",
+		key("db.autocreate", boolean(), "true", "With false, a member that has no data has no vote until it has the leader's state, unless a file named initialize lies in its log directory, which the start removes. Nothing to a server that is alone.",
 			func(c *Config) *bool { return &c.Data.DBAutoCreate }),
 		key("log.level", choice("debug", "info", "warn", "error"), "info", "The least level of the server's own log.",
 			func(c *Config) *string { return &c.Log.Level }, own),

@@ -385,7 +385,7 @@ func (p *Peer) load(ctx context.Context) (zab.Options, error) {
 		state.Close()
 		return zab.Options{}, err
 	}
-	if loaded.Fresh {
+	if loaded.Fresh && !loaded.Unknown { // a snapshot would vouch for what is unknown; the leader's state comes first
 		source := state.Source(0)
 		info, err := c.Store.WriteSnapshot(ctx, source)
 		source.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -216,6 +217,55 @@ func TestTrunc(t *testing.T) {
 	e.agree()
 	e.propose(e.leader(), 5)
 	e.agree()
+}
+
+// A member that has lost its data, and is not to begin without any, has no say however often it is started, until it has
+// the leader's state.
+func TestLostData(t *testing.T) {
+	e := newEnsemble(t, 3, 0)
+	e.start(1, 2, 3)
+	e.propose(e.leader(), 20)
+	for _, m := range e.members {
+		m.Stop()
+	}
+	lost := e.members[2]
+	lost.NoDBCreate = true
+	if err := os.RemoveAll(lost.Dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		e.start(lost.ID)
+		lost.Stop()
+		if !unknown(t, lost.Dir) {
+			t.Fatal("the member takes its empty state for the ensemble's")
+		}
+	}
+	e.start(1, 2, 3)
+	e.leader()
+	e.agree()
+	lost.Stop()
+	if unknown(t, lost.Dir) {
+		t.Error("the member does not believe the leader's state")
+	}
+	e.start(lost.ID)
+	e.propose(e.leader(), 5)
+	e.agree()
+}
+
+// unknown tells what a start on a data directory would make of it.
+func unknown(t *testing.T, dir string) bool {
+	t.Helper()
+	store, err := storage.Open(storage.Options{Dirs: storage.Dirs{Data: dir}, Preallocate: -1, NoDBCreate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := (&peertest.Machine{}).NewState()
+	defer state.Close()
+	loaded, err := store.Load(t.Context(), state, state.Apply)
+	if err := errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return loaded.Unknown
 }
 
 // alone stops all members, and lets one have more in its log than the others.

@@ -23,6 +23,8 @@ type Member struct {
 	Election, Quorum string // addresses
 	// FS is where Dir is; nil for the operating system's.
 	FS storage.FS
+	// NoDBCreate is what it is in storage.Options.
+	NoDBCreate bool
 	// Configure, if not nil, changes the configuration before a start.
 	Configure func(*peer.Config)
 
@@ -81,7 +83,7 @@ func (m *Member) Start(t testing.TB, watched *Watched, members config.Membership
 // TryStart is Start, for a disk that may fail.
 func (m *Member) TryStart(t testing.TB, watched *Watched, members config.Membership) error {
 	t.Helper()
-	store, err := storage.Open(storage.Options{FS: m.FS, Dirs: storage.Dirs{Data: m.Dir}, Preallocate: -1})
+	store, err := storage.Open(storage.Options{FS: m.FS, Dirs: storage.Dirs{Data: m.Dir}, Preallocate: -1, NoDBCreate: m.NoDBCreate})
 	if err != nil {
 		return err
 	}
