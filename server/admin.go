@@ -13,8 +13,9 @@ import (
 
 	"github.com/quollhq/quoll/internal/admin"
 	"github.com/quollhq/quoll/internal/listener"
-	"github.com/quollhq/quoll/internal/request"
+	"github.com/quollhq/quoll/internal/peer"
 	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/tally"
 	"github.com/quollhq/quoll/internal/zab"
 )
 
@@ -67,8 +68,10 @@ func (s *Server) AdminAddr() net.Addr {
 	return s.ops.Addr()
 }
 
-// noteSync counts syncs of the log that took too long.
+// noteSync counts syncs of the log, and those that took too long. There are none
+// before there is an engine.
 func (s *Server) noteSync(took time.Duration) {
+	s.engine.Metrics.SyncTime.Add(1, took)
 	if took > s.cfg.Storage.FsyncWarning {
 		s.ops.slowSyncs.Add(1)
 	}
@@ -146,7 +149,7 @@ func (h host) SnapshotError() error {
 }
 
 // SnapshotTime is admin.Host's.
-func (h host) SnapshotTime() request.LatencyView { return h.s.snapshots.times.View() }
+func (h host) SnapshotTime() tally.LatencyView { return h.s.snapshots.times.View() }
 
 // Restore is admin.Host's.
 func (h host) Restore(ctx context.Context, r io.Reader) (int64, error) { return h.s.restore(ctx, r) }
@@ -181,6 +184,14 @@ func (h host) Seat() (admin.Seat, bool) {
 		return admin.Seat{}, false
 	}
 	return h.s.member.machine.seat()
+}
+
+// Ensemble is admin.Host's.
+func (h host) Ensemble() *peer.Metrics {
+	if h.s.member == nil {
+		return nil
+	}
+	return &h.s.member.machine.peer.Metrics
 }
 
 // Recount is admin.Host's.

@@ -35,6 +35,7 @@ type machine struct {
 
 	mu      sync.Mutex
 	role    peer.Role
+	began   time.Time       // the role
 	config  *zab.Membership // in force
 	removed bool            // from the ensemble, by a reconfiguration
 	term    context.Context // of the role; it is over when the member stops serving
@@ -187,7 +188,7 @@ func (m *machine) Freeze() peer.Frozen {
 func (m *machine) Serve(r peer.Role) {
 	m.mu.Lock()
 	was, looked, epoch := m.serves(), m.looks, m.role.Epoch
-	m.role, m.looks = r, r.State == zab.Looking
+	m.role, m.began, m.looks = r, time.Now(), r.State == zab.Looking
 	if looked && m.looks {
 		m.mu.Unlock()
 		return // it may read by now, and goes on

@@ -9,6 +9,7 @@ import (
 
 	"github.com/quollhq/quoll/internal/request"
 	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/tally"
 )
 
 // snapshots writes snapshots, one at a time: in the background when they are
@@ -19,7 +20,7 @@ type snapshots struct {
 	digest bool
 	failed func(error) // is told why one could not be written; nil for nobody
 	size   atomic.Int64
-	times  request.Latency // of those that succeeded
+	times  tally.Latency // of those that succeeded
 
 	busy chan struct{} // holds a token while one is being written, and once closed
 	ctx  context.Context

@@ -10,7 +10,9 @@ import (
 
 	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/listener"
+	"github.com/quollhq/quoll/internal/peer"
 	"github.com/quollhq/quoll/internal/request"
+	"github.com/quollhq/quoll/internal/tally"
 )
 
 // Snapshot is a snapshot on the server's disk.
@@ -41,6 +43,8 @@ type Host interface {
 	Seat() (Seat, bool)
 	// Recount begins to count anew what goes to observers and comes from them.
 	Recount(ctx context.Context) error
+	// Ensemble is what this member counts as one; nil for a server that is alone.
+	Ensemble() *peer.Metrics
 	// Ports are those that clients come in by, -1 for none.
 	Ports() (client, secure int)
 	// Dirs are the directories of snapshots and of logs.
@@ -48,7 +52,7 @@ type Host interface {
 	// Startup tells how the data was loaded.
 	Startup() Startup
 	// SnapshotTime sums up how long snapshots took.
-	SnapshotTime() request.LatencyView
+	SnapshotTime() tally.LatencyView
 	// SnapshotError is why the last snapshot failed, nil if it did not.
 	SnapshotError() error
 	// SlowSyncs counts syncs of the log that took longer than the warning threshold.
@@ -93,7 +97,7 @@ type Admin struct {
 	http  web
 
 	snapshotLimit, restoreLimit limiter
-	restoreTime                 request.Latency
+	restoreTime                 tally.Latency
 	windows                     windows
 }
 

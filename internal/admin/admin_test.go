@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/internal/proto"
-	"github.com/quollhq/quoll/internal/request"
+	"github.com/quollhq/quoll/internal/tally"
 	"github.com/quollhq/quoll/internal/tree"
 	"github.com/quollhq/quoll/internal/txn"
 )
@@ -140,7 +140,7 @@ func TestLabelsAreBounded(t *testing.T) {
 }
 
 func TestQuantiles(t *testing.T) {
-	var l request.Latency
+	var l tally.Latency
 	if got := latencySummary(l.View()).at(0.5); !math.IsNaN(got) {
 		t.Errorf("of nothing: %v", got)
 	}
@@ -166,7 +166,7 @@ func TestQuantiles(t *testing.T) {
 
 // Quantiles are those of the last ten minutes, whatever came before.
 func TestWindows(t *testing.T) {
-	var l request.Latency
+	var l tally.Latency
 	var w windows
 	now := time.Unix(1000, 0)
 	median := func() float64 { return latencySummary(w.recent("x", l.View(), now)).at(0.5) }

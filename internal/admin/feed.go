@@ -12,7 +12,11 @@ type Feed struct {
 	// Leads and Feeds tell who has learners: the leader, and a follower that feeds
 	// observers.
 	Leads, Feeds bool
-	Learners     []Learner
+	// Leading is how long this member has led, if it does.
+	Leading  time.Duration
+	Learners []Learner
+	// PendingSyncs is how many syncs of learners have no answer so far.
+	PendingSyncs int
 }
 
 // Learner is a member that is fed.
@@ -48,10 +52,10 @@ func observes(l *Learner) bool { return l.Observer }
 
 // gauges are those of any server, and those that its role brings along.
 func (s *scrape) gauges() []metric {
-	list := gauges()
+	list := append(gauges(), s.seatGauges()...)
 	f := &s.feed
 	if f.Leads {
-		list = append(list,
+		list = append(append(list, s.leaderGauges()...),
 			num("learners", "Followers and observers that are connected.", func(*scrape) int64 { return int64(len(f.Learners)) }),
 			num("synced_followers", "Followers that hear of everything as it happens.", func(*scrape) int64 { return f.count(func(l *Learner) bool { return !l.Observer }) }),
 			num("synced_non_voting_followers", "Those of them without a vote.", func(*scrape) int64 {

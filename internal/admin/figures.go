@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/internal/config"
-	"github.com/quollhq/quoll/internal/request"
+	"github.com/quollhq/quoll/internal/tally"
 )
 
 // live is what the configuration's texts need from the running server.
@@ -70,11 +70,14 @@ func treeFigures(n *Node) treeView {
 // resetStats starts anew what Apache's srst resets.
 func (a *Admin) resetStats(n *Node) {
 	n.Engine.Metrics.Reset()
+	if m := n.Host.Ensemble(); m != nil {
+		m.Reset()
+	}
 	a.windows.reset()
 }
 
 // average is in milliseconds, to four digits.
-func average(v request.LatencyView) float64 {
+func average(v tally.LatencyView) float64 {
 	if v.Count == 0 {
 		return 0
 	}

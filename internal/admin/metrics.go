@@ -5,8 +5,10 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/quollhq/quoll/internal/peer"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/request"
+	"github.com/quollhq/quoll/internal/tally"
 )
 
 // kind is what a metric counts as.
@@ -30,7 +32,7 @@ type metric struct {
 	real func(*scrape) float64
 	sum  func(*scrape) summary
 	// view is the distribution behind sum, where there is one.
-	view func(*scrape) request.LatencyView
+	view func(*scrape) tally.LatencyView
 }
 
 // scrape is what one look at the server found.
@@ -38,14 +40,16 @@ type scrape struct {
 	a        *Admin
 	n        *Node
 	m        *request.Metrics
+	e        *peer.Metrics // with nothing in it for a server that is alone
+	seat     *Seat         // nil unless it is a member that serves
 	now      time.Time
 	tree     treeView
-	all      request.LatencyView
-	reads    request.LatencyView
-	writes   request.LatencyView
-	syncs    request.LatencyView
-	snaps    request.LatencyView
-	restores request.LatencyView
+	all      tally.LatencyView
+	reads    tally.LatencyView
+	writes   tally.LatencyView
+	syncs    tally.LatencyView
+	snaps    tally.LatencyView
+	restores tally.LatencyView
 	startup  Startup
 	feed     Feed
 }
@@ -55,7 +59,7 @@ func (a *Admin) scrape(n *Node) *scrape {
 	if n == nil {
 		return s
 	}
-	s.m = &n.Engine.Metrics
+	s.m, s.e = &n.Engine.Metrics, ensemble(n.Host)
 	s.tree = treeFigures(n)
 	s.reads, s.writes, s.syncs = s.m.Reads.View(), s.m.Writes.View(), s.m.SyncTime.View()
 	s.all = s.reads.Plus(s.writes)
@@ -64,6 +68,9 @@ func (a *Admin) scrape(n *Node) *scrape {
 	ctx, cancel := context.WithTimeout(context.Background(), feedTime)
 	defer cancel()
 	s.feed = n.Host.Feed(ctx)
+	if seat, ok := n.Host.Seat(); ok {
+		s.seat = &seat
+	}
 	return s
 }
 
@@ -105,7 +112,7 @@ func count(name, help string, f func(*scrape) int64) metric {
 }
 
 // times is a summary of durations in milliseconds.
-func times(k kind, name, help string, f func(*scrape) request.LatencyView) metric {
+func times(k kind, name, help string, f func(*scrape) tally.LatencyView) metric {
 	return metric{name: name, kind: k, help: help, view: f}
 }
 
@@ -192,7 +199,7 @@ func counters() []metric {
 		count("connection_request_count", "Sessions asked for, new ones and known ones.", func(s *scrape) int64 { return s.n.Listener.Requests.Load() }),
 		count("stale_sessions_expired", "Sessions that have expired.", func(s *scrape) int64 { return s.m.Expired.Load() }),
 		count("restore_rate_limited_count", "Restore commands refused by the rate limit.", func(s *scrape) int64 { return s.a.fails.restoreLimited.Load() }),
-		count("sync_processor_request_queued", "Writes handed to the log.", func(s *scrape) int64 { return s.m.Batches.View().Sum }),
+		count("sync_processor_request_queued", "Writes handed to the log.", func(s *scrape) int64 { return s.batches().Sum }),
 		count("tls_handshake_exceeded", "TLS handshakes refused because there were too many.", func(s *scrape) int64 { return s.n.Listener.HandshakesRefused.Load() }),
 		count("ttl_node_deleted_count", "Znodes removed because their time to live was over.", func(s *scrape) int64 { return s.m.TTLDeleted.Load() }),
 		count("op_count_total", "Requests answered.", func(s *scrape) int64 { return s.all.Count }),
@@ -200,15 +207,14 @@ func counters() []metric {
 	for _, op := range countedOps() {
 		list = append(list, count("op_count_"+op.name, "Requests of this kind.", op.count))
 	}
+	list = append(list, ensembleCounters()...)
 	return append(list, none(counter,
 		"dead_watchers_queued", "response_packet_cache_hits", "add_dead_watcher_stall_time",
-		"requests_not_forwarded_to_commit_processor", "response_packet_cache_misses", "stale_replies", "diff_count",
+		"requests_not_forwarded_to_commit_processor", "response_packet_cache_misses", "stale_replies",
 		"quit_leading_due_to_disloyal_voter", "unrecoverable_error_count", "unsuccessful_handshake",
-		"outstanding_changes_queued", "request_commit_queued", "skip_learner_request_to_next_processor_count",
+		"outstanding_changes_queued", "skip_learner_request_to_next_processor_count",
 		"large_requests_rejected", "outstanding_changes_removed", "cnxn_closed_without_zk_server_running",
-		"looking_count", "learner_proposal_received_count", "dead_watchers_cleared", "learner_commit_received_count",
-		"response_packet_get_children_cache_misses", "snap_count", "response_packet_get_children_cache_hits",
-		"revalidate_count")...)
+		"dead_watchers_cleared", "response_packet_get_children_cache_misses", "response_packet_get_children_cache_hits")...)
 }
 
 // opCount counts requests of one or more opcodes under one name.
@@ -269,31 +275,33 @@ func summaries() []metric {
 		sizes("startup_txns_loaded", "Transactions replayed at the start.", func(s *scrape) summary { return single(float64(s.startup.Transactions)) }),
 		sizes("startup_snap_load_time", "Time to read the snapshot at the start, in milliseconds.", func(s *scrape) summary { return one(s.startup.SnapshotTime) }),
 		sizes("dbinittime", "Time to load the data at the start, in milliseconds.", func(s *scrape) summary { return one(s.startup.SnapshotTime + s.startup.LogTime) }),
-		times(basic, "fsynctime", "Time of a sync of the log, in milliseconds.", func(s *scrape) request.LatencyView { return s.syncs }),
-		times(basic, "restore_time", "Time of a restore by command, in milliseconds.", func(s *scrape) request.LatencyView { return s.restores }),
-		times(basic, "snapshottime", "Time to write a snapshot, in milliseconds.", func(s *scrape) request.LatencyView { return s.snaps }),
-		sizes("sync_processor_batch_size", "Writes that share a sync.", func(s *scrape) summary { return sizesSummary(s.m.Batches.View()) }),
+		times(basic, "fsynctime", "Time of a sync of the log, in milliseconds.", func(s *scrape) tally.LatencyView { return s.syncs }),
+		times(basic, "restore_time", "Time of a restore by command, in milliseconds.", func(s *scrape) tally.LatencyView { return s.restores }),
+		times(basic, "snapshottime", "Time to write a snapshot, in milliseconds.", func(s *scrape) tally.LatencyView { return s.snaps }),
+		sizes("sync_processor_batch_size", "Writes that share a sync.", func(s *scrape) summary { return sizesSummary(s.batches()) }),
 	}
+	list = append(list, ensembleBasics()...)
 	list = append(list, none(basic,
-		"socket_closing_time", "proposal_process_time", "leader_unavailable_time", "session_queues_drained",
+		"socket_closing_time", "proposal_process_time", "session_queues_drained",
 		"write_commit_proc_req_queued", "connection_token_deficit", "read_commit_proc_req_queued",
-		"sync_processor_queue_size", "follower_sync_time", "prep_processor_queue_size", "inflight_snap_count",
-		"reads_issued_from_session_queue", "learner_request_processor_queue_size", "unavailable_time",
+		"sync_processor_queue_size", "prep_processor_queue_size",
+		"reads_issued_from_session_queue", "learner_request_processor_queue_size",
 		"reads_after_write_in_session_queue", "requests_in_session_queue", "write_commit_proc_issued", "prep_process_time",
 		"pending_session_queue_size", "time_waiting_empty_pool_in_commit_processor_read_ms", "commit_process_time",
-		"inflight_diff_count", "netty_queued_buffer_capacity", "election_time", "commit_commit_proc_req_queued",
+		"netty_queued_buffer_capacity", "commit_commit_proc_req_queued",
 		"write_batch_time_in_commit_processor", "read_commit_proc_issued",
-		"concurrent_request_processing_in_commit_processor", "observer_sync_time", "sync_process_time")...)
+		"concurrent_request_processing_in_commit_processor", "sync_process_time")...)
 	list = append(list,
-		times(advanced, "updatelatency", "Time to answer a write, in milliseconds.", func(s *scrape) request.LatencyView { return s.writes }),
-		times(advanced, "readlatency", "Time to answer a read, in milliseconds.", func(s *scrape) request.LatencyView { return s.reads }),
-		times(advanced, "sync_processor_queue_flush_time_ms", "Time to make a batch of writes durable, in milliseconds.", func(s *scrape) request.LatencyView { return s.syncs }))
+		times(advanced, "updatelatency", "Time to answer a write, in milliseconds.", func(s *scrape) tally.LatencyView { return s.writes }),
+		times(advanced, "readlatency", "Time to answer a read, in milliseconds.", func(s *scrape) tally.LatencyView { return s.reads }),
+		times(advanced, "sync_processor_queue_flush_time_ms", "Time to make a batch of writes durable, in milliseconds.", func(s *scrape) tally.LatencyView { return s.syncs }))
+	list = append(list, ensembleTimes()...)
 	return append(list, none(advanced,
 		"prep_processor_queue_time_ms", "jvm_pause_time_ms", "close_session_prep_time", "read_commitproc_time_ms",
-		"local_write_committed_time_ms", "request_throttle_queue_time_ms", "quorum_ack_latency", "om_commit_process_time_ms",
-		"read_final_proc_time_ms", "commit_propagation_latency", "dead_watchers_cleaner_latency", "write_final_proc_time_ms",
-		"proposal_ack_creation_latency", "proposal_latency", "om_proposal_process_time_ms",
-		"sync_processor_queue_and_flush_time_ms", "propagation_latency", "server_write_committed_time_ms",
+		"local_write_committed_time_ms", "request_throttle_queue_time_ms", "om_commit_process_time_ms",
+		"read_final_proc_time_ms", "dead_watchers_cleaner_latency", "write_final_proc_time_ms",
+		"om_proposal_process_time_ms",
+		"sync_processor_queue_and_flush_time_ms", "server_write_committed_time_ms",
 		"sync_processor_queue_time_ms", "write_commitproc_time_ms")...)
 }
 

@@ -9,6 +9,9 @@ func (a *Admin) monitor(n *Node, yield func(key string, value any)) {
 		yield("server_state", n.Mode())
 	}
 	s := a.scrape(n)
+	if s.seat != nil {
+		yield("peer_state", s.seat.peerState())
+	}
 	if a.Config.Metrics.Prometheus {
 		monitorPrometheus(s, yield)
 		return
@@ -22,7 +25,13 @@ func (a *Admin) monitor(n *Node, yield func(key string, value any)) {
 		yield(m.name, m.native(s))
 	}
 	for _, m := range summaries() {
-		monitorSummary(&m, m.summary(s), yield)
+		monitorSummary(m.name, &m, s, yield)
+	}
+	for _, set := range s.sets() {
+		for _, key := range set.keys() {
+			m := set.of[key]
+			monitorSummary(key+"_"+m.name, &m, s, yield)
+		}
 	}
 	for label, v := range a.quota.values() {
 		yield(label+"_quota_exceeded_error_per_namespace", v)
@@ -38,12 +47,13 @@ func (m *metric) native(s *scrape) any {
 	return v
 }
 
-func monitorSummary(m *metric, v summary, yield func(string, any)) {
-	yield("avg_"+m.name, v.average())
-	yield("min_"+m.name, int64(v.min))
-	yield("max_"+m.name, int64(v.max))
-	yield("cnt_"+m.name, v.count)
-	yield("sum_"+m.name, int64(v.sum))
+func monitorSummary(name string, m *metric, s *scrape, yield func(string, any)) {
+	v := m.summary(s)
+	yield("avg_"+name, v.average())
+	yield("min_"+name, int64(v.min))
+	yield("max_"+name, int64(v.max))
+	yield("cnt_"+name, v.count)
+	yield("sum_"+name, int64(v.sum))
 	if m.kind != advanced {
 		return
 	}
@@ -55,7 +65,7 @@ func monitorSummary(m *metric, v summary, yield func(string, any)) {
 		if v.count > 0 && v.quantile != nil {
 			at = int64(v.quantile(p.q))
 		}
-		yield(p.name+m.name, at)
+		yield(p.name+name, at)
 	}
 }
 
@@ -79,6 +89,17 @@ func monitorPrometheus(s *scrape, yield func(string, any)) {
 		}
 		yield(m.name+"_count", float64(v.count))
 		yield(m.name+"_sum", v.sum)
+	}
+	for _, set := range s.sets() {
+		for _, key := range set.keys() {
+			m := set.of[key]
+			v := m.summary(s)
+			for _, q := range m.quantiles() {
+				yield(fmt.Sprintf("%s{key=\"%s\",quantile=\"%v\"}", m.name, key, q), v.at(q))
+			}
+			yield(fmt.Sprintf("%s_count{key=\"%s\"}", m.name, key), float64(v.count))
+			yield(fmt.Sprintf("%s_sum{key=\"%s\"}", m.name, key), v.sum)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -67,6 +68,11 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, m := range summaries() {
 		out <- m.summarySample(s)
 	}
+	for _, set := range s.sets() {
+		for key, m := range set.of {
+			out <- m.summarySample(s, label{"key", key})
+		}
+	}
 }
 
 func (m *metric) valueType() prometheus.ValueType {
@@ -82,28 +88,34 @@ func (m *metric) sample(s *scrape, t prometheus.ValueType) prometheus.Metric {
 }
 
 // summarySample has the quantiles of the last minutes.
-func (m *metric) summarySample(s *scrape) prometheus.Metric {
+func (m *metric) summarySample(s *scrape, labels ...label) prometheus.Metric {
 	v := m.summary(s)
 	late := v
 	if m.view != nil && s.n != nil {
-		late = latencySummary(s.a.windows.recent(m.name, m.view(s), s.now))
+		late = latencySummary(s.a.windows.recent(fmt.Sprint(m.name, labels), m.view(s), s.now))
 	}
 	quantiles := make(map[float64]float64)
 	for _, q := range m.quantiles() {
 		quantiles[q] = late.at(q)
 	}
-	desc := prometheus.NewDesc(m.name, m.help, nil, nil)
-	return prometheus.MustNewConstSummary(desc, uint64(v.count), v.sum, quantiles)
+	desc, values := describe(m.name, m.help, labels)
+	return prometheus.MustNewConstSummary(desc, uint64(v.count), v.sum, quantiles, values...)
 }
 
 type label struct{ name, value string }
 
 func constant(name, help string, t prometheus.ValueType, v float64, labels ...label) prometheus.Metric {
-	names, values := make([]string, len(labels)), make([]string, len(labels))
+	desc, values := describe(name, help, labels)
+	return prometheus.MustNewConstMetric(desc, t, v, values...)
+}
+
+func describe(name, help string, labels []label) (desc *prometheus.Desc, values []string) {
+	names := make([]string, len(labels))
+	values = make([]string, len(labels))
 	for i, l := range labels {
 		names[i], values[i] = l.name, l.value
 	}
-	return prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), t, v, values...)
+	return prometheus.NewDesc(name, help, names, nil), values
 }
 
 // labelled is a metric with a value per top-level znode.

@@ -13,8 +13,8 @@ import (
 type Seat struct {
 	// ID is the member's number, Leader that of the member that leads.
 	ID, Leader int64
-	// Phase is how far the member has come in its role.
-	Phase string
+	// State is what the member does, Phase how far the member has come in its role.
+	State, Phase string
 	// Membership is who belongs to the ensemble.
 	Membership config.Membership
 	// Client is where the member lets clients in.

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/quollhq/quoll/internal/request"
+	"github.com/quollhq/quoll/internal/tally"
 )
 
 // summary is what is known of many values: times in milliseconds, or numbers.
@@ -32,14 +32,14 @@ func (s summary) average() float64 {
 	return round4(s.sum / float64(s.count))
 }
 
-func latencySummary(v request.LatencyView) summary {
+func latencySummary(v tally.LatencyView) summary {
 	return summary{
 		count: v.Count, sum: millis(v.Sum), min: millis(v.Min), max: millis(v.Max),
 		quantile: func(q float64) float64 { return quantile(v, q) },
 	}
 }
 
-func sizesSummary(v request.SizesView) summary {
+func sizesSummary(v tally.SizesView) summary {
 	return summary{count: v.Count, sum: float64(v.Sum), min: float64(v.Min), max: float64(v.Max)}
 }
 
@@ -57,7 +57,7 @@ func single(v float64) summary {
 
 // quantile estimates in milliseconds below which time a share q of the values
 // lies: exact to the bucket, within it as if values were spread evenly.
-func quantile(v request.LatencyView, q float64) float64 {
+func quantile(v tally.LatencyView, q float64) float64 {
 	rank := q * float64(v.Count)
 	seen := 0.0
 	for i, n := range v.Buckets {
@@ -90,7 +90,7 @@ const (
 
 type stamped struct {
 	at   time.Time
-	view request.LatencyView
+	view tally.LatencyView
 }
 
 // windows keeps earlier counts by metric.
@@ -107,7 +107,7 @@ func (w *windows) reset() {
 
 // recent is v without what is older than the window. Without an earlier count
 // that is all of v.
-func (w *windows) recent(name string, v request.LatencyView, now time.Time) request.LatencyView {
+func (w *windows) recent(name string, v tally.LatencyView, now time.Time) tally.LatencyView {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.kept == nil {
@@ -132,7 +132,7 @@ func (w *windows) recent(name string, v request.LatencyView, now time.Time) requ
 }
 
 // minus is what was added to w to make v. The extremes stay those of v.
-func minus(v, w request.LatencyView) request.LatencyView {
+func minus(v, w tally.LatencyView) tally.LatencyView {
 	v.Count -= w.Count
 	v.Sum -= w.Sum
 	for i := range v.Buckets {

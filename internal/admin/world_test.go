@@ -17,9 +17,11 @@ import (
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/listener"
+	"github.com/quollhq/quoll/internal/peer"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/request"
 	"github.com/quollhq/quoll/internal/session"
+	"github.com/quollhq/quoll/internal/tally"
 	"github.com/quollhq/quoll/internal/throttle"
 	"github.com/quollhq/quoll/internal/tree"
 	"github.com/quollhq/quoll/internal/txn"
@@ -42,7 +44,10 @@ type fakeHost struct {
 	badSnap  error
 	feed     Feed
 	seat     *Seat
+	ensemble *peer.Metrics
 }
+
+func (h *fakeHost) Ensemble() *peer.Metrics { return h.ensemble }
 
 func (h *fakeHost) Seat() (Seat, bool) {
 	if h.seat == nil {
@@ -72,12 +77,12 @@ func (h *fakeHost) Restore(_ context.Context, r io.Reader) (int64, error) {
 	h.restored, err = io.ReadAll(r)
 	return 7, errors.Join(err, h.err)
 }
-func (h *fakeHost) Ports() (client, secure int)       { return 2181, -1 }
-func (h *fakeHost) Dirs() (string, string)            { return h.dir, h.dir }
-func (h *fakeHost) Startup() Startup                  { return Startup{Transactions: 3, LogTime: time.Second} }
-func (h *fakeHost) SnapshotTime() request.LatencyView { return request.LatencyView{} }
-func (h *fakeHost) SnapshotError() error              { return h.badSnap }
-func (h *fakeHost) SlowSyncs() int64                  { return 2 }
+func (h *fakeHost) Ports() (client, secure int)     { return 2181, -1 }
+func (h *fakeHost) Dirs() (string, string)          { return h.dir, h.dir }
+func (h *fakeHost) Startup() Startup                { return Startup{Transactions: 3, LogTime: time.Second} }
+func (h *fakeHost) SnapshotTime() tally.LatencyView { return tally.LatencyView{} }
+func (h *fakeHost) SnapshotError() error            { return h.badSnap }
+func (h *fakeHost) SlowSyncs() int64                { return 2 }
 
 // world is an Admin of a server without sockets.
 type world struct {

@@ -58,12 +58,22 @@ func (d *disk) drop(jobs []write) {
 }
 
 func (d *disk) do(jobs []write) error {
+	n := 0
 	for i := range jobs {
 		if err := d.one(&jobs[i]); err != nil {
 			return err
 		}
+		if jobs[i].Kind == zab.WriteAppend {
+			n += len(jobs[i].Entries)
+		}
 	}
-	return d.sync()
+	if err := d.sync(); err != nil {
+		return err
+	}
+	if n > 0 {
+		d.p.Metrics.Synced.Add(int64(n))
+	}
+	return nil
 }
 
 // one does a write. What it only appends is durable with the next sync; anything else becomes so at once, and after

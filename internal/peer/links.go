@@ -292,6 +292,7 @@ func (l *loop) down(c *link.Conn, err error) {
 	}
 	delete(l.conns, id)
 	delete(l.dirty, c)
+	l.endedSync(contactOf(c))
 	l.p.zab.LinkDown(id)
 	l.p.cfg.Machine.Left(id)
 }
@@ -314,6 +315,7 @@ func (l *loop) received(c *link.Conn, batch []link.Packet) {
 			return
 		}
 	}
+	l.countReceived(c, batch)
 	id := zab.Link(c.ID())
 	contactOf(c).heard = l.now
 	if n := len(batch); n > 0 && batch[n-1].Snapshot != nil {
@@ -337,6 +339,9 @@ func (l *loop) received(c *link.Conn, batch []link.Packet) {
 				if l.keepWaiting(c, batch[i:]) {
 					return
 				}
+			}
+			if m.Type == zab.Ack {
+				l.marks.reach(&contactOf(c).acked, m.Zxid)
 			}
 			err = l.p.zab.Step(id, m)
 		}

@@ -70,6 +70,12 @@ type loop struct {
 	renewed  bool           // an observer has asked for a session in this role
 	parted   int64          // the epoch of a leader that has taken leave of this learner
 	feedsAt  []wire.Address // where this follower feeds observers, nil if it feeds nobody
+
+	// What Metrics are made of.
+	marks        marks
+	ownAcks      acked // by this leader's disk
+	since        struct{ looking, syncing time.Duration }
+	diffs, snaps int64 // learners that are being brought in line
 }
 
 // earlyLearner is a learner that came before this member knew whether it leads.
@@ -198,6 +204,7 @@ func (l *loop) fail(err error) {
 
 // stored takes the disk's word, and says what waited for it.
 func (l *loop) stored(jobs []write) {
+	l.countStored(jobs)
 	seq := uint64(0)
 	for i := range jobs {
 		l.ack(&jobs[i].Write)
@@ -244,6 +251,10 @@ func (l *loop) propose(b Batch) {
 	}
 	n, err := l.p.zab.Propose(entries...)
 	taken := len(b.Records)
+	if n > 0 {
+		l.marks.add(&entries[n-1])
+		l.p.Metrics.proposals.proposed(entries[:n])
+	}
 	if err != nil {
 		l.p.log.Warn("a proposal was refused", "zxid", hex(entries[n].Zxid), "reason", err)
 		l.p.zab.StepDown("a transaction could not be proposed") // and what comes next has a later number
@@ -328,6 +339,8 @@ func (l *loop) serve(s zab.Status) {
 	role := Role{Status: s}
 	if role.Leads() {
 		role.NextZxid = l.p.zab.NextZxid()
+		l.p.Metrics.proposals.reset()
+		l.ownAcks = l.marks.begin(l.p.Metrics.acksOf(l.p.cfg.ID))
 	}
 	l.up, l.renewers, l.renewed = nil, nil, false
 	role.Uplink = l.p.zab.Uplink()
@@ -369,6 +382,7 @@ func (l *loop) tellMachine(r *zab.Ready) {
 	commits := r.Commit
 	if len(commits) > 0 {
 		failpoint.Pass(failpoint.Commit)
+		l.countCommits(commits)
 	}
 	for i := range r.Sends {
 		s := &r.Sends[i]
@@ -407,6 +421,7 @@ func (l *loop) became(s zab.Status) {
 	failpoint.Pass(statePoint(s.State))
 	s = l.explain(s)
 	l.noteLoss(l.status, s)
+	l.countStatus(s)
 	l.noteQuorum(s)
 	l.status = s
 	what := []any{"state", s.State.String(), "phase", s.Phase.String(), "epoch", s.Epoch}

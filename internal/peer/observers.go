@@ -34,6 +34,8 @@ type contact struct {
 	// how a learner is brought in line: DIFF, TRUNC or SNAP, 0 before; brought is how many transactions it was sent for that.
 	how     zab.Type
 	brought atomic.Int64
+	syncs   bool  // that is under way
+	acked   acked // by a learner of this leader
 }
 
 func newContact() any {
@@ -50,10 +52,12 @@ func noteZxid(c *link.Conn, zxid int64) { contactOf(c).zxid.Store(zxid) }
 func (l *loop) noteSync(c *link.Conn, t zab.Type) {
 	switch k := contactOf(c); t {
 	case zab.Diff, zab.Trunc, zab.Snap:
-		k.how = t
+		k.how, k.syncs = t, true
+		l.beganSync(t)
 	case zab.Proposal:
 		k.brought.Add(1)
 	case zab.UpToDate:
+		l.endedSync(k)
 		l.p.log.Info("a learner is in sync", "sid", k.sid, "observer", k.observer, "how", strings.ToLower(k.how.String()),
 			"transactions", k.brought.Load(), "took", time.Since(k.since).Round(time.Millisecond))
 	}
@@ -165,8 +169,16 @@ func (l *loop) admit(c *link.Conn) {
 	case l.p.zab.Status().State == zab.Leading:
 		contactOf(c).term = l.p.zab.Status().Epoch
 		contactOf(c).route.Store(c)
+		l.measure(contactOf(c))
 	case l.p.zab.Feeds():
 		contactOf(c).route.Store(l.up.conn)
+	}
+}
+
+// measure has the acknowledgements of a member that follows measured.
+func (l *loop) measure(k *contact) {
+	if _, member := l.p.members.Load().own[k.sid]; member && !k.observer {
+		k.acked = l.marks.begin(l.p.Metrics.acksOf(k.sid))
 	}
 }
 
@@ -196,10 +208,12 @@ type Learner struct {
 	Zxid     int64 // the last that it was sent, -1 if there was none
 }
 
-// Learners are those that this member feeds now.
-func (p *Peer) Learners(ctx context.Context) ([]Learner, error) {
+// Learners are those that this member feeds now, and how many syncs of theirs have no answer so far.
+func (p *Peer) Learners(ctx context.Context) ([]Learner, int, error) {
 	var list []Learner
+	var syncs int
 	err := p.call(ctx, func() {
+		syncs = p.zab.PendingSyncs()
 		p.loop.eachFed(func(z zab.Fed, c *link.Conn, k *contact) {
 			t := c.Traffic()
 			t.Sent -= k.before.Sent
@@ -209,9 +223,9 @@ func (p *Peer) Learners(ctx context.Context) ([]Learner, error) {
 		})
 	})
 	if err != nil {
-		return nil, err // the list may be made just now
+		return nil, 0, err // the list may be made just now
 	}
-	return list, nil
+	return list, syncs, nil
 }
 
 // Recount begins to count anew what goes to observers and comes from them.

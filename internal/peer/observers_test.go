@@ -57,7 +57,7 @@ func TestFollowersFeedObservers(t *testing.T) {
 	observer := e.members[3]
 	master := e.master(observer)
 	e.master(e.members[4])
-	if list, err := leader.Peer.Learners(t.Context()); err != nil || len(list) != 2 || list[0].Observer || list[1].Observer {
+	if list, _, err := leader.Peer.Learners(t.Context()); err != nil || len(list) != 2 || list[0].Observer || list[1].Observer {
 		t.Errorf("the leader feeds %+v, %v", list, err)
 	}
 	e.propose(leader, 10)
@@ -145,14 +145,14 @@ func TestObserversAskTheLeader(t *testing.T) {
 	e.Await("the touched session", func() bool {
 		return slices.ContainsFunc(master.Inbox, func(u zab.Upcall) bool { return u.Msg.Type == zab.Ping && len(u.Msg.Data) > 0 })
 	})
-	list, err := master.Peer.Learners(t.Context())
+	list, _, err := master.Peer.Learners(t.Context())
 	if err != nil || len(list) != 1 || list[0].ID != 4 || !list[0].Observer || !list[0].Synced || list[0].Requests != 4 || list[0].Sent == 0 || list[0].Received < 4 {
 		t.Errorf("it feeds %+v, %v", list, err)
 	}
 	if err := master.Peer.Recount(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := master.Peer.Learners(t.Context()); err != nil || list[0].Requests != 0 || list[0].Zxid != -1 {
+	if list, _, err := master.Peer.Learners(t.Context()); err != nil || list[0].Requests != 0 || list[0].Zxid != -1 {
 		t.Errorf("counted anew: %+v, %v", list, err)
 	}
 }

@@ -145,6 +145,9 @@ type Peer struct {
 	tasks    sync.WaitGroup
 
 	loop loop
+
+	// Metrics may be read at any time.
+	Metrics Metrics
 }
 
 // New loads the store into the machine. Run must be called, or Close.

@@ -9,6 +9,7 @@ import (
 	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/tally"
 	"github.com/quollhq/quoll/internal/tree"
 	"github.com/quollhq/quoll/internal/txn"
 	"github.com/quollhq/quoll/internal/watch"
@@ -46,6 +47,8 @@ type committer struct {
 	unsent int        // transactions since the last flush
 	landed int        // transactions that this leader has proposed, of those being applied
 	sizes  frameSizes // of the replies to the batch
+	ages   tally.Ages // of what is applied
+	visits visits
 
 	// The change being told to watchers.
 	event []byte // the frame
@@ -72,7 +75,7 @@ func (c *committer) plan() {
 
 // batch applies a durable batch and answers it.
 func (c *committer) batch(b *batch) {
-	c.now = c.e.Now()
+	c.begin()
 	for items := b.items; len(items) > 0; {
 		n := chunk(items)
 		c.e.Tree.Lock()
@@ -91,6 +94,12 @@ func (c *committer) batch(b *batch) {
 	c.snapshotIfDue()
 }
 
+// begin starts a batch.
+func (c *committer) begin() {
+	c.now = c.e.Now()
+	c.ages = tally.AgesTo(&c.e.Metrics.Propagation, millis(c.now))
+}
+
 // turn gives readers theirs, after n transactions: it unlocks the tree. Many
 // replies are sent at once.
 func (c *committer) turn(n int) {
@@ -107,6 +116,8 @@ func (c *committer) applied(n, bytes int) {
 	c.flush()
 	c.e.Metrics.Commits.Add(int64(n))
 	c.e.Metrics.responses.add(&c.sizes)
+	c.ages.Flush()
+	c.visits.flush()
 	c.logged += n
 	c.bytes += int64(bytes)
 }
@@ -187,6 +198,8 @@ func (c *committer) apply(k tree.Known) *Difference {
 	if c.tx.Zxid%digestEvery == 0 && c.e.DigestEnabled {
 		c.e.digests.add(c.tx.Zxid, c.e.Tree.Digest())
 	}
+	c.ages.Add(c.tx.Time)
+	c.wrote()
 	if c.res.Mismatch {
 		c.e.Metrics.DigestMismatches.Add(1)
 		c.e.Logger.Error("digest of the tree differs from the one in the transaction",

@@ -619,7 +619,7 @@ func (d *Difference) Error() string {
 // applied, and the engine has failed.
 func (e *Engine) Commit(n int, entry func(i int) []byte) error {
 	c := &e.pipe.commit
-	c.now = e.Now()
+	c.begin()
 	bytes := 0
 	for i := 0; i < n; {
 		from, end := i, min(i+commitChunk, n)

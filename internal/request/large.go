@@ -29,7 +29,8 @@ func (r *reader) isLarge(q *Request) bool {
 // the outbox, so that none comes before it.
 func (e *Engine) readLarge(c *Client, q *Request, when time.Time) {
 	e.Tree.Lock()
-	r := reader{e: e, c: c, t: e.Tree, zxid: e.Tree.Zxid(), refusal: c.Session.Check(LocalOwner)}
+	r := e.reader(c)
+	r.refusal = c.Session.Check(LocalOwner)
 	d := jute.NewDecoder(q.Body)
 	path, watched := nodePath(&d), d.Bool()
 	code := r.refusal
@@ -42,8 +43,9 @@ func (e *Engine) readLarge(c *Client, q *Request, when time.Time) {
 	}
 	view := e.Tree.Freeze()
 	var stat proto.Stat
+	children := 0
 	if code == proto.OK {
-		stat = e.Tree.Stat(n)
+		stat, children = e.Tree.Stat(n), e.Tree.NumChildren(n)
 		if watched {
 			e.Watches.Add(c.Watcher, path, watch.Child)
 		}
@@ -54,7 +56,9 @@ func (e *Engine) readLarge(c *Client, q *Request, when time.Time) {
 	mine.begin()
 	mine.header(q.Xid, r.zxid, code)
 	if code == proto.OK {
+		from := len(mine.buf)
 		mine.buf = view.AppendChildren(mine.buf, n)
+		r.visits.add(path, namesLen(len(mine.buf)-from, children)+proto.StatLen)
 		if q.Op == proto.OpGetChildren2 {
 			mine.buf = stat.Append(mine.buf)
 		}

@@ -68,7 +68,7 @@ func (p *pipeline) init(e *Engine) {
 	p.batch, p.other = new(batch), new(batch)
 	p.syncs, p.syncErr = make(chan struct{}), make(chan error, 1)
 	p.prep = preparer{e: e, overlay: newOverlay(), zxid: e.Tree.Zxid(), digest: e.Tree.Digest()}
-	p.commit = committer{e: e, p: p}
+	p.commit = committer{e: e, p: p, visits: visits{all: &e.Metrics.namespaces, writes: true}}
 	p.commit.plan()
 	p.commit.logged = e.Logged
 }
@@ -170,7 +170,6 @@ func (p *pipeline) persist(b *batch) error {
 	if err := p.e.Log.Append(b.buf, b.first, b.last, b.records); err != nil {
 		return fmt.Errorf("write transaction log: %w", err)
 	}
-	start := p.e.Now()
 	var err error
 	if p.queue.writes() < syncAside {
 		err = p.e.Log.Sync()
@@ -183,7 +182,6 @@ func (p *pipeline) persist(b *batch) error {
 	if err != nil {
 		return fmt.Errorf("sync transaction log: %w", err)
 	}
-	p.e.Metrics.SyncTime.Add(1, p.e.Now().Sub(start))
 	p.e.Metrics.Batches.Add(int64(len(b.items)))
 	p.e.Metrics.Proposals.Add(int64(b.records))
 	return nil

@@ -65,7 +65,7 @@ func (e *Engine) Read(c *Client, reqs []Request, when time.Time) (answered int) 
 		n := min(len(rest), readChunk)
 		e.Tree.RLock(c.Slot)
 		c.mu.Lock()
-		r := reader{e: e, c: c, t: e.Tree, zxid: e.Tree.Zxid()}
+		r := e.reader(c)
 		start := len(c.buf)
 		if !c.closed {
 			if r.refusal = c.Session.Check(LocalOwner); r.refusal == proto.SessionMoved {
@@ -93,6 +93,11 @@ func (e *Engine) Read(c *Client, reqs []Request, when time.Time) (answered int) 
 	return answered
 }
 
+// reader makes one. The tree's lock is held.
+func (e *Engine) reader(c *Client) reader {
+	return reader{e: e, c: c, t: e.Tree, zxid: e.Tree.Zxid(), visits: visits{all: &e.Metrics.namespaces, at: c.reads}}
+}
+
 // reader answers reads. Its methods run under the tree's read lock and the
 // outbox's lock.
 type reader struct {
@@ -105,8 +110,9 @@ type reader struct {
 	large   bool // run stopped before a request for a large list
 	// multi is set while the reads of a multiRead are answered: they set no
 	// watches, whatever they say.
-	multi bool
-	sizes frameSizes
+	multi  bool
+	sizes  frameSizes
+	visits visits
 }
 
 // run answers requests until the replies, from start on, are long, or up to one
@@ -145,6 +151,8 @@ func (r *reader) account(reqs []Request, when time.Time, bytes int) {
 	m.Reads.Add(n, d)
 	m.ResponseBytes.Add(int64(bytes))
 	m.responses.add(&r.sizes)
+	r.visits.flush()
+	r.c.reads = r.visits.at
 	last := &reqs[len(reqs)-1]
 	r.c.mu.Lock()
 	r.c.Stats.answered(last.Op, last.Xid, r.zxid, n, d, now)
@@ -250,7 +258,9 @@ func (r *reader) getData(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
 	if watched && !r.multi {
 		r.e.Watches.Add(r.c.Watcher, path, watch.Data)
 	}
-	b = jute.AppendBuffer(b, r.t.Data(n))
+	data := r.t.Data(n)
+	r.visits.add(path, len(data)+proto.StatLen)
+	b = jute.AppendBuffer(b, data)
 	return r.t.AppendStat(b, n), proto.OK
 }
 
@@ -272,6 +282,7 @@ func (r *reader) exists(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
 	if code != proto.OK {
 		return b, code
 	}
+	r.visits.add(path, proto.StatLen)
 	return r.t.AppendStat(b, n), proto.OK
 }
 
@@ -287,12 +298,17 @@ func (r *reader) getChildren(b []byte, d *jute.Decoder, stat bool) ([]byte, prot
 	if watched && !r.multi {
 		r.e.Watches.Add(r.c.Watcher, path, watch.Child)
 	}
+	from := len(b)
 	b = r.t.AppendChildren(b, n)
+	r.visits.add(path, namesLen(len(b)-from, r.t.NumChildren(n))+proto.StatLen)
 	if stat {
 		b = r.t.AppendStat(b, n)
 	}
 	return b, proto.OK
 }
+
+// namesLen is the length of n names together that are encoded as a list.
+func namesLen(list, n int) int { return list - 4*(n+1) }
 
 func (r *reader) getACL(b []byte, d *jute.Decoder) ([]byte, proto.Code) {
 	path := nodePath(d)

@@ -38,6 +38,12 @@ type Header struct {
 	Type     proto.Op
 }
 
+// Time is when an entry was made; it must have a whole header.
+func Time(entry []byte) int64 {
+	const at = 8 + 4 + 8 // behind ClientID, Cxid and Zxid
+	return int64(binary.BigEndian.Uint64(entry[at:]))
+}
+
 // Append encodes h.
 func (h *Header) Append(b []byte) []byte {
 	b = jute.AppendLong(b, h.ClientID)

@@ -305,6 +305,14 @@ func (p *Peer) Sync(link Link, m *Message) {
 	p.releaseSyncs()
 }
 
+// PendingSyncs is how many syncs of learners have no answer so far.
+func (p *Peer) PendingSyncs() int {
+	if p.leader == nil {
+		return 0
+	}
+	return len(p.leader.syncs)
+}
+
 func (p *Peer) releaseSyncs() {
 	l := p.leader
 	n := 0
