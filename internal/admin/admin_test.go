@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/quollhq/quoll/internal/config"
+	"github.com/quollhq/quoll/internal/peer"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/tally"
 	"github.com/quollhq/quoll/internal/tree"
@@ -248,6 +251,71 @@ func TestFailedPipelineShows(t *testing.T) {
 		if status, body := w.get(path); status != 503 || !strings.Contains(body, "[-] pipeline: ") || !strings.Contains(body, "disk is gone") {
 			t.Errorf("%s: %d %q", path, status, body)
 		}
+	}
+}
+
+// What is always 0 stands in the documents as such.
+func TestAlwaysZeroIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "### Always 0\n")
+	table, _, found := strings.Cut(table, "`learner_handler_qp_size`")
+	if !found {
+		t.Fatal("there is no such chapter")
+	}
+	for _, list := range [][]metric{gauges(), counters(), summaries()} {
+		for _, m := range list {
+			zero := m.num == nil && m.real == nil && m.sum == nil && m.view == nil
+			if zero && !strings.Contains(table, "`"+m.name+"`") {
+				t.Errorf("%s is always 0 and is not documented", m.name)
+			}
+		}
+	}
+}
+
+// TestMember shows what a member of an ensemble says of itself.
+func TestMember(t *testing.T) {
+	w := newWorld(t, map[string]string{"admin.enableServer": "true", "4lw.commands.whitelist": "*"})
+	alone := w.word("mntr")
+	for _, name := range []string{"zk_peer_state", "zk_quorum_size", "_ack_latency\t1", "zk_leader_uptime", "zk_pending_syncs"} {
+		if strings.Contains(alone, name) {
+			t.Errorf("a server that is alone says %s", name)
+		}
+	}
+	if !strings.Contains(alone, "zk_looking_count\t0\n") || !strings.Contains(alone, "zk_cnt_quorum_ack_latency\t0\n") {
+		t.Errorf("a server that is alone says\n%s", alone)
+	}
+	m := &peer.Metrics{}
+	m.Elections.Add(2)
+	m.Synced.Add(7)
+	m.QuorumAge.Add(3, 4*time.Millisecond)
+	w.host.ensemble = m
+	w.host.feed = Feed{Leads: true, Leading: 5 * time.Second, PendingSyncs: 3}
+	w.host.seat = &Seat{ID: 1, Leader: 1, State: "LEADING", Phase: "broadcast", Membership: config.Membership{Members: []config.Member{
+		{ID: 1, Role: config.Participant}, {ID: 2, Role: config.Participant}, {ID: 3, Role: config.ObserverRole}}}}
+	mntr := w.word("mntr")
+	for _, want := range []string{
+		"zk_peer_state\tleading - broadcast\n", "zk_quorum_size\t2\n", "zk_leader_uptime\t5000\n", "zk_pending_syncs\t3\n",
+		"zk_last_proposal_size\t-1\n", "zk_looking_count\t2\n", "zk_sync_processor_request_queued\t7\n", "zk_cnt_sync_processor_batch_size\t1\n",
+		"zk_avg_quorum_ack_latency\t4.0\n", "zk_cnt_quorum_ack_latency\t3\n",
+	} {
+		if !strings.Contains(mntr, want) {
+			t.Errorf("mntr does not say %q:\n%s", want, mntr)
+		}
+	}
+	_, body := w.get("/metrics")
+	for _, want := range []string{
+		"\nquorum_size 2\n", "\nquorum_ack_latency_count 3\n", "\nquorum_ack_latency{quantile=\"0.9\"} 4\n",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("/metrics lacks %q", want)
+		}
+	}
+	w.word("srst")
+	if got := w.word("mntr"); !strings.Contains(got, "zk_looking_count\t0\n") {
+		t.Errorf("after srst:\n%s", got)
 	}
 }
 

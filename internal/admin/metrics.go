@@ -201,6 +201,7 @@ func counters() []metric {
 		count("restore_rate_limited_count", "Restore commands refused by the rate limit.", func(s *scrape) int64 { return s.a.fails.restoreLimited.Load() }),
 		count("sync_processor_request_queued", "Writes handed to the log.", func(s *scrape) int64 { return s.batches().Sum }),
 		count("tls_handshake_exceeded", "TLS handshakes refused because there were too many.", func(s *scrape) int64 { return s.n.Listener.HandshakesRefused.Load() }),
+		count("large_requests_rejected", "Large requests refused because there were too many.", func(s *scrape) int64 { return s.n.Listener.LargeRefused.Load() }),
 		count("ttl_node_deleted_count", "Znodes removed because their time to live was over.", func(s *scrape) int64 { return s.m.TTLDeleted.Load() }),
 		count("op_count_total", "Requests answered.", func(s *scrape) int64 { return s.all.Count }),
 	}
@@ -211,9 +212,8 @@ func counters() []metric {
 	return append(list, none(counter,
 		"dead_watchers_queued", "response_packet_cache_hits", "add_dead_watcher_stall_time",
 		"requests_not_forwarded_to_commit_processor", "response_packet_cache_misses", "stale_replies",
-		"quit_leading_due_to_disloyal_voter", "unrecoverable_error_count", "unsuccessful_handshake",
-		"outstanding_changes_queued", "skip_learner_request_to_next_processor_count",
-		"large_requests_rejected", "outstanding_changes_removed", "cnxn_closed_without_zk_server_running",
+		"quit_leading_due_to_disloyal_voter", "unrecoverable_error_count", "unsuccessful_handshake", "outstanding_changes_queued",
+		"skip_learner_request_to_next_processor_count", "outstanding_changes_removed", "cnxn_closed_without_zk_server_running",
 		"dead_watchers_cleared", "response_packet_get_children_cache_misses", "response_packet_get_children_cache_hits")...)
 }
 
@@ -282,14 +282,12 @@ func summaries() []metric {
 	}
 	list = append(list, ensembleBasics()...)
 	list = append(list, none(basic,
-		"socket_closing_time", "proposal_process_time", "session_queues_drained",
-		"write_commit_proc_req_queued", "connection_token_deficit", "read_commit_proc_req_queued",
-		"sync_processor_queue_size", "prep_processor_queue_size",
-		"reads_issued_from_session_queue", "learner_request_processor_queue_size",
-		"reads_after_write_in_session_queue", "requests_in_session_queue", "write_commit_proc_issued", "prep_process_time",
-		"pending_session_queue_size", "time_waiting_empty_pool_in_commit_processor_read_ms", "commit_process_time",
-		"netty_queued_buffer_capacity", "commit_commit_proc_req_queued",
-		"write_batch_time_in_commit_processor", "read_commit_proc_issued",
+		"socket_closing_time", "proposal_process_time", "session_queues_drained", "write_commit_proc_req_queued",
+		"connection_token_deficit", "read_commit_proc_req_queued", "sync_processor_queue_size", "prep_processor_queue_size",
+		"reads_issued_from_session_queue", "learner_request_processor_queue_size", "reads_after_write_in_session_queue",
+		"requests_in_session_queue", "write_commit_proc_issued", "prep_process_time", "pending_session_queue_size",
+		"time_waiting_empty_pool_in_commit_processor_read_ms", "commit_process_time", "netty_queued_buffer_capacity",
+		"commit_commit_proc_req_queued", "write_batch_time_in_commit_processor", "read_commit_proc_issued",
 		"concurrent_request_processing_in_commit_processor", "sync_process_time")...)
 	list = append(list,
 		times(advanced, "updatelatency", "Time to answer a write, in milliseconds.", func(s *scrape) tally.LatencyView { return s.writes }),
@@ -298,11 +296,10 @@ func summaries() []metric {
 	list = append(list, ensembleTimes()...)
 	return append(list, none(advanced,
 		"prep_processor_queue_time_ms", "jvm_pause_time_ms", "close_session_prep_time", "read_commitproc_time_ms",
-		"local_write_committed_time_ms", "request_throttle_queue_time_ms", "om_commit_process_time_ms",
-		"read_final_proc_time_ms", "dead_watchers_cleaner_latency", "write_final_proc_time_ms",
-		"om_proposal_process_time_ms",
-		"sync_processor_queue_and_flush_time_ms", "server_write_committed_time_ms",
-		"sync_processor_queue_time_ms", "write_commitproc_time_ms")...)
+		"local_write_committed_time_ms", "request_throttle_queue_time_ms", "om_commit_process_time_ms", "read_final_proc_time_ms",
+		"dead_watchers_cleaner_latency", "write_final_proc_time_ms", "om_proposal_process_time_ms",
+		"sync_processor_queue_and_flush_time_ms", "server_write_committed_time_ms", "sync_processor_queue_time_ms",
+		"write_commitproc_time_ms")...)
 }
 
 // ownMetrics are those that Apache has no name for. mntr does not show them.

@@ -20,7 +20,8 @@ var notInEnsemble = map[string][]string{
 	"the first transaction has the number 1":                                          {"testingonly.initialZxid"},
 	"all addresses of a member are dialled at once":                                   {"multiAddress.reachabilityCheckEnabled", "multiAddress.reachabilityCheckTimeoutMs"},
 	"members are known by the hosts of server.N, which should be the canonical names": {"kerberos.canonicalizeHostNames"},
-	"it has no meaning here": {"quorum.cnxn.threads.size", "leader.ackLoggingFrequency", "leader.closeSocketAsync",
+	"one of every batch is measured":                                                  {"leader.ackLoggingFrequency"},
+	"it has no meaning here": {"quorum.cnxn.threads.size", "leader.closeSocketAsync",
 		"learner.closeSocketAsync", "learner.asyncSending", "follower.skipLearnerRequestToNextProcessor",
 		"forward_learner_requests_to_commit_processor_disabled"},
 }

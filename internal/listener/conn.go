@@ -303,7 +303,7 @@ func (c *conn) acquire() error {
 		// One frame fills the buffer: it grows as the frame arrives, so that a
 		// length alone takes no memory.
 		if n := int(binary.BigEndian.Uint32(c.in)); !c.l.Gate.LargeRoom(n) {
-			return errLarge(n)
+			return c.tooLarge(n)
 		}
 		c.grow(min(2*len(c.in), c.l.MaxFrame+4))
 	}

@@ -78,6 +78,12 @@ func (c *conn) read(r request.Request, now time.Time) error {
 	return nil
 }
 
+// tooLarge refuses a large request of n bytes.
+func (c *conn) tooLarge(n int) error {
+	c.l.LargeRefused.Add(1)
+	return errLarge(n)
+}
+
 func (c *conn) write(r request.Request, now time.Time) error {
 	if len(c.reads) > 0 {
 		if err := c.flushRuns(now); err != nil {
@@ -86,7 +92,7 @@ func (c *conn) write(r request.Request, now time.Time) error {
 	}
 	counted, ok := c.l.Gate.Large(len(r.Body))
 	if !ok {
-		return errLarge(len(r.Body))
+		return c.tooLarge(len(r.Body))
 	}
 	if counted {
 		c.large += len(r.Body)

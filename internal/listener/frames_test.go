@@ -123,6 +123,9 @@ func TestLargeRequests(t *testing.T) {
 	if !strings.Contains(w.log.String(), "too many large requests") {
 		t.Errorf("the log does not say why:\n%s", w.log)
 	}
+	if n := w.LargeRefused.Load(); n != 1 {
+		t.Errorf("%d were counted", n)
+	}
 	w.disk.release()
 	if h, _ := p.reply(); h.Err != 0 {
 		t.Errorf("large request: %+v", h)

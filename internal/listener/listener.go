@@ -109,8 +109,9 @@ type Listener struct {
 	serial     atomic.Int64
 	// Counters: bytes that came in, connections refused and ended, those that
 	// opened no session in time, sessions asked for and come back to, refused
-	// authentications, TLS handshakes refused because there were too many.
-	HandshakesRefused                                              atomic.Int64
+	// authentications, TLS handshakes and large requests refused because there
+	// were too many.
+	HandshakesRefused, LargeRefused                                atomic.Int64
 	Received                                                       atomic.Int64
 	Rejected, Dropped, Sessionless, Requests, Renewals, AuthFailed atomic.Int64
 }

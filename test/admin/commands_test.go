@@ -82,7 +82,7 @@ func TestCommandKeys(t *testing.T) {
 		same(t, "environment", keysOfJSON(t, apache.get("/commands/environment").body), keysOfJSON(t, quoll.get("/commands/environment").body))
 		got := strings.Fields(keysOfJSON(t, quoll.get("/commands/monitor").body))
 		for key := range strings.FieldsSeq(keysOfJSON(t, apache.get("/commands/monitor").body)) {
-			if !slices.Contains(got, key) && !perNamespace(key) {
+			if !slices.Contains(got, key) {
 				t.Errorf("monitor lacks %s", key)
 			}
 		}

@@ -92,7 +92,7 @@ func TestPrometheusNames(t *testing.T) {
 	}
 	quoll := parseMetrics(texts["quoll"])
 	for name, want := range parseMetrics(texts["apache"]) {
-		if perNamespace(name) || jvmAlone(name) {
+		if jvmAlone(name) {
 			continue
 		}
 		got := quoll[name]

@@ -70,12 +70,6 @@ func dump(s *scene) string {
 	return strings.Join(lines, "")
 }
 
-// perNamespace tells metrics that quoll does not have: they would cost every
-// request a look at its path.
-func perNamespace(key string) bool {
-	return strings.Contains(key, "read_per_namespace") || strings.Contains(key, "write_per_namespace")
-}
-
 func sorted(text string) string {
 	lines := strings.Split(text, "\n")
 	slices.Sort(lines)
@@ -104,9 +98,9 @@ func compareMonitor(t *testing.T, apache, quoll *scene) {
 	t.Helper()
 	got := monitorKinds(quoll.word("mntr"))
 	for key, kind := range monitorKinds(apache.word("mntr")) {
-		if got[key] == "" && !perNamespace(key) {
+		if got[key] == "" {
 			t.Errorf("mntr lacks %s", key)
-		} else if got[key] != kind && !perNamespace(key) {
+		} else if got[key] != kind {
 			t.Errorf("%s is a %s with Apache and a %s here", key, kind, got[key])
 		}
 	}
