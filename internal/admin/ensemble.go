@@ -134,7 +134,7 @@ func (s *scrape) sets() []summarySet {
 
 func (s *scrape) namespaces(name, help string, of func(*request.Namespace) *tally.Sizes) summarySet {
 	set := summarySet{sizes(name, help, nil), map[string]metric{}}
-	for key, ns := range s.m.Namespaces() {
+	for key, ns := range s.spaces {
 		v := of(ns).View()
 		if v.Count == 0 || !utf8.ValidString(key) { // Prometheus takes no other label
 			continue

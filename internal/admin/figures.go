@@ -69,7 +69,7 @@ func treeFigures(n *Node) treeView {
 
 // resetStats starts anew what Apache's srst resets.
 func (a *Admin) resetStats(n *Node) {
-	n.Engine.Metrics.Reset()
+	n.Engine.ResetMetrics()
 	if m := n.Host.Ensemble(); m != nil {
 		m.Reset()
 	}

@@ -42,6 +42,7 @@ type scrape struct {
 	m        *request.Metrics
 	e        *peer.Metrics // with nothing in it for a server that is alone
 	seat     *Seat         // nil unless it is a member that serves
+	spaces   map[string]*request.Namespace
 	now      time.Time
 	tree     treeView
 	all      tally.LatencyView
@@ -60,6 +61,7 @@ func (a *Admin) scrape(n *Node) *scrape {
 		return s
 	}
 	s.m, s.e = &n.Engine.Metrics, ensemble(n.Host)
+	s.spaces = n.Engine.Namespaces()
 	s.tree = treeFigures(n)
 	s.reads, s.writes, s.syncs = s.m.Reads.View(), s.m.Writes.View(), s.m.SyncTime.View()
 	s.all = s.reads.Plus(s.writes)

@@ -40,7 +40,7 @@ type Client struct {
 	role  atomic.Uint64 // the number of the member's role in which it came, see Enter
 	kept  bool          // the flight's: it waits for the next leader
 	told  int64         // Engine.mu's: how much had been received when the leader was told last
-	reads *Namespace    // who reads for it: where it did last, nil if that is not counted
+	reads visits        // guarded by the outbox's lock, but for where it was: who reads for it changes that
 
 	Outbox
 	Stats ClientStats

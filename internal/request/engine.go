@@ -242,6 +242,7 @@ func (e *Engine) Detach(c *Client) {
 		e.touch(c, func(id int64, timeout int32) { e.left[id] = timeout })
 	}
 	e.mu.Unlock()
+	c.flushReads()
 	e.Watches.Detach(c.Watcher)
 }
 

@@ -57,7 +57,7 @@ func (m *Metrics) All() tally.LatencyView {
 	return m.Reads.View().Plus(m.Writes.View())
 }
 
-// Reset starts anew what the command srst resets.
+// Reset starts all anew, but what clients have read and nobody has asked about.
 func (m *Metrics) Reset() {
 	m.Received.Store(0)
 	m.Sent.Store(0)
@@ -65,7 +65,7 @@ func (m *Metrics) Reset() {
 	m.Writes.Reset()
 	m.SyncTime.Reset()
 	m.Propagation.Reset()
-	for _, ns := range m.Namespaces() {
+	for _, ns := range m.list() {
 		ns.Reads.Reset()
 		ns.Writes.Reset()
 	}

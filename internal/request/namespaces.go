@@ -28,9 +28,8 @@ type namespaces struct {
 	known atomic.Pointer[map[string]*Namespace] // by prefix; a map is not changed once it is here
 }
 
-// Namespaces are those in which something was read or written, by the name of the
-// top-level znode.
-func (m *Metrics) Namespaces() map[string]*Namespace {
+// list is of those in which something was counted, by the name of the top-level znode.
+func (m *Metrics) list() map[string]*Namespace {
 	list := make(map[string]*Namespace)
 	if known := m.namespaces.known.Load(); known != nil {
 		for prefix, ns := range *known {
@@ -111,6 +110,40 @@ func (v *visits) flush() {
 	}
 	to.AddAll(v.seen)
 	v.seen = tally.SizesView{}
+}
+
+// take takes over what w has seen, and goes on where w is. So what a client reads one
+// by one costs no more than that: it is for all to see once somebody asks, or when the
+// client goes elsewhere.
+func (v *visits) take(w *visits) {
+	if v.at != w.at {
+		v.flush()
+		v.at = w.at
+	}
+	v.seen.Merge(w.seen)
+	w.seen = tally.SizesView{}
+}
+
+// Namespaces are those in which something was read or written, by the name of the
+// top-level znode.
+func (e *Engine) Namespaces() map[string]*Namespace {
+	e.Clients(func(c *Client) bool {
+		c.flushReads()
+		return true
+	})
+	return e.Metrics.list()
+}
+
+func (c *Client) flushReads() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reads.flush()
+}
+
+// ResetMetrics starts anew what the command srst resets.
+func (e *Engine) ResetMetrics() {
+	e.Namespaces()
+	e.Metrics.Reset()
 }
 
 // wrote notes what a transaction has written, as Apache's servers count it: paths, and

@@ -49,7 +49,7 @@ func TestNamespaces(t *testing.T) {
 	}
 	w.submit(c, Request{Xid: 18, Op: proto.OpCloseSession})
 	m.next(t)
-	spaces := w.Metrics.Namespaces()
+	spaces := w.Namespaces()
 	if len(spaces) != 2 {
 		t.Fatalf("namespaces %v", spaces)
 	}
@@ -61,9 +61,17 @@ func TestNamespaces(t *testing.T) {
 			t.Errorf("/%s: read and written %+v, want %+v", name, got, want)
 		}
 	}
-	w.Metrics.Reset()
-	if v := w.Metrics.Namespaces()["a"].Writes.View(); v.Count != 0 {
-		t.Errorf("after a reset: %+v", v)
+	c, _ = w.client()
+	w.Read(c, []Request{{Xid: 19, Op: proto.OpExists, Body: readBody("/a", false)}}, time.Now())
+	w.ResetMetrics()
+	a := w.Namespaces()["a"]
+	if r, v := a.Reads.View(), a.Writes.View(); r.Count != 0 || v.Count != 0 {
+		t.Errorf("after a reset: %+v, %+v", r, v)
+	}
+	w.Read(c, []Request{{Xid: 20, Op: proto.OpExists, Body: readBody("/a", false)}, {Xid: 21, Op: proto.OpExists, Body: readBody("/a", false)}}, time.Now())
+	w.Detach(c)
+	if r := w.Namespaces()["a"].Reads.View(); r.Count != 2 {
+		t.Errorf("of a client that has gone: %+v", r)
 	}
 }
 
@@ -77,7 +85,7 @@ func TestNamespacesAreBounded(t *testing.T) {
 	v.flush()
 	m := Metrics{}
 	m.namespaces.known.Store(all.known.Load())
-	if got := m.Namespaces(); len(got) != maxNamespaces || got["n7"].Reads.View() != (tally.SizesView{Count: 2, Sum: 11, Min: 5, Max: 6}) {
+	if got := m.list(); len(got) != maxNamespaces || got["n7"].Reads.View() != (tally.SizesView{Count: 2, Sum: 11, Min: 5, Max: 6}) {
 		t.Errorf("%d of them, n7 has %+v", len(got), got["n7"].Reads.View())
 	}
 	path := "/n7/b"

@@ -95,7 +95,7 @@ func (e *Engine) Read(c *Client, reqs []Request, when time.Time) (answered int) 
 
 // reader makes one. The tree's lock is held.
 func (e *Engine) reader(c *Client) reader {
-	return reader{e: e, c: c, t: e.Tree, zxid: e.Tree.Zxid(), visits: visits{all: &e.Metrics.namespaces, at: c.reads}}
+	return reader{e: e, c: c, t: e.Tree, zxid: e.Tree.Zxid(), visits: visits{all: &e.Metrics.namespaces, at: c.reads.at}}
 }
 
 // reader answers reads. Its methods run under the tree's read lock and the
@@ -151,11 +151,10 @@ func (r *reader) account(reqs []Request, when time.Time, bytes int) {
 	m.Reads.Add(n, d)
 	m.ResponseBytes.Add(int64(bytes))
 	m.responses.add(&r.sizes)
-	r.visits.flush()
-	r.c.reads = r.visits.at
 	last := &reqs[len(reqs)-1]
 	r.c.mu.Lock()
 	r.c.Stats.answered(last.Op, last.Xid, r.zxid, n, d, now)
+	r.c.reads.take(&r.visits)
 	r.c.mu.Unlock()
 }
 

@@ -37,6 +37,17 @@ func (v *SizesView) Add(n int64) {
 	v.Sum += n
 }
 
+// Merge takes in the numbers that w is made of.
+func (v *SizesView) Merge(w SizesView) {
+	switch {
+	case w.Count == 0:
+	case v.Count == 0:
+		*v = w
+	default:
+		*v = SizesView{v.Count + w.Count, v.Sum + w.Sum, min(v.Min, w.Min), max(v.Max, w.Max)}
+	}
+}
+
 // View reads s.
 func (s *Sizes) View() SizesView {
 	v := SizesView{Count: s.count.Load(), Sum: s.sum.Load()}
