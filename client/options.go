@@ -88,7 +88,9 @@ func WithConnectTimeout(d time.Duration) Option {
 func WithServerOrder() Option { return func(o *options) { o.keepOrder = true } }
 
 // WithReadOnly accepts a server that has lost its quorum and only reads, while
-// the client goes on looking for one that writes. Default: off.
+// the client goes on looking for one that writes. It gets a session of that server
+// alone, which ends there. A client that has a session of the ensemble keeps that, and
+// is served again when there is a quorum: such servers turn it away. Default: off.
 func WithReadOnly() Option { return func(o *options) { o.readOnly = true } }
 
 // WithSingleSession makes the client end when its session expires: all
