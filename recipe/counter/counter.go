@@ -306,6 +306,9 @@ func (n *Counter) look(ctx context.Context) (Value, <-chan client.Event, error) 
 			}
 		}
 		v, err := n.value(data, stat, err)
+		if err != nil && changed != nil { // what is there is no number
+			n.c.ForgetWatch(n.path, changed)
+		}
 		return v, changed, err
 	}
 }

@@ -128,8 +128,12 @@ func (h *Held) Again() (*Held, error) {
 	if h.ctx.Err() != nil {
 		return nil, fmt.Errorf("%s: %w", h.path, context.Cause(h.ctx))
 	}
-	h.handles.Add(1)
-	return &Held{holding: h.holding}, nil
+	for n := h.handles.Load(); n > 0; n = h.handles.Load() {
+		if h.handles.CompareAndSwap(n, n+1) {
+			return &Held{holding: h.holding}, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", h.path, ErrReleased) // meanwhile
 }
 
 // Unlock gives the lock back. It fails with [ErrLost] if the lock may have been
