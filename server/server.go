@@ -157,10 +157,13 @@ func (s *Server) Distributed() bool { return s.cfg.Distributed() }
 // Run serves until ctx is done, then ends in an orderly way. The error says
 // why it could not start, or what ended it before; it is in the log, too.
 func (s *Server) Run(ctx context.Context) error {
-	if err := s.Start(ctx); err != nil {
+	err := s.Start(ctx)
+	if err != nil {
+		if asked := ctx.Err(); asked != nil && errors.Is(err, asked) {
+			return nil
+		}
 		return err
 	}
-	var err error
 	select {
 	case <-ctx.Done():
 		s.log.Info("stopping", "reason", context.Cause(ctx))
@@ -181,10 +184,15 @@ func (s *Server) Start(ctx context.Context) error {
 	if s.stop != nil {
 		return ErrStarted
 	}
+	outer := ctx
 	ctx, s.stop = context.WithCancel(ctx)
 	s.announce()
 	if err := s.start(ctx); err != nil {
-		s.log.Error("the server cannot start", "error", err)
+		if asked := outer.Err(); asked != nil && errors.Is(err, asked) {
+			s.log.Info("stopping before anybody was served", "reason", context.Cause(outer))
+		} else {
+			s.log.Error("the server cannot start", "error", err)
+		}
 		s.Close()
 		return err
 	}

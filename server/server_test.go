@@ -287,3 +287,22 @@ func TestGreatestRequests(t *testing.T) {
 		t.Errorf("a request of %d bytes without it: %v", len(data), err)
 	}
 }
+
+// A server that is asked to end while it loads does so, and has not failed.
+func TestStoppedWhileItLoads(t *testing.T) {
+	dir := t.TempDir()
+	first := newServer(t, dir, nil)
+	if err := first.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first.Close() // there is a snapshot to load
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := newServer(t, dir, nil)
+	if err := r.Run(ctx); err != nil {
+		t.Errorf("it failed: %v", err)
+	}
+	if text := r.log.String(); !strings.Contains(text, "stopping before anybody was served") || strings.Contains(text, "ERROR") {
+		t.Errorf("it says\n%s", text)
+	}
+}
