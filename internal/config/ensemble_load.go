@@ -61,8 +61,12 @@ func (c *collector) namedFile(cfg *Config) {
 		}
 	}
 	texts, err := c.readDynamic(e.DynamicFile, false)
+	if err == nil && len(texts.servers) == 0 {
+		err = fmt.Errorf("%s: found no server.N", e.DynamicFile)
+	}
 	if err != nil {
-		c.fail(err)
+		c.badMembers = true
+		c.fail(fmt.Errorf("%s: dynamicConfigFile: %w; a copy of the file of another member does as well, or the server.N lines in place of this key", c.origin("dynamicConfigFile"), err))
 		return
 	}
 	cfg.members = *texts

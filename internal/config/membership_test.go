@@ -171,6 +171,24 @@ func TestDynamicFile(t *testing.T) {
 	if e.Next == nil || e.Next.Version != 0x1b0 || len(e.Next.Members) != 1 {
 		t.Errorf("next %+v", e.Next)
 	}
+	for name, want := range map[string]string{"empty": "found no server.N", "missing": "no such file"} {
+		other := filepath.Join(dir, name)
+		if name == "empty" {
+			if err := os.WriteFile(other, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, _, err := Load(Sources{File: ensembleFile(t, "1", "initLimit=1\nsyncLimit=1\ndynamicConfigFile="+other+"\n")})
+		if err == nil || strings.Contains(err.Error(), "clientPort") {
+			t.Errorf("%s: got %v, want the file to blame alone", name, err)
+			continue
+		}
+		for _, part := range []string{"zoo.cfg:4: dynamicConfigFile: ", other, want, "the file of another member"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: got %v, want %s", name, err, part)
+			}
+		}
+	}
 	_, _, err := Load(Sources{File: ensembleFile(t, "1", "server.1=a:1:2\ndynamicConfigFile="+dynamic+"\n")})
 	if err == nil || !strings.Contains(err.Error(), "server.1: found \"a:1:2\", want it in the file of dynamicConfigFile") {
 		t.Errorf("got %v", err)
