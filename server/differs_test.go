@@ -1,8 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/quollhq/quoll/internal/proto"
@@ -46,5 +49,20 @@ func TestUnsound(t *testing.T) {
 	}
 	if err := source.Walk(look); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDigestsAreHexadecimal: operators compare the lines about one difference with each other.
+func TestDigestsAreHexadecimal(t *testing.T) {
+	var log bytes.Buffer
+	st := newState(tree.Options{}, slog.New(slog.NewTextHandler(&log, nil)))
+	defer st.drop()
+	tx := txn.Txn{Header: txn.Header{Zxid: 1, Type: proto.OpCreate}, HasDigest: true, DigestVersion: 2, TreeDigest: 0xabc0}
+	tx.Body = txn.Body{Type: proto.OpCreate, Path: "/z", ACL: proto.AppendACLs(nil, proto.OpenACL()), ParentCversion: 1}
+	if err := st.apply(tx.Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("disk=abc0 tree=%x", st.tree.Digest()); !strings.Contains(log.String(), want) {
+		t.Errorf("logged %q, want %s", log.String(), want)
 	}
 }

@@ -91,7 +91,7 @@ func (s *state) Finish(info *storage.SnapshotInfo) error {
 		s.mismatch++
 		s.differs = true
 		s.log.Error("digest of the tree differs from the one in the snapshot; the transactions that follow will tell whether it stays so",
-			"snapshot", info.Path, "zxid", fmt.Sprintf("0x%x", uint64(zxid)), "disk", info.Digest.Value, "tree", t.Digest())
+			"snapshot", info.Path, "zxid", fmt.Sprintf("0x%x", uint64(zxid)), "disk", fmt.Sprintf("%x", info.Digest.Value), "tree", fmt.Sprintf("%x", t.Digest()))
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func (s *state) apply(entry []byte) error {
 		s.mismatch++
 		if s.mismatch == 1 {
 			s.log.Error("digest of the tree differs from the one on disk",
-				"zxid", fmt.Sprintf("0x%x", uint64(s.tx.Zxid)), "disk", s.res.Want, "tree", s.res.Digest)
+				"zxid", fmt.Sprintf("0x%x", uint64(s.tx.Zxid)), "disk", fmt.Sprintf("%x", s.res.Want), "tree", fmt.Sprintf("%x", s.res.Digest))
 		}
 	}
 	switch s.tx.Header.Type {

@@ -91,7 +91,7 @@ func (l *loop) reach() (reached, missing []int64, why string) {
 		missing = append(missing, sid)
 		switch {
 		case errors.Is(err, io.EOF):
-			reasons = append(reasons, fmt.Sprintf("%d: it hung up: its log says why, or it does not speak TLS or SASL as this one does", sid))
+			reasons = append(reasons, fmt.Sprintf("%d: it hung up: it has stopped, or its log says why; TLS and SASL must be alike", sid))
 		case err != nil:
 			reasons = append(reasons, fmt.Sprintf("%d: %v", sid, err))
 		}

@@ -202,11 +202,11 @@ func (c *committer) apply(k tree.Known) *Difference {
 	c.wrote()
 	if c.res.Mismatch {
 		c.e.Metrics.DigestMismatches.Add(1)
-		c.e.Logger.Error("digest of the tree differs from the one in the transaction",
-			"zxid", fmt.Sprintf("0x%x", uint64(c.tx.Zxid)), "transaction", c.res.Want, "tree", c.res.Digest)
 		if d := (&Difference{c.tx.Zxid, c.res.Want, c.res.Digest}); c.e.Differs != nil && c.e.Differs(d) {
-			return d
+			return d // who wants to know logs it
 		}
+		c.e.Logger.Error("digest of the tree differs from the one in the transaction",
+			"zxid", fmt.Sprintf("0x%x", uint64(c.tx.Zxid)), "transaction", fmt.Sprintf("%x", c.res.Want), "tree", fmt.Sprintf("%x", c.res.Digest))
 	}
 	if c.e.Watches.Empty() {
 		return nil
