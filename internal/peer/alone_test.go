@@ -2,6 +2,7 @@ package peer_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -162,4 +163,21 @@ func TestLeaderOutOfReach(t *testing.T) {
 		}
 		return strings.Contains(log.text, "it was elected, and its port for learners cannot be reached: dial tcp 127.0.0.1:1:")
 	})
+}
+
+// TestSilence sees that a leader says whom it has not heard of for too long.
+func TestSilence(t *testing.T) {
+	e := newEnsemble(t, 3, 0)
+	logs, ahead := make([]*sink, 3), make([]atomic.Int64, 3)
+	for i := range e.members {
+		logs[i] = e.warnings(int64(i+1), &ahead[i])
+	}
+	e.start(1, 2, 3)
+	leader := e.leader().ID - 1
+	ahead[leader].Add(int64(10 * time.Second)) // syncLimit
+	for id := range int64(3) {
+		if id != leader {
+			logs[leader].says("level=WARN", "a learner was silent for too long", fmt.Sprintf("sid=%d", id+1), "silent=")
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/quollhq/quoll/internal/peer/link"
 	"github.com/quollhq/quoll/internal/zab"
 )
 
@@ -61,4 +62,19 @@ func roles(m *zab.Membership) (list []string) {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// noteSilence says that a learner is given up because nothing came from it, if that is why.
+func (l *loop) noteSilence(c *link.Conn) {
+	k := contactOf(c)
+	last := k.heard
+	if last == l.now {
+		last = k.heardBefore // what came in this round came too late
+	}
+	silent := l.now - last
+	if c.Dialled() || k.sid == -1 || silent < time.Duration(l.p.cfg.SyncLimit)*l.p.cfg.Tick {
+		return
+	}
+	l.p.log.Warn("a learner was silent for too long: its connection is ended, and it has to come again", "sid", k.sid, "observer", k.observer,
+		"remote", c.RemoteAddr().String(), "silent", silent.Round(time.Millisecond))
 }

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -317,7 +318,9 @@ func (l *loop) received(c *link.Conn, batch []link.Packet) {
 	}
 	l.countReceived(c, batch)
 	id := zab.Link(c.ID())
-	contactOf(c).heard = l.now
+	if k := contactOf(c); k.heard != l.now {
+		k.heardBefore, k.heard = cmp.Or(k.heard, l.now), l.now
+	}
 	if n := len(batch); n > 0 && batch[n-1].Snapshot != nil {
 		l.arrivals[id] = batch[n-1].Snapshot.(*received)
 	}

@@ -319,6 +319,7 @@ func (l *loop) do(r *zab.Ready) {
 	l.sendAll(r.Sends)
 	for _, id := range r.Close {
 		if c := l.conns[id]; c != nil {
+			l.noteSilence(c)
 			contactOf(c).route.Store(nil)
 			c.Finish()
 		}

@@ -29,8 +29,8 @@ type contact struct {
 	// sid is the member at the other end, -1 while that is unknown; observer tells that it is an observer. The loop's.
 	sid      int64
 	observer bool
-	// heard is when something came from it last, requests aside. The loop's.
-	heard time.Duration
+	// heard is when something came from it last, requests aside, and heardBefore when before that round. The loop's.
+	heard, heardBefore time.Duration
 	// how a learner is brought in line: DIFF, TRUNC or SNAP, 0 before; brought is how many transactions it was sent for that.
 	how     zab.Type
 	brought atomic.Int64
