@@ -50,12 +50,18 @@ func (d *dirs) addFlags(cmd *cobra.Command) {
 }
 
 // resolve makes the argument, a dataDir or its version-2, what storage wants.
-func (d *dirs) resolve(arg string) storage.Dirs {
+func (d *dirs) resolve(arg string) (storage.Dirs, error) {
 	log := d.log
 	if log == "" {
 		log = arg
 	}
-	return storage.Dirs{Data: withoutVersion(arg), Log: withoutVersion(log)}
+	for _, dir := range []string{arg, log} {
+		if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
+			return storage.Dirs{}, fmt.Errorf("%s is a file, want a data directory "+
+				"(\"quoll data summary\" reads all of a snapshot and \"quoll data dump\" all of a log, and say what is damaged)", dir)
+		}
+	}
+	return storage.Dirs{Data: withoutVersion(arg), Log: withoutVersion(log)}, nil
 }
 
 func withoutVersion(dir string) string {

@@ -401,6 +401,16 @@ func TestADirectoryIsNoFile(t *testing.T) {
 	}
 }
 
+func TestAFileIsNoDirectory(t *testing.T) {
+	dir := golden(t, "apache-3.9.4")
+	file := in(dir, "log.22")
+	for _, args := range [][]string{{"list", file}, {"verify", file}, {"purge", file}, {"verify", dir, "--log-dir", file}} {
+		if _, err := run(t, args...); err == nil || !strings.Contains(err.Error(), file+" is a file, want a data directory") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}
+
 func TestPurge(t *testing.T) {
 	dir := golden(t, "apache-3.9.4")
 	if out := mustRun(t, "purge", dir, "-n", "3"); out != "" {

@@ -27,7 +27,11 @@ count their transactions; what is printed of snapshots is in their names.`,
 			if err := out.check("text", "json"); err != nil {
 				return err
 			}
-			files, err := list(cmd.Context(), d.resolve(args[0]))
+			in, err := d.resolve(args[0])
+			if err != nil {
+				return err
+			}
+			files, err := list(cmd.Context(), in)
 			if err != nil {
 				return err
 			}

@@ -27,7 +27,11 @@ A server may run.`,
 			if keep < storage.MinRetain {
 				return fmt.Errorf("-n %d: keep at least %d snapshots", keep, storage.MinRetain)
 			}
-			s, err := storage.Open(storage.Options{Dirs: d.resolve(args[0]), ReadOnly: true})
+			in, err := d.resolve(args[0])
+			if err != nil {
+				return err
+			}
+			s, err := storage.Open(storage.Options{Dirs: in, ReadOnly: true})
 			if err != nil {
 				return err
 			}

@@ -32,7 +32,11 @@ The exit code is 1 if anything is damaged.`,
 			if err := out.check("text", "json"); err != nil {
 				return err
 			}
-			v := verifier{w: cmd.OutOrStdout(), json: out.format == "json", dirs: d.resolve(args[0])}
+			in, err := d.resolve(args[0])
+			if err != nil {
+				return err
+			}
+			v := verifier{w: cmd.OutOrStdout(), json: out.format == "json", dirs: in}
 			return v.run(cmd.Context())
 		},
 	}
