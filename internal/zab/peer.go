@@ -282,7 +282,8 @@ func (p *Peer) LinkUp(link Link) {
 	p.out.Close = append(p.out.Close, link)
 }
 
-// Connected tells of the link that Ready.Connect has asked for.
+// Connected tells of the link that Ready.Connect has asked for, the last time that
+// it did: whoever was asked for before that may lead no more.
 func (p *Peer) Connected(link Link) {
 	if p.stopped == nil && p.state != Leading && p.state != Looking && p.learner.connecting {
 		p.greet(link)

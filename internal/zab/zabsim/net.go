@@ -28,17 +28,24 @@ type timed struct {
 
 func (e *end) alive() bool { return e.open && e.s.peer != nil && e.s.life == e.life }
 
-// connect brings a learner to its leader, if there is a way.
+// connect brings a learner to its leader, if there is a way. Who asks for another
+// connection meanwhile has given this one up, and does not hear of it.
 func (w *world) connect(from *server, to int64) {
 	life := from.life
+	from.dials++
+	dial := from.dials
 	w.after(w.delay(), func() {
-		if from.peer == nil || from.life != life {
+		if from.peer == nil || from.life != life || from.dials != dial {
 			return
 		}
 		dest, fed := w.feeder(from, to)
 		if dest == nil || dest.peer == nil || dest.paused || w.cut(from, dest) || w.cut(dest, from) ||
 			!fed && dest.peer.Status().State != zab.Leading || fed && !dest.peer.Feeds() {
-			w.on(from, "connect failed", func(p *zab.Peer) { p.ConnectFailed() })
+			w.on(from, "connect failed", func(p *zab.Peer) {
+				if from.dials == dial {
+					p.ConnectFailed()
+				}
+			})
 			return
 		}
 		w.links++
@@ -47,7 +54,13 @@ func (w *world) connect(from *server, to int64) {
 		c.ends[1] = &end{s: dest, life: dest.life, open: true}
 		from.conns[c.id], dest.conns[c.id] = c, c
 		w.on(dest, "accepts", func(p *zab.Peer) { p.LinkUp(c.id) })
-		w.on(from, "connected", func(p *zab.Peer) { p.Connected(c.id) })
+		w.on(from, "connected", func(p *zab.Peer) {
+			if from.dials != dial {
+				w.closeLink(from, c.id)
+				return
+			}
+			p.Connected(c.id)
+		})
 	})
 }
 

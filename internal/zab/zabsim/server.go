@@ -18,6 +18,7 @@ type server struct {
 	disk  disk
 	peer  *zab.Peer // nil while it is down
 	conns map[zab.Link]*conn
+	dials int // connections that it has asked for
 	// log is what it has given to its disk, state what its state machine applied.
 	log, state []zab.Entry
 	status     zab.Status
