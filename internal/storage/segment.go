@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -137,10 +138,15 @@ func (g *segment) hasEnded() bool {
 func (g *segment) run(f File) {
 	defer close(g.done)
 	var length int64
-	for length == 0 {
+	for wake := g.wake; length == 0; {
 		select {
-		case from := <-g.wake:
-			length = g.fill(f, from+g.ahead)
+		case from := <-wake:
+			var err error
+			if length, err = g.fill(f, from+g.ahead); err != nil {
+				g.log.Warn("The log could not be filled with zeros in advance; writing on without: each sync takes longer", "file", g.path,
+					"error", err)
+				wake = nil // what stands in the way, a full disk, lasts longer than the file
+			}
 		case length = <-g.end:
 		}
 	}
@@ -163,19 +169,18 @@ var zeros [fillPiece]byte
 // fill writes zeros up to the offset upto, unless the file ends before: then
 // its length is returned. A failure is only a loss of speed, or the first sign
 // of what the log itself will meet.
-func (g *segment) fill(f File, upto int64) (length int64) {
+func (g *segment) fill(f File, upto int64) (length int64, err error) {
 	zeros := zeros[:min(fillPiece, g.ahead)]
 	if reserve := (upto + g.alloc - 1) / g.alloc * g.alloc; reserve > g.reserved {
 		if err := f.Allocate(0, reserve); err != nil {
-			g.log.Warn("No room for a log as long as preAllocSize", "file", g.path, "bytes", reserve, "error", err)
-			return 0
+			return 0, fmt.Errorf("no room for a log of %d bytes, by preAllocSize: %w", reserve, err)
 		}
 		g.reserved = reserve
 	}
 	for rest := time.Duration(0); ; {
 		select {
 		case length := <-g.end:
-			return length
+			return length, nil
 		case <-time.After(rest):
 		}
 		start := time.Now()
@@ -183,11 +188,8 @@ func (g *segment) fill(f File, upto int64) (length int64) {
 		if err == nil && more {
 			err = f.Sync()
 		}
-		if err != nil {
-			g.log.Warn("The log could not be filled with zeros in advance", "file", g.path, "error", err)
-		}
 		if err != nil || !more {
-			return 0
+			return 0, err
 		}
 		if rest = 0; easy {
 			rest = min(time.Since(start), fillRest)
