@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -224,7 +225,10 @@ func (l *Live[T]) take(v View, problems []error) {
 	}
 	l.change(func() {
 		v.Stale = l.away()
-		l.current, l.view, l.err = value, v, nil
+		if !reflect.DeepEqual(value, l.current) { // or what has changed is nothing to this program
+			l.current = value
+		}
+		l.view, l.err = v, nil
 	})
 	l.report.say(v, nil)
 }

@@ -61,6 +61,24 @@ func poll(t *testing.T, what string, so func() bool) {
 	}
 }
 
+// What changes nothing for a program is no change to it.
+func TestNoChange(t *testing.T) {
+	server := servertest.Start(t)
+	center := configcenter.New(servertest.Dial(t, server))
+	publish(t, center, "application", set{"color": "grey"})
+	l := open(t, configcenter.New(servertest.Dial(t, server)), orders, configcenter.Options[config]{})
+	first := l.Current()
+	publish(t, center, "application", set{"of.others": "1"})
+	poll(t, "the publication is seen", func() bool { return l.View().Properties["of.others"] == "1" })
+	if l.Current() != first {
+		t.Errorf("%+v became %+v", first, l.Current())
+	}
+	publish(t, center, "application", set{"color": "red"})
+	if got := await(t, l, func(c *config) bool { return c != first }); got.Color != "red" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestLive(t *testing.T) {
 	server := servertest.Start(t)
 	c := servertest.Dial(t, server)

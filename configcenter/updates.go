@@ -21,7 +21,7 @@ func (u *Update[T]) news(last *Update[T]) bool {
 }
 
 // Updates ranges over states: the present one, and each later one, which comes with
-// another configuration, with one that is refused, when what is published is in use
+// a configuration that is not equal, with one that is refused, when what is published is in use
 // again, and when servers are away or back. Of updates that come faster than they
 // are taken, the last one counts. The last pair holds the error that ended it, that
 // of ctx included.
@@ -52,8 +52,9 @@ func (l *Live[T]) Updates(ctx context.Context) iter.Seq2[Update[T], error] {
 	}
 }
 
-// Changes ranges over configurations: the present one, and each later one. Of
-// changes that come faster than they are taken, the last one counts. The last
+// Changes ranges over configurations: the present one, and each later one that is
+// not equal to it (as reflect.DeepEqual has it): a publication may change nothing
+// for this program. Of changes that come faster than they are taken, the last one counts. The last
 // pair holds the error that ended it, that of ctx included. Of a configuration that
 // is refused nothing is seen here: Updates tells of it.
 func (l *Live[T]) Changes(ctx context.Context) iter.Seq2[*T, error] {
