@@ -102,8 +102,12 @@ func TestPropagation(t *testing.T) {
 	w.submit(c, Request{Xid: 1, Op: proto.OpCreate, Body: createBody("/a", "", 0)}, Request{Xid: 2, Op: proto.OpCreate, Body: createBody("/b", "", 0)})
 	m.next(t)
 	m.next(t)
-	// The clock may be set back meanwhile, which leaves them out; the tests' machine does not do that.
-	if n := w.Metrics.Propagation.View().Count - before; n != 2 {
+	// They are counted once replies have left. (The clock may be set back meanwhile, which leaves them out; the tests'
+	// machine does not do that.)
+	counted := func() int64 { return int64(w.Metrics.Propagation.View().Count - before) }
+	for end := time.Now().Add(10 * time.Second); counted() < 2 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	}
+	if n := counted(); n != 2 {
 		t.Errorf("%d transactions", n)
 	}
 }
