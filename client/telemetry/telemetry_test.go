@@ -83,12 +83,10 @@ func TestTelemetry(t *testing.T) {
 	if _, found, err := c.Exists(ctx, "/none"); err != nil || found {
 		t.Errorf("exists: %v, %v", found, err)
 	}
-	gone, stop := context.WithCancelCause(ctx)
-	stop(errors.New("stopped"))
 	if err := c.Detach(); err != nil {
 		t.Error(err)
 	}
-	if _, _, err := c.Exists(gone, "/"); !errors.Is(err, client.ErrClosed) {
+	if _, _, err := c.Exists(ctx, "/"); !errors.Is(err, client.ErrClosed) {
 		t.Errorf("after the end: %v", err)
 	}
 	server.Wait()
