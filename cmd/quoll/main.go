@@ -22,9 +22,10 @@ import (
 
 func main() {
 	supervise.Guard()
+	calm := resumeThreads()
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
-	if err := newRoot().ExecuteContext(ctx); err != nil {
+	if err := newRoot(calm).ExecuteContext(ctx); err != nil {
 		os.Exit(report(err))
 	}
 }
@@ -53,7 +54,8 @@ func report(err error) int {
 	return 1
 }
 
-func newRoot() *cobra.Command {
+// newRoot is for a process whose runtime's monitor is calm already, or not.
+func newRoot(calm bool) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "quoll",
 		Short: "A coordination service that speaks ZooKeeper",
@@ -68,7 +70,7 @@ Apache ZooKeeper, so that existing clients and data work unchanged.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServer(), newVersion(), operate.NewHandOver(), bench.NewCommand(), cli.NewCommand(), cli.NewFourLetterWord(), datatool.NewCommand())
+	root.AddCommand(newServer(calm), newVersion(), operate.NewHandOver(), bench.NewCommand(), cli.NewCommand(), cli.NewFourLetterWord(), datatool.NewCommand())
 	root.AddCommand(functions.Commands()...)
 	return root
 }

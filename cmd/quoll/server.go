@@ -16,7 +16,7 @@ import (
 	"github.com/quollhq/quoll/server"
 )
 
-func newServer() *cobra.Command {
+func newServer(calm bool) *cobra.Command {
 	var check, keys bool
 	var ensemble int
 	var set []string
@@ -42,6 +42,9 @@ each can also be given as a flag (clientPort as --client-port), as
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if keys {
 				return config.Describe(cmd.OutOrStdout(), config.Keys())
+			}
+			if !calm && !check {
+				calmMonitor()
 			}
 			o := server.Options{Env: os.Environ(), Settings: map[string]string{}, Ready: forgetProgram}
 			if len(args) == 1 {
