@@ -2,9 +2,10 @@ package storage
 
 import "encoding/binary"
 
-// Adler-32 as RFC 1950 defines it, eight bytes at a time. Apache's logs and
-// snapshots carry it; it is on the way of every write and of every load, and
-// the standard library's takes one addition after the other per byte.
+// Adler-32 as RFC 1950 defines it, 32 bytes at a time where the processor has
+// AVX2, or eight. Apache's logs and snapshots carry it; it is on the way of every
+// write and of every load, and the standard library's takes one addition after
+// the other per byte.
 
 const (
 	adlerMod = 65521
@@ -15,22 +16,45 @@ const (
 	// adlerSpan bytes can be summed in 64 bits without a modulo.
 	adlerSpan = 1 << 20 / adlerBlock * adlerBlock
 	adlerEven = 0x00ff00ff00ff00ff
+
+	adlerVectorBlock = 32
+	// adlerVectorMost is how many of its blocks fit before a 32-bit lane
+	// overflows: eight bytes, in each block times the blocks after it, reach
+	// 8*255*k*(k-1)/2.
+	adlerVectorMost = 1 << 11
 )
 
 // adlerInit is the checksum of nothing.
 const adlerInit uint32 = 1
 
 // adler32 continues the checksum sum over b.
-func adler32(sum uint32, b []byte) uint32 {
+func adler32(sum uint32, b []byte) uint32 { return adlerSpans(sum, b, adlerVector) }
+
+func adlerSpans(sum uint32, b []byte, vector bool) uint32 {
 	s1, s2 := uint64(sum&0xffff), uint64(sum>>16)
 	for len(b) > 0 {
 		span := b[:min(len(b), adlerSpan)]
 		b = b[len(span):]
+		if vector {
+			s1, s2, span = adlerVectors(s1, s2, span)
+		}
 		s1, s2 = adlerSum(s1, s2, span)
 		s1 %= adlerMod
 		s2 %= adlerMod
 	}
 	return uint32(s2<<16 | s1)
+}
+
+// adlerVectors sums all whole blocks of b, and gives the rest of it.
+func adlerVectors(s1, s2 uint64, b []byte) (_, _ uint64, rest []byte) {
+	for len(b) >= adlerVectorBlock {
+		n := min(len(b)/adlerVectorBlock, adlerVectorMost)
+		bytes, before, weighted := adlerBlocks(&b[0], n)
+		s2 += uint64(n*adlerVectorBlock)*s1 + adlerVectorBlock*before + weighted
+		s1 += bytes
+		b = b[n*adlerVectorBlock:]
+	}
+	return s1, s2, b
 }
 
 func adlerSum(s1, s2 uint64, b []byte) (uint64, uint64) {

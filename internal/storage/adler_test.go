@@ -8,6 +8,13 @@ import (
 )
 
 func TestAdlerAgreesWithTheStandardLibrary(t *testing.T) {
+	t.Run("as this processor does it", func(t *testing.T) { testAdler(t, adler32) })
+	t.Run("without vectors", func(t *testing.T) {
+		testAdler(t, func(sum uint32, b []byte) uint32 { return adlerSpans(sum, b, false) })
+	})
+}
+
+func testAdler(t *testing.T, adler32 func(uint32, []byte) uint32) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, fill := range []string{"zeros", "ones", "random"} {
 		b := make([]byte, 3<<20)
