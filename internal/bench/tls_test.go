@@ -56,12 +56,16 @@ func TestRunOverTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pair, err := tls.LoadX509KeyPair(file, file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s, err := leastserver.New(leastserver.Config{Dir: t.TempDir(), ValueSize: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
-		Certificates: cfg.Certificates, ClientCAs: cfg.RootCAs, ClientAuth: tls.RequireAndVerifyClientCert,
+		Certificates: []tls.Certificate{pair}, ClientCAs: cfg.RootCAs, ClientAuth: tls.RequireAndVerifyClientCert,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -54,6 +54,7 @@ func (t *tlsFiles) config() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client certificate: %w", err)
 	}
-	cfg.Certificates = []tls.Certificate{pair}
+	// Shown also to servers that name other authorities: they then say why they do not believe it.
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	return cfg, nil
 }

@@ -35,8 +35,9 @@ type Source struct {
 
 // material is what was read from the stores at one time.
 type material struct {
-	certs []tls.Certificate
-	roots *x509.CertPool // nil: the system's
+	certs   []tls.Certificate
+	trusted []*x509.Certificate
+	roots   *x509.CertPool // of trusted; nil: the system's
 	// server serves all connections that need nothing of their own.
 	server *tls.Config
 }
@@ -73,6 +74,7 @@ func (s *Source) Reload() error {
 	}
 	s.seen = seen
 	s.current.Store(m)
+	s.warnOutdated(m, time.Now())
 	return nil
 }
 
@@ -85,12 +87,11 @@ func (s *Source) load() (*material, error) {
 		}
 	}
 	if s.opts.TrustStore.Location != "" {
-		trusted, err := s.opts.TrustStore.trusted()
-		if err != nil {
+		if m.trusted, err = s.opts.TrustStore.trusted(); err != nil {
 			return nil, err
 		}
 		m.roots = x509.NewCertPool()
-		for _, c := range trusted {
+		for _, c := range m.trusted {
 			m.roots.AddCert(c)
 		}
 	}
@@ -184,12 +185,28 @@ func (s *Source) Client(host string) *tls.Config {
 	m := s.current.Load()
 	// The versions were checked when the stores were read.
 	c, _ := s.base(m)
+	c.GetClientCertificate = m.present
 	c.ServerName = host
 	// Go couples the chain with the name and has no switch for the latter;
 	// verifyServer does both as configured.
 	c.InsecureSkipVerify = true
 	c.VerifyConnection = func(cs tls.ConnectionState) error { return s.verifyServer(m, host, cs) }
 	return c
+}
+
+// present chooses the certificate that a server is shown: one by an authority that it names if there is one, else the
+// first. A server that believes in none of them then says why, where without a certificate it could only say that
+// there was none.
+func (m *material) present(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	for i := range m.certs {
+		if r.SupportsCertificate(&m.certs[i]) == nil {
+			return &m.certs[i], nil
+		}
+	}
+	if len(m.certs) == 0 {
+		return &tls.Certificate{}, nil
+	}
+	return &m.certs[0], nil
 }
 
 func (s *Source) verifyServer(m *material, host string, cs tls.ConnectionState) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -89,6 +90,8 @@ func serverOf(t *testing.T, s *Source) *tls.Config {
 func TestHandshakes(t *testing.T) {
 	none := func(o *Options) { o.ClientAuth = NoClient }
 	want := func(o *Options) { o.ClientAuth = WantClient }
+	now := time.Now()
+	stranger, old := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour)), selfSigned(t, now.Add(-time.Hour), now.Add(-time.Minute))
 	for name, tt := range map[string]struct {
 		server, client Options
 		host           string
@@ -99,6 +102,8 @@ func TestHandshakes(t *testing.T) {
 		"no certificate":     {side("server.pem", "ca.pem", nil), side("", "ca.pem", nil), "localhost", "client didn't provide a certificate"},
 		"wanted":             {side("server.pem", "ca.pem", want), side("", "ca.pem", nil), "localhost", ""},
 		"untrusted client":   {side("server.pem", "", nil), side("client.pem", "ca.pem", nil), "localhost", "unknown authority"},
+		"stranger":           {side("server.pem", "ca.pem", nil), side("", "ca.pem", func(o *Options) { o.KeyStore = stranger }), "localhost", "server: tls: failed to verify certificate: x509: certificate signed by unknown authority"},
+		"outdated client":    {side("server.pem", "", func(o *Options) { o.TrustStore = old }), side("", "ca.pem", func(o *Options) { o.KeyStore = old }), "localhost", "server: tls: failed to verify certificate: x509: certificate has expired"},
 		"wanted, untrusted":  {side("server.pem", "", want), side("client.pem", "ca.pem", nil), "localhost", "unknown authority"},
 		"untrusted server":   {side("server.pem", "", none), side("", "", nil), "localhost", "unknown authority"},
 		"wrong host":         {side("server.pem", "", none), side("", "ca.pem", nil), "other.example.com", "does not name other.example.com"},
@@ -126,7 +131,7 @@ func TestHandshakes(t *testing.T) {
 				}
 				return
 			}
-			if err := errors.Join(cerr, serr); err == nil || !strings.Contains(err.Error(), tt.fails) {
+			if err := errors.Join(cerr, fmt.Errorf("server: %w", serr)); err == nil || !strings.Contains(err.Error(), tt.fails) {
 				t.Errorf("got %v, want %s", err, tt.fails)
 			}
 		})
