@@ -24,6 +24,7 @@ import (
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/internal/listener"
+	"github.com/quollhq/quoll/internal/logline"
 	"github.com/quollhq/quoll/internal/request"
 	"github.com/quollhq/quoll/internal/session"
 	"github.com/quollhq/quoll/internal/storage"
@@ -118,7 +119,7 @@ func newLogger(c config.Log, out io.Writer) *slog.Logger {
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
 		level = slog.LevelInfo
 	}
-	o := &slog.HandlerOptions{Level: level}
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: logline.Attr}
 	if c.Format == "json" {
 		o.ReplaceAttr = readable
 		return slog.New(slog.NewJSONHandler(out, o))
@@ -127,11 +128,11 @@ func newLogger(c config.Log, out io.Writer) *slog.Logger {
 }
 
 // readable writes durations as the text format does, with their unit.
-func readable(_ []string, a slog.Attr) slog.Attr {
+func readable(groups []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		return slog.String(a.Key, a.Value.Duration().String())
 	}
-	return a
+	return logline.Attr(groups, a)
 }
 
 // announce logs what is about to start.

@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/quollhq/quoll/internal/cli"
+	"github.com/quollhq/quoll/internal/logline"
 	"github.com/quollhq/quoll/server"
 )
 
@@ -30,7 +32,7 @@ const (
 // command line: clientPort and admin.serverPort are the first member's, and dataDir has a directory for each.
 func runEnsemble(ctx context.Context, n int, settings map[string]string, out io.Writer) error {
 	if n < 1 || n > mostMembers {
-		return fmt.Errorf("--ensemble %d: want a number of members from 1 to %d", n, mostMembers)
+		return cli.Misuse(fmt.Errorf("--ensemble %d: want a number of members from 1 to %d", n, mostMembers))
 	}
 	members, err := ensembleSettings(n, settings)
 	if err != nil {
@@ -50,7 +52,7 @@ func runEnsemble(ctx context.Context, n int, settings map[string]string, out io.
 		}
 	}
 	for i, m := range members {
-		log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("member", i+1)
+		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: logline.Attr})).With("member", i+1)
 		s, err := server.New(server.Options{Env: os.Environ(), Settings: m, Logger: log, Ready: isReady})
 		if err != nil {
 			cancel()

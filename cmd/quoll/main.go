@@ -51,7 +51,10 @@ func report(err error) int {
 		return said.ExitCode()
 	}
 	fmt.Fprintln(os.Stderr, "quoll: "+err.Error())
-	return 1
+	if wrongUsage(err) {
+		return exitUsage
+	}
+	return exitFailure
 }
 
 // newRoot is for a process whose runtime's monitor is calm already, or not.
@@ -72,5 +75,8 @@ Apache ZooKeeper, so that existing clients and data work unchanged.`,
 	}
 	root.AddCommand(newServer(calm), newVersion(), operate.NewHandOver(), bench.NewCommand(), cli.NewCommand(), cli.NewFourLetterWord(), datatool.NewCommand())
 	root.AddCommand(functions.Commands()...)
+	for _, cmd := range root.Commands() {
+		markFailures(cmd)
+	}
 	return root
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/quollhq/quoll/internal/cli"
 	"github.com/quollhq/quoll/internal/config"
 	"github.com/quollhq/quoll/server"
 )
@@ -54,13 +55,13 @@ each can also be given as a flag (clientPort as --client-port), as
 			for _, kv := range set {
 				key, value, ok := strings.Cut(kv, "=")
 				if !ok {
-					return fmt.Errorf("--set %s: want NAME=VALUE", kv)
+					return cli.Misuse(fmt.Errorf("--set %s: want NAME=VALUE", kv))
 				}
 				o.Settings[key] = value
 			}
 			if cmd.Flags().Changed("ensemble") {
 				if o.File != "" || check {
-					return errors.New("--ensemble takes settings as flags, no file, and does not go with --check")
+					return cli.Misuse(errors.New("--ensemble takes settings as flags, no file, and does not go with --check"))
 				}
 				tune()
 				return runEnsemble(cmd.Context(), ensemble, o.Settings, cmd.OutOrStdout())

@@ -50,7 +50,7 @@ Everything is made below one new znode and removed at the end.`,
   quoll bench --keys 1000000 --parents 1000 --root /data --keep fill
   quoll bench --connections 10000 --keys 1 watch
   quoll bench -o json set | jq .latency.set.p99_us`,
-		Args:      cobra.MinimumNArgs(1),
+		Args:      cobra.MatchAll(cobra.MinimumNArgs(1), allKnown),
 		ValidArgs: Workloads,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
@@ -84,6 +84,15 @@ Everything is made below one new znode and removed at the end.`,
 	out.addFlags(cmd)
 	cmd.AddCommand(newLeastServerCommand())
 	return cmd
+}
+
+func allKnown(_ *cobra.Command, workloads []string) error {
+	for _, w := range workloads {
+		if err := known(w); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addFlags binds the options to flags, with their present values as defaults.

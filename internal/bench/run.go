@@ -34,8 +34,8 @@ func (r *Runner) Run(ctx context.Context, workload string) (*Result, error) {
 	if err := r.validate(); err != nil {
 		return nil, err
 	}
-	if !slices.Contains(Workloads, workload) {
-		return nil, fmt.Errorf("unknown workload %q (one of %s)", workload, strings.Join(Workloads, ", "))
+	if err := known(workload); err != nil {
+		return nil, err
 	}
 	e := &experiment{Runner: r, workload: workload, dialer: r.dialer()}
 	if err := e.begin(ctx); err != nil {
@@ -43,6 +43,13 @@ func (r *Runner) Run(ctx context.Context, workload string) (*Result, error) {
 	}
 	res, err := e.run(ctx)
 	return res, errors.Join(err, e.end(ctx))
+}
+
+func known(workload string) error {
+	if !slices.Contains(Workloads, workload) {
+		return fmt.Errorf("unknown workload %q (one of %s)", workload, strings.Join(Workloads, ", "))
+	}
+	return nil
 }
 
 // experiment is one workload being run.

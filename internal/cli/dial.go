@@ -1,19 +1,18 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/quollhq/quoll/client"
+	"github.com/quollhq/quoll/internal/logline"
 )
 
 // Dialer connects for the commands beside `quoll cli`, as their flags say.
@@ -31,7 +30,7 @@ type Dialer struct {
 func NewDialer(cmd *cobra.Command) *Dialer {
 	d := &Dialer{output: "text"}
 	f := cmd.PersistentFlags()
-	f.StringVar(&d.o.servers, "server", cmp.Or(os.Getenv(serversVariable), defaultServers), "host:port[,host:port...][/chroot]; "+serversVariable+" of the environment sets it, too")
+	addServers(f, &d.o, "host:port[,host:port...][/chroot]")
 	f.StringArrayVar(&d.auth, "auth", nil, "scheme:auth, as digest:bob:password; may be given several times")
 	f.StringVar(&d.o.properties, "client-configuration", "", "file of properties for TLS and SASL, as for Apache's client")
 	f.DurationVar(&d.session, "session-timeout", 10*time.Second, "silence after which the servers let the session expire")
@@ -172,10 +171,10 @@ func belowRoot(ctx context.Context, cl rooted, servers string) error {
 // config is how to connect, as the flags and the properties say.
 func (d *Dialer) config(errs io.Writer) (connectConfig, error) {
 	if d.output != "text" && d.output != "json" {
-		return connectConfig{}, fmt.Errorf("--output wants text or json, not %q", d.output)
+		return connectConfig{}, Misuse(fmt.Errorf("--output wants text or json, not %q", d.output))
 	}
 	if d.session < time.Millisecond {
-		return connectConfig{}, fmt.Errorf("--session-timeout wants at least a millisecond, not %v", d.session)
+		return connectConfig{}, Misuse(fmt.Errorf("--session-timeout wants at least a millisecond, not %v", d.session))
 	}
 	d.o.auth = nil
 	for _, value := range d.auth {
@@ -191,7 +190,7 @@ func (d *Dialer) config(errs io.Writer) (connectConfig, error) {
 	if d.verbose {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level}))
+	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level, ReplaceAttr: logline.Attr}))
 	c.options = append(c.options, client.WithSessionTimeout(d.session), client.WithLogger(log))
 	return c, nil
 }

@@ -2,13 +2,11 @@ package cli
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"time"
 
@@ -41,7 +39,7 @@ and print the answers. Servers answer srvr, and the words that
 				word = args[0]
 			}
 			if len(word) != 4 {
-				return fmt.Errorf("%q has not four letters", word)
+				return Misuse(fmt.Errorf("%q has not four letters", word))
 			}
 			c, err := o.connectConfig(&printer{out: io.Discard, err: cmd.ErrOrStderr()})
 			if err != nil {
@@ -51,7 +49,7 @@ and print the answers. Servers answer srvr, and the words that
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.servers, "server", cmp.Or(os.Getenv(serversVariable), defaultServers), "host:port[,host:port...]; "+serversVariable+" of the environment sets it, too")
+	addServers(f, &o, "host:port[,host:port...]")
 	f.StringVar(&o.properties, "client-configuration", "", "file of properties for TLS, as for Apache's client")
 	f.DurationVar(&limit, "timeout", 10*time.Second, "how long one server may take")
 	return cmd

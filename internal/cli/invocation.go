@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/internal/config"
 )
@@ -56,6 +58,13 @@ func parseInvocation(args []string) (*invocation, error) {
 	}
 	o.command = args
 	return o, nil
+}
+
+// addServers adds the flag that names servers. Its help has the default that everybody has, and not what the environment
+// says: help is copied to others.
+func addServers(f *pflag.FlagSet, o *invocation, form string) {
+	f.StringVar(&o.servers, "server", cmp.Or(os.Getenv(serversVariable), defaultServers), form+"; "+serversVariable+" of the environment sets it, too")
+	f.Lookup("server").DefValue = defaultServers
 }
 
 func takesValue(name string) bool {

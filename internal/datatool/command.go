@@ -29,6 +29,8 @@ there, except purge and "recover --replace".`,
   quoll data dump /var/lib/zookeeper/version-2/log.100000001
   quoll data dump -o json snapshot.4e | jq -r .path
   quoll data convert --to gz snapshot.4e snapshot.4e.gz`,
+		Args: cobra.NoArgs, // a word here is a command that there is not
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newList(), newVerify(), newDump(), newConvert(), newChop(), newRecover(), newSummary(), newCompare(), newPurge())
 	return cmd

@@ -259,7 +259,7 @@ func (c *configuring) history() *cobra.Command {
 		Long: "List the revisions of a context, the latest first: number, time, author, what was done, why.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if most < 0 {
-				return fmt.Errorf("--number wants 0 or more, not %d", most)
+				return cli.Misuse(fmt.Errorf("--number wants 0 or more, not %d", most))
 			}
 			return c.with(cmd, func(ctx context.Context, center *configcenter.Center, out io.Writer) error {
 				revisions, err := center.History(ctx, args[0], most)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/quollhq/quoll/internal/logline"
 )
 
 // exitNotYet is EX_TEMPFAIL, the exit code when what was asked for is another's, or
@@ -76,7 +78,7 @@ func readInput(r io.Reader, what string) ([]byte, error) {
 
 // warnings are logged to errs.
 func warnings(errs io.Writer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: logline.Attr}))
 }
 
 // printJSON prints one line.

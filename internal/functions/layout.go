@@ -9,6 +9,7 @@ import (
 
 	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/discovery"
+	"github.com/quollhq/quoll/internal/cli"
 )
 
 // layoutFlags say in which layout services lie.
@@ -32,7 +33,7 @@ func (l *layoutFlags) discovery(c *client.Client, errs io.Writer) (*discovery.Di
 	case "serverset":
 		layout = discovery.ServerSet{Base: l.base}
 	default:
-		return nil, fmt.Errorf("--layout wants curator, dubbo or serverset, not %q", l.name)
+		return nil, cli.Misuse(fmt.Errorf("--layout wants curator, dubbo or serverset, not %q", l.name))
 	}
 	return discovery.New(c, discovery.WithLayout(layout), discovery.WithLogger(warnings(errs))), nil
 }

@@ -56,7 +56,7 @@ lock was not free in time.`,
 				return err
 			}
 			if cmd.Flags().Changed("slots") && l.slots < 1 {
-				return fmt.Errorf("--slots wants at least 1, not %d", l.slots)
+				return cli.Misuse(fmt.Errorf("--slots wants at least 1, not %d", l.slots))
 			}
 			if err := notNegative(cmd, "wait", "grace"); err != nil {
 				return err

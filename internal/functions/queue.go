@@ -65,7 +65,7 @@ is an error that names the message, until that is taken with its layout or delet
 func (q *queueing) open(c *client.Client, name string) (*queue.Queue, error) {
 	layout, ok := layouts[q.layout]
 	if !ok {
-		return nil, fmt.Errorf("--layout wants %s, not %q", layoutNames, q.layout)
+		return nil, cli.Misuse(fmt.Errorf("--layout wants %s, not %q", layoutNames, q.layout))
 	}
 	opts := []queue.Option{queue.WithLayout(layout)}
 	if q.dead != "" {
@@ -81,7 +81,7 @@ var withLayout = map[string][]string{"priority": {"curator-priority", "kazoo", "
 func (q *queueing) placed(cmd *cobra.Command) error {
 	for flag, names := range withLayout {
 		if cmd.Flags().Changed(flag) && !slices.Contains(names, q.layout) {
-			return fmt.Errorf("--%s wants --layout %s, here and where the message is taken", flag, strings.Join(names, " or "))
+			return cli.Misuse(fmt.Errorf("--%s wants --layout %s, here and where the message is taken", flag, strings.Join(names, " or ")))
 		}
 	}
 	return nil
@@ -256,13 +256,13 @@ func (t *taking) consistent(cmd *cobra.Command, name string) error {
 	f := cmd.Flags()
 	switch {
 	case f.Changed("attempts") && !f.Changed("dead-letters"):
-		return errors.New("--attempts wants --dead-letters, the queue for messages that had so many")
+		return cli.Misuse(errors.New("--attempts wants --dead-letters, the queue for messages that had so many"))
 	case f.Changed("dead-letters") && pathOf("/queues", t.dead) == pathOf("/queues", name):
-		return fmt.Errorf("--dead-letters wants another queue than %s itself", name)
+		return cli.Misuse(fmt.Errorf("--dead-letters wants another queue than %s itself", name))
 	case t.attempts < 1:
-		return fmt.Errorf("--attempts wants at least 1, not %d", t.attempts)
+		return cli.Misuse(fmt.Errorf("--attempts wants at least 1, not %d", t.attempts))
 	case f.Changed("dead-letters") && t.dead == "":
-		return errors.New("--dead-letters wants the name of a queue")
+		return cli.Misuse(errors.New("--dead-letters wants the name of a queue"))
 	}
 	return nil
 }

@@ -155,7 +155,7 @@ func (r *registering) checking(cmd *cobra.Command) error {
 	}
 	for name, n := range map[string]int64{"interval": int64(r.how.Interval), "timeout": int64(r.how.Timeout), "fall": int64(r.how.Fall), "rise": int64(r.how.Rise)} {
 		if n < 1 {
-			return fmt.Errorf("--%s wants more than %s", name, cmd.Flag(name).Value)
+			return cli.Misuse(fmt.Errorf("--%s wants more than %s", name, cmd.Flag(name).Value))
 		}
 	}
 	return nil
@@ -172,7 +172,7 @@ func parseCheck(text string) (discovery.Check, error) {
 	if err == nil && u.Host != "" {
 		web := u.Scheme == "http" || u.Scheme == "https"
 		if port, err := strconv.ParseUint(u.Port(), 10, 16); (err != nil || port == 0) && (!web || u.Port() != "") {
-			return nil, fmt.Errorf("--check wants %s://HOST:PORT, with a port from 1 to 65535, not %q", u.Scheme, text)
+			return nil, cli.Misuse(fmt.Errorf("--check wants %s://HOST:PORT, with a port from 1 to 65535, not %q", u.Scheme, text))
 		}
 		switch u.Scheme {
 		case "http", "https":
@@ -185,7 +185,7 @@ func parseCheck(text string) (discovery.Check, error) {
 			return discovery.GRPCTLSCheck(nil, u.Host, strings.TrimPrefix(u.Path, "/")), nil
 		}
 	}
-	return nil, fmt.Errorf("--check wants http://, https://, tcp://, grpc://, grpcs://, script: or ttl:, not %q", text)
+	return nil, cli.Misuse(fmt.Errorf("--check wants http://, https://, tcp://, grpc://, grpcs://, script: or ttl:, not %q", text))
 }
 
 // scriptCheck passes if a command of the shell exits with 0.
@@ -201,7 +201,7 @@ func parseHeartbeat(text string) (discovery.Check, error) {
 	word, file, _ := strings.Cut(text, ":")
 	ttl, err := time.ParseDuration(word)
 	if err != nil || ttl <= 0 || file == "" {
-		return nil, fmt.Errorf("--check wants ttl:TIME:FILE, as ttl:30s:/run/app.alive, not %q", "ttl:"+text)
+		return nil, cli.Misuse(fmt.Errorf("--check wants ttl:TIME:FILE, as ttl:30s:/run/app.alive, not %q", "ttl:"+text))
 	}
 	return func(context.Context) error {
 		info, err := os.Stat(file)

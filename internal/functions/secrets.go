@@ -9,9 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quollhq/quoll/configcenter"
+	"github.com/quollhq/quoll/internal/cli"
 )
 
-var errNoKeyring = errors.New("encrypting wants --keyring FILE; quoll config keygen NAME draws a key for it")
+var errNoKeyring = cli.Misuse(errors.New("encrypting wants --keyring FILE; quoll config keygen NAME draws a key for it"))
 
 // addRaw adds the flag of commands that can show encrypted values as they are.
 func (c *configuring) addRaw(cmd *cobra.Command) {
@@ -24,7 +25,7 @@ func (c *configuring) keys() (*configcenter.Keyring, error) {
 	case c.keyring == "":
 		return nil, nil
 	case c.raw:
-		return nil, errors.New("--raw decrypts nothing, --keyring names keys: only one of them")
+		return nil, cli.Misuse(errors.New("--raw decrypts nothing, --keyring names keys: only one of them"))
 	}
 	text, err := os.ReadFile(c.keyring)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/quollhq/quoll/client"
 	"github.com/quollhq/quoll/configcenter"
 	"github.com/quollhq/quoll/internal/cli"
+	"github.com/quollhq/quoll/internal/logline"
 	"github.com/quollhq/quoll/internal/render"
 )
 
@@ -90,7 +91,7 @@ func (t *templating) run(cmd *cobra.Command) error {
 			return err
 		}
 		t.r.Output = cmd.OutOrStdout()
-		t.r.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+		t.r.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{ReplaceAttr: logline.Attr}))
 		t.r.Source = &render.Source{Client: c, Discovery: d, Center: t.config.follower(c, cmd.ErrOrStderr()), Keys: keys, Advise: t.config.sealed}
 		t.r.Source.Refused = func(err error) {
 			t.r.Log.Error("configuration refused, what was there before stands", "error", err)
@@ -105,19 +106,19 @@ func (t *templating) run(cmd *cobra.Command) error {
 // parse reads what the flags say of templates, mode and waiting.
 func (t *templating) parse() error {
 	if len(t.templates) == 0 {
-		return errors.New("template wants --template IN:OUT; Try: quoll template --help")
+		return cli.Misuse(errors.New("template wants --template IN:OUT; Try: quoll template --help"))
 	}
 	mode, err := strconv.ParseUint(t.mode, 8, 32)
 	if err != nil || mode > 0o7777 {
-		return fmt.Errorf("--mode wants an octal number, not %q", t.mode)
+		return cli.Misuse(fmt.Errorf("--mode wants an octal number, not %q", t.mode))
 	}
 	for _, text := range t.templates {
 		in, out, ok := strings.Cut(text, ":")
 		if !ok || in == "" || out == "" {
-			return fmt.Errorf("--template wants IN:OUT, not %q", text)
+			return cli.Misuse(fmt.Errorf("--template wants IN:OUT, not %q", text))
 		}
 		if sameFile(in, out) {
-			return fmt.Errorf("--template %s: the file to make is the template, or a link to it", text)
+			return cli.Misuse(fmt.Errorf("--template %s: the file to make is the template, or a link to it", text))
 		}
 		t.r.Templates = append(t.r.Templates, render.Template{In: in, Out: out, Mode: fs.FileMode(mode)})
 	}
@@ -129,7 +130,7 @@ func (t *templating) parse() error {
 		}
 	}
 	if err != nil || t.r.Quiet < 0 || t.r.Longest < t.r.Quiet {
-		return fmt.Errorf("--wait wants LEAST:MOST, as 100ms:1s, not %q", t.wait)
+		return cli.Misuse(fmt.Errorf("--wait wants LEAST:MOST, as 100ms:1s, not %q", t.wait))
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/quollhq/quoll/internal/cli"
 )
 
 // explain lets a command, and those below it, say how they are used when they are
@@ -36,14 +38,14 @@ func group(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
 	}
-	return fmt.Errorf("%s has no command %q\nTry: %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+	return cli.Misuse(fmt.Errorf("%s has no command %q\nTry: %s --help", cmd.CommandPath(), args[0], cmd.CommandPath()))
 }
 
 // notNegative fails if one of the flags, which are times, is below zero.
 func notNegative(cmd *cobra.Command, flags ...string) error {
 	for _, name := range flags {
 		if t, err := cmd.Flags().GetDuration(name); err != nil || t < 0 {
-			return errors.Join(err, fmt.Errorf("--%s wants a time, not %v", name, t))
+			return cli.Misuse(errors.Join(err, fmt.Errorf("--%s wants a time, not %v", name, t)))
 		}
 	}
 	return nil
@@ -54,7 +56,7 @@ func notNegative(cmd *cobra.Command, flags ...string) error {
 func idle(cmd *cobra.Command, with string, flags ...string) error {
 	for _, name := range flags {
 		if cmd.Flags().Changed(name) {
-			return fmt.Errorf("--%s has no meaning without %s\nUsage: %s", name, with, cmd.UseLine())
+			return cli.Misuse(fmt.Errorf("--%s has no meaning without %s\nUsage: %s", name, with, cmd.UseLine()))
 		}
 	}
 	return nil
@@ -63,7 +65,7 @@ func idle(cmd *cobra.Command, with string, flags ...string) error {
 // wrongArguments says how a command is used, and why it was not so.
 func wrongArguments(cmd *cobra.Command, err error) error {
 	if err != nil {
-		return fmt.Errorf("wrong arguments: %w\nUsage: %s", err, cmd.UseLine())
+		return cli.Misuse(fmt.Errorf("wrong arguments: %w\nUsage: %s", err, cmd.UseLine()))
 	}
-	return fmt.Errorf("wrong arguments\nUsage: %s", cmd.UseLine())
+	return cli.Misuse(fmt.Errorf("wrong arguments\nUsage: %s", cmd.UseLine()))
 }
