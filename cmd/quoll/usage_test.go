@@ -47,7 +47,7 @@ func TestExitCodes(t *testing.T) {
 		"cli -server 127.0.0.1:1 -o json ls": 1,
 	} {
 		t.Run(line, func(t *testing.T) {
-			root := newRoot()
+			root := newRoot(false)
 			root.SetOut(io.Discard)
 			root.SetErr(io.Discard)
 			root.SetIn(strings.NewReader(""))
@@ -70,7 +70,7 @@ func TestHelpShowsNoEnvironment(t *testing.T) {
 		t.Setenv(name, secret)
 	}
 	for _, line := range []string{"hand-over", "lock", "config get", "4lw", "bench", "server", "cli"} {
-		root := newRoot()
+		root := newRoot(false)
 		var out strings.Builder
 		root.SetOut(&out)
 		root.SetArgs(append(strings.Fields(line), "--help"))
