@@ -408,7 +408,14 @@ func (l *loop) sendEach(s *zab.Send) {
 		return
 	}
 	noteZxid(c, s.Each[len(s.Each)-1].Zxid)
+	size := len(s.Each) * wire.TxnOverhead
+	if s.Msg.Type != zab.Commit {
+		for i := range s.Each {
+			size += len(s.Each[i].Data)
+		}
+	}
 	c.Append(len(s.Each), func(b []byte) []byte {
+		b = slices.Grow(b, size)
 		for i := range s.Each {
 			e := &s.Each[i]
 			switch s.Msg.Type {

@@ -73,6 +73,7 @@ type flight struct {
 	number uint64             // of the role: one more with each change
 	led    fifo[item]         // proposed by this leader, by zxid
 	local  map[int64]*waiters // of this learner's clients, by session
+	spare  []*waiters         // are empty, to be used again
 	bytes  int                // of the bodies in local
 	going  []Forwarded        // memory for what is forwarded
 	asked  *moment            // is being confirmed, nil if none is
@@ -510,11 +511,7 @@ func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
 func (p *pipeline) line(c *Client, reqs []Request, when time.Duration) {
 	f := &p.flight
 	id, ids := c.Session.ID(), c.IDs()
-	w := f.local[id]
-	if w == nil {
-		w = new(waiters)
-		f.local[id] = w
-	}
+	w := f.waiters(id)
 	bodies := p.bodies(reqs)
 	for i := range reqs {
 		r := &reqs[i]
@@ -546,7 +543,7 @@ func (p *pipeline) line(c *Client, reqs []Request, when time.Duration) {
 		}
 	}
 	if w.len() == 0 {
-		delete(f.local, id)
+		f.empty(id, w)
 	}
 }
 
@@ -724,9 +721,34 @@ func (f *flight) pop(session int64, w *waiters) waiting {
 	x := w.pop()
 	f.bytes -= len(x.body)
 	if w.len() == 0 {
-		delete(f.local, session)
+		f.empty(session, w)
 	}
 	return x
+}
+
+// waiters are those of a session, none at first. The lock is held.
+func (f *flight) waiters(session int64) *waiters {
+	w := f.local[session]
+	if w != nil {
+		return w
+	}
+	if n := len(f.spare); n > 0 {
+		w, f.spare[n-1] = f.spare[n-1], nil
+		f.spare = f.spare[:n-1]
+	} else {
+		w = new(waiters)
+	}
+	f.local[session] = w
+	return w
+}
+
+// empty forgets a session of which no write waits. The lock is held.
+func (f *flight) empty(session int64, w *waiters) {
+	const spareMost, itemsMost = 64, 128
+	delete(f.local, session)
+	if len(f.spare) < spareMost && cap(w.items) <= itemsMost {
+		f.spare = append(f.spare, w)
+	}
 }
 
 // stuck are the writes of a session that were not forwarded and are next.

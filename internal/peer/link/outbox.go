@@ -9,7 +9,7 @@ const (
 	// chunkSize is the room that packets are appended to; a chunk grows beyond it with its last packet only.
 	chunkSize = 64 << 10
 	// keptChunk is the largest chunk that is used again.
-	keptChunk = 2 * chunkSize
+	keptChunk = 4 * chunkSize
 	// writeSize is about how many bytes are written at once.
 	writeSize = 1 << 20
 )

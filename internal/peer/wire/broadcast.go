@@ -2,6 +2,9 @@ package wire
 
 import "github.com/quollhq/quoll/internal/jute"
 
+// TxnOverhead is what PROPOSAL and INFORM are longer than their transaction, and the length of COMMIT.
+const TxnOverhead = minPacket
+
 // AppendProposal appends PROPOSAL. txn is the transaction as it stands in the log: header, body, digest.
 func AppendProposal(b []byte, zxid int64, txn []byte) []byte {
 	return appendTxn(b, Proposal, zxid, txn)
