@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/quollhq/quoll/internal/proto"
 )
@@ -146,9 +147,29 @@ func BenchmarkAdd(b *testing.B) {
 			m.Fire("/services/n-00000042", proto.EventNodeDataChanged, func(ID) {})
 		}
 	})
+	b.Run("million-and-fire", func(b *testing.B) { // one watcher's watches are used up, and set again
+		m := poisoned(b)
+		fill(m, 1, 1_000_000, true)
+		var longest time.Duration
+		path := []byte("/services/n-00000000")
+		b.ReportAllocs()
+		b.ResetTimer()
+		for i := range b.N {
+			for j, n := len(path)-1, i%1_000_000; j > 12; j, n = j-1, n/10 {
+				path[j] = byte('0' + n%10)
+			}
+			m.Fire(string(path), proto.EventNodeDataChanged, func(ID) {})
+			begin := time.Now()
+			m.Add(1, string(path), Data)
+			longest = max(longest, time.Since(begin))
+		}
+		b.ReportMetric(float64(longest.Microseconds()), "us-longest")
+		b.ReportMetric(float64(m.mem.slab.Usage().Mapped)/float64(m.Len()), "B/watch")
+	})
 	b.Run("parallel", func(b *testing.B) {
 		m := poisoned(b)
 		fill(m, 1000, 1000, true)
+		b.ResetTimer()
 		b.RunParallel(func(pb *testing.PB) {
 			id := m.Attach()
 			path := []byte("/services/n-00000000")

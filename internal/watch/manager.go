@@ -69,20 +69,22 @@ func (m *Manager) Attach() ID {
 	return m.last
 }
 
-// detachRun is how many paths Detach goes through before it lets others in.
-const detachRun = 64
+// detachRun is how many paths Detach goes through before it lets others in: a block of handles, or several small ones.
+const detachRun = maxListBlock
 
 // Detach drops all watches of id and frees the number. Until it returns, Fire
 // may still tell id; afterwards the caller must not use id.
 func (m *Manager) Detach(id ID) {
 	m.gate.Lock()
-	handles := m.roster.take(id, nil)
-	for len(handles) > 0 {
-		n := min(len(handles), detachRun)
-		for _, h := range handles[:n] {
+	var room [detachRun]handle
+	for {
+		handles := m.roster.take(id, room[:0])
+		if len(handles) == 0 {
+			break
+		}
+		for _, h := range handles {
 			m.dropAll(h, id)
 		}
-		handles = handles[n:]
 		m.gate.Unlock()
 		m.gate.Lock()
 	}
@@ -160,19 +162,6 @@ func (m *Manager) add(shard int, n uint32, w where, id ID) (stale bool) {
 	}
 	s.pairs[w.table].Add(1)
 	return m.roster.gain(id, newHandle(shard, w.table, n))
-}
-
-// sweep takes the stale handles out of the list of id.
-func (m *Manager) sweep(id ID) {
-	handles := m.roster.take(id, nil)
-	slices.Sort(handles)
-	handles = slices.DeleteFunc(slices.Compact(handles), func(h handle) bool {
-		s := &m.shards[h.shard()]
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return !s.waits(h.entry(), h.table(), id)
-	})
-	m.roster.put(id, handles)
 }
 
 // drop takes id out of one set of an entry, and tells whether it was in it. The

@@ -30,15 +30,20 @@ func (h handle) entry() uint32  { return uint32(h)&(maxEntries-1) + 1 }
 // The list of handles is only ever appended to: an event that uses up ten
 // thousand watches does not look into ten thousand lists. So a handle says that
 // the watcher may wait there; whether it does, its path's sets know. A list that
-// holds too many stale handles is gone through by the watcher's next Add.
+// holds too many stale handles is swept by the watcher's next Adds.
 type record struct {
-	list  uint32         // the handle, if there is one; the youngest block, if there are more
-	n     uint32         // handles, stale ones included
+	list
 	pairs [tables]uint32 // paths that the watcher waits on
 }
 
 // stale tells whether so many handles may be stale that a look is worth it.
 func (r *record) stale() bool { return r.n >= 2*(r.pairs[dataTable]+r.pairs[childTable])+16 }
+
+// list is handles, in no order.
+type list struct {
+	head uint32 // the handle, if there is one; the youngest block, if there are more
+	n    uint32
+}
 
 // Blocks of handles are chained from the youngest to the oldest.
 //
@@ -60,11 +65,12 @@ type run struct {
 
 // lane holds the records of some of the watchers.
 type lane struct {
-	mu    sync.Mutex
-	arena arena
-	runs  []*run
-	known int // bits set in all runs
-	_     [64]byte
+	mu     sync.Mutex
+	arena  arena
+	runs   []*run
+	known  int           // bits set in all runs
+	sweeps map[ID]*sweep // those that are under way
+	_      [64]byte
 }
 
 // Watchers with neighbouring numbers share a lane, so that an event for many
@@ -106,7 +112,7 @@ func (r *roster) attach(id ID) {
 }
 
 // gain notes that id waits on one path more, and tells whether its list should
-// be gone through.
+// be swept.
 func (r *roster) gain(id ID, h handle) bool {
 	l := r.lane(id)
 	l.mu.Lock()
@@ -116,8 +122,11 @@ func (r *roster) gain(id ID, h handle) bool {
 	if h.table() == dataTable {
 		l.know(id, true)
 	}
-	l.append(rec, h)
-	return rec.stale()
+	s := l.sweeps[id]
+	if s.meets(h) {
+		l.append(&rec.list, h)
+	}
+	return s != nil || rec.stale()
 }
 
 // lose notes that id waits on one path less because it removed the watch.
@@ -136,47 +145,51 @@ func (r *roster) lose(id ID, t tableID) {
 // keeps everybody else out.
 func (r *roster) usedUp(id ID, t tableID) { r.lane(id).record(id).pairs[t]-- }
 
-func (l *lane) append(rec *record, h handle) {
-	if rec.n > 0 && rec.n <= 8 && l.holds(rec, h) {
+// append adds h to a list of this lane.
+func (l *lane) append(to *list, h handle) {
+	if to.n > 0 && to.n <= 8 && l.holds(to, h) {
 		return // a stale handle came true again
 	}
-	rec.n++
-	switch rec.n {
+	to.n++
+	switch to.n {
 	case 1:
-		rec.list = uint32(h)
+		to.head = uint32(h)
 		return
 	case 2:
-		first := rec.list
-		w := l.push(rec, 0, minListBlock)
+		first := to.head
+		w := l.push(to, 0, minListBlock)
 		w[1]++
 		w[2] = first
 	}
-	w := l.arena.words(ref(rec.list), 2)
+	w := l.arena.words(ref(to.head), 2)
 	size, n := int(w[1]>>16), int(w[1]&countMask)
 	if 2+n == size {
-		w = l.push(rec, ref(rec.list), min(2*size, maxListBlock))
+		w = l.push(to, ref(to.head), min(2*size, maxListBlock))
 		size, n = int(w[1]>>16), 0
 	}
-	w = l.arena.words(ref(rec.list), size)
+	w = l.arena.words(ref(to.head), size)
 	w[2+n] = uint32(h)
 	w[1]++
 }
 
 // push puts a new block before next.
-func (l *lane) push(rec *record, next ref, size int) []uint32 {
+func (l *lane) push(to *list, next ref, size int) []uint32 {
 	b := l.arena.alloc(size)
-	rec.list = uint32(b)
+	to.head = uint32(b)
 	w := l.arena.words(b, size)
 	w[0], w[1] = uint32(next), uint32(size)<<16
 	return w
 }
 
 // holds tells whether h is in the list.
-func (l *lane) holds(rec *record, h handle) bool {
-	if rec.n == 1 {
-		return rec.list == uint32(h)
+func (l *lane) holds(in *list, h handle) bool {
+	switch in.n {
+	case 0:
+		return false
+	case 1:
+		return in.head == uint32(h)
 	}
-	for b := ref(rec.list); b != 0; {
+	for b := ref(in.head); b != 0; {
 		w := l.arena.words(b, 2)
 		n := int(w[1] & countMask)
 		if slices.Contains(l.arena.words(b, 2+n)[2:], uint32(h)) {
@@ -187,47 +200,49 @@ func (l *lane) holds(rec *record, h handle) bool {
 	return false
 }
 
-// take empties the list of id, and gives the handles that were in it, appended
-// to hs.
-func (r *roster) take(id ID, hs []handle) []handle {
-	l := r.lane(id)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	rec := l.record(id)
-	n := rec.n
-	rec.n = 0
-	if n == 1 {
-		return append(hs, handle(rec.list))
+// take moves handles from a list to hs, block by block, as many as hs has room
+// for: of a block at least. All blocks but the youngest are full, so that the list
+// never has one handle left in a block.
+func (l *lane) take(from *list, hs []handle) []handle {
+	if from.n == 1 {
+		from.n = 0
+		return append(hs, handle(from.head))
 	}
-	hs = slices.Grow(hs, int(n))
-	for b := ref(rec.list); n > 0 && b != 0; {
+	for from.n > 0 {
+		b := ref(from.head)
 		w := l.arena.words(b, 2)
-		next, size := ref(w[0]), int(w[1]>>16)
-		for _, h := range l.arena.words(b, size)[2 : 2+w[1]&countMask] {
+		next, size, n := w[0], int(w[1]>>16), int(w[1]&countMask)
+		if len(hs)+n > cap(hs) {
+			break
+		}
+		for _, h := range l.arena.words(b, size)[2 : 2+n] {
 			hs = append(hs, handle(h))
 		}
 		l.arena.release(b, size)
-		b = next
+		from.head = next
+		from.n -= uint32(n)
 	}
 	return hs
 }
 
-// put appends handles to the list of id.
-func (r *roster) put(id ID, hs []handle) {
+// take takes handles of id, as many as hs has room for. There are none left if it
+// gives none.
+func (r *roster) take(id ID, hs []handle) []handle {
 	l := r.lane(id)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	rec := l.record(id)
-	for _, h := range hs {
-		l.append(rec, h)
+	if s := l.sweeps[id]; s != nil && s.rest.n > 0 {
+		return l.take(&s.rest, hs)
 	}
+	return l.take(&l.record(id).list, hs)
 }
 
-// leave forgets all of id.
+// leave forgets all of id, whose handles have been taken.
 func (r *roster) leave(id ID) {
 	l := r.lane(id)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.know(id, false)
+	delete(l.sweeps, id)
 	*l.record(id) = record{}
 }
