@@ -51,6 +51,8 @@ type Client struct {
 	warned     bool          // that no server is reached, since then
 	creds      []credential
 	events     []*Events
+	orphans    []orphan // not looked for yet
+	cleaning   bool     // a task looks for them
 }
 
 // Dial makes a client and waits until its session is open. Servers are

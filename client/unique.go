@@ -203,17 +203,11 @@ func retryable(err error) bool {
 	return false
 }
 
-// findUnique looks for the node. The server is made to catch up first: it may
-// be another one than that which the request went to, and that request may be
-// on its way to the leader's log. No request of an older connection can follow
-// then.
+// findUnique looks for the node.
 func (c *Client) findUnique(ctx context.Context, u *uniqueNode) (Created, bool, error) {
 	parent, _ := u.split()
-	if err := c.Sync(ctx, parent); err != nil {
-		return Created{}, false, err
-	}
-	names, err := c.ChildNames(ctx, parent)
-	if err != nil && !errors.Is(err, ErrNoNode) {
+	names, err := c.presentChildren(ctx, parent)
+	if err != nil {
 		return Created{}, false, err
 	}
 	for _, name := range names {
@@ -230,20 +224,19 @@ func (c *Client) findUnique(ctx context.Context, u *uniqueNode) (Created, bool, 
 	return Created{}, false, nil
 }
 
-// disown deletes in the background what an attempt may have made.
-func (c *Client) disown(ctx context.Context, u *uniqueNode) {
-	s := boundTo(ctx)
-	c.Background(ctx, func(ctx context.Context) {
-		for {
-			made, found, err := c.findUnique(ctx, u)
-			if err == nil && found {
-				err = c.deleteOver(ctx, made.Path, contextEnded)
-			}
-			if err == nil || !retryable(err) || c.ended() || s != nil && s.over() {
-				return
-			}
-		}
-	})
+// presentChildren are the names of a node's children, none if there is no such
+// node. The server is made to catch up first: it may be another one than that
+// which a create went to, and that request may be on its way to the leader's log.
+// No request of an older connection can follow then.
+func (c *Client) presentChildren(ctx context.Context, path string) ([]string, error) {
+	if err := c.Sync(ctx, path); err != nil {
+		return nil, err
+	}
+	names, err := c.ChildNames(ctx, path)
+	if errors.Is(err, ErrNoNode) {
+		err = nil
+	}
+	return names, err
 }
 
 // EnsureDeleted deletes a node whose name is not used again, whatever its

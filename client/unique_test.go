@@ -2,7 +2,10 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,6 +124,89 @@ func TestCreateUniqueCancelled(t *testing.T) {
 		fc.answer(proto.OpDelete, 22, proto.OK, nil)
 		go c.Close()
 		fc.end()
+	})
+}
+
+// However many give up, their nodes are looked for together: once for those that did so before the search, and once for
+// those that did so during it. A broken connection is no end of it.
+func TestCreateUniqueCancelledByMany(t *testing.T) {
+	const many = 100
+	run(t, func(t *testing.T, f *fake) {
+		c := f.client()
+		fc, _ := f.accept()
+		ctx, cancel := context.WithCancel(t.Context())
+		var done []<-chan error
+		var xids []int32
+		for i := range many {
+			done = append(done, async(func() error {
+				_, err := c.CreateUnique(ctx, fmt.Sprintf("/p/%d-lock-", i), nil, EphemeralSequential)
+				return err
+			}))
+			h, _ := fc.request(proto.OpCreate2)
+			xids = append(xids, h.Xid)
+		}
+		cancel()
+		there := []string{"other-0000000001"}
+		for i, d := range done {
+			wantIs(t, <-d, context.Canceled)
+			there = append(there, fmt.Sprintf("%d-lock-%010d", i, i))
+		}
+		for i, xid := range xids {
+			fc.reply(xid, 19, proto.OK, createReply("/p/"+there[i+1], 19))
+		}
+		fc.request(proto.OpSync)
+		fc.Close()
+		fc, _ = f.accept()
+		count := make(map[proto.Op]int)
+		for len(there) > 1 {
+			h, d := fc.any()
+			count[h.Op]++
+			switch h.Op {
+			case proto.OpSync:
+				fc.reply(h.Xid, 20, proto.OK, jute.AppendString(nil, "/p"))
+			case proto.OpGetChildren:
+				fc.reply(h.Xid, 20, proto.OK, namesReply(there...))
+			case proto.OpExists:
+				fc.reply(h.Xid, 20, proto.OK, (&proto.Stat{EphemeralOwner: fakeSession}).Append(nil))
+			case proto.OpDelete:
+				name := strings.TrimPrefix(d.String(), "/p/")
+				if i := slices.Index(there, name); i > 0 {
+					there = slices.Delete(there, i, i+1)
+				} else {
+					t.Errorf("%q is deleted", name)
+				}
+				fc.reply(h.Xid, 21, proto.OK, nil)
+			case proto.OpPing:
+				fc.reply(proto.XidPing, 20, proto.OK, nil)
+			default:
+				t.Fatalf("request %v", h.Op)
+			}
+		}
+		if count[proto.OpSync] > 2 || count[proto.OpGetChildren] > 2 || count[proto.OpDelete] != many {
+			t.Errorf("requests %v", count)
+		}
+		shut(t, c, fc)
+	})
+}
+
+// A client that is closed does not look any further.
+func TestCloseEndsSearchForUnique(t *testing.T) {
+	run(t, func(t *testing.T, f *fake) {
+		c := f.client()
+		fc, _ := f.accept()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := createUnique(ctx, c)
+		fc.request(proto.OpCreate2)
+		fc.request(proto.OpGetChildren)
+		cancel()
+		wantIs(t, (<-done).err, context.Canceled)
+		fc.request(proto.OpSync)
+		f.refusing.Store(true)
+		fc.Close()
+		synctest.Wait()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 }
 
