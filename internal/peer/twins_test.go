@@ -25,27 +25,52 @@ func (e *ensemble) startTwin(of int64, configure func(*peer.Config)) *peertest.M
 }
 
 // TestTwins sees that two servers with one number do not throw each other out for ever: the leader says that there are two,
-// and the second one is let in once the first one is gone.
+// and the second one is let in once the first one is gone; whoever leads, and whoever has the twin.
 func TestTwins(t *testing.T) {
-	e := newEnsemble(t, 3, 0)
-	log := &sink{Watched: e.Watched} // of all
-	configure := func(c *peer.Config) {
-		c.Tick = 500 * time.Millisecond
-		c.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	for _, c := range []struct{ leader, first int64 }{{1, 2}, {1, 3}, {2, 1}, {3, 2}} {
+		t.Run(fmt.Sprintf("%d of %d", c.first, c.leader), func(t *testing.T) {
+			e := newEnsemble(t, 3, 0)
+			log := &sink{Watched: e.Watched} // of all
+			configure := func(c *peer.Config) {
+				c.Tick = 500 * time.Millisecond
+				c.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			}
+			for _, m := range e.members {
+				m.Configure = configure
+			}
+			e.startUnder(c.leader)
+			first := e.members[c.first-1]
+			second := e.startTwin(first.ID, configure)
+			log.says("two servers run as one member", fmt.Sprintf("sid=%d", first.ID), "first=127.0.0.1:", "second=127.0.0.1:")
+			first.Stop()
+			e.Await("the second server in the first one's place", func() bool { return second.Role.Serving() })
+		})
 	}
-	for _, m := range e.members {
-		m.Configure = configure
+}
+
+// startUnder starts three members so that this one leads.
+func (e *ensemble) startUnder(leader int64) {
+	e.t.Helper()
+	switch leader {
+	case 1: // it has the longer log when its successor is sought
+		e.start(1, 3)
+		e.propose(e.leader(), 1)
+		e.members[2].Stop()
+		e.start(2)
+		e.leader()
+		e.start(3)
+	case 2:
+		e.start(1, 2)
+		e.leader()
+		e.start(3)
+	default:
+		e.start(2, 3)
+		e.leader()
+		e.start(1)
 	}
-	// The third one leads, and the first one has a twin.
-	e.start(2, 3)
-	e.leader()
-	e.start(1)
-	first := e.members[0]
-	e.Await("the first server to follow", func() bool { return first.Role.Serving() })
-	second := e.startTwin(first.ID, configure)
-	log.says("two servers run as one member", fmt.Sprintf("sid=%d", first.ID), "first=127.0.0.1:", "second=127.0.0.1:")
-	first.Stop()
-	e.Await("the second server in the first one's place", func() bool { return second.Role.Serving() })
+	if l := e.leader(); l.ID != leader {
+		e.t.Fatalf("member %d leads, not %d", l.ID, leader)
+	}
 }
 
 // TestLeadersTwin sees that a server with the leader's number says that it may not be the only one.

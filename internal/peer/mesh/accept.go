@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/peer/socket"
@@ -97,8 +98,38 @@ func (m *Mesh) admit(conn net.Conn, r *bufio.Reader, g greeting, turn int64) err
 		return nil
 	}
 	// It would not have dialled over a connection that works.
+	m.suspect(p, conn)
 	m.unlink(p)
 	conn.Close()
 	m.connect(p, g.Addresses)
 	return nil
+}
+
+const (
+	// stands is after how long a connection counts as one that works: at a start members dial each other.
+	stands = time.Second
+	// manyAgain dials over connections that stand, no more than againWithin apart, are too many for a member whose
+	// connections have broken.
+	manyAgain   = 3
+	againWithin = 2 * time.Minute
+)
+
+// suspect looks whether conn, of a smaller member p, was dialled over a connection that works. If that happens again and
+// again, there is another server with p's number that gives p's address: p is called back, does not know why, and the other
+// one dials again. It never learns who leads, so that nobody else would tell of it. With m.mu held.
+func (m *Mesh) suspect(p *peer, conn net.Conn) {
+	now := m.cfg.Now()
+	if p.link == nil || now.Sub(p.link.up) < stands {
+		return
+	}
+	if now.Sub(p.againAt) > againWithin {
+		p.again = 0
+	}
+	p.again, p.againAt = p.again+1, now
+	if p.again < manyAgain {
+		return
+	}
+	p.again = 0
+	m.cfg.Logger.Warn("perhaps two servers run as one member: its election connection stands, and again one is asked for; if so, stop one, or give it a myid and a server.N line of its own",
+		"sid", p.sid, "first", p.link.conn.RemoteAddr().String(), "second", conn.RemoteAddr().String())
 }

@@ -2,10 +2,12 @@ package mesh
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
+	"time"
 
 	"github.com/quollhq/quoll/internal/failpoint"
 	"github.com/quollhq/quoll/internal/peer/socket"
@@ -14,8 +16,11 @@ import (
 
 var errClosed = errors.New("the mesh is closed")
 
+// headStart is for how long the addresses that a member has given are dialled alone.
+const headStart = time.Second
+
 // connect dials p unless there is a connection or will be. said are the addresses that p has given in a Hello; they
-// come before those of the configuration, which may be older. With m.mu held.
+// come before those of the configuration, which may be older, or another server's with the same number. With m.mu held.
 func (m *Mesh) connect(p *peer, said []wire.Address) {
 	if p.link != nil || p.dialling || m.closed {
 		return
@@ -52,13 +57,7 @@ func (m *Mesh) open(sid int64, said []wire.Address) (net.Conn, *bufio.Reader, er
 	if err := failpoint.Hit(failpoint.ElectionDial); err != nil {
 		return nil, nil, err
 	}
-	addresses := said
-	for _, a := range m.cfg.Lookup(sid) {
-		if !slices.Contains(addresses, a) {
-			addresses = append(addresses[:len(addresses):len(addresses)], a)
-		}
-	}
-	conn, address, err := socket.First(m.ctx, addresses, m.cfg.Dial)
+	conn, address, err := m.reachOut(sid, said)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -75,6 +74,24 @@ func (m *Mesh) open(sid int64, said []wire.Address) (net.Conn, *bufio.Reader, er
 		return nil, nil, fmt.Errorf("%v: %w", conn.RemoteAddr(), err)
 	}
 	return conn, r, nil
+}
+
+// reachOut dials the addresses that a member has given, and then, if none of them answers soon, all that are known.
+func (m *Mesh) reachOut(sid int64, said []wire.Address) (net.Conn, wire.Address, error) {
+	all := said
+	for _, a := range m.cfg.Lookup(sid) {
+		if !slices.Contains(all, a) {
+			all = append(all[:len(all):len(all)], a)
+		}
+	}
+	if len(said) > 0 && len(all) > len(said) {
+		ctx, cancel := context.WithTimeout(m.ctx, headStart)
+		defer cancel()
+		if conn, address, err := socket.First(ctx, said, m.cfg.Dial); err == nil {
+			return conn, address, nil
+		}
+	}
+	return socket.First(m.ctx, all, m.cfg.Dial)
 }
 
 // shake counts conn among the handshakes, so that Close ends it; false means that it is too late or there are too many.

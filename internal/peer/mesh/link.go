@@ -13,6 +13,7 @@ import (
 // link is a connection with a member whose handshake is over. A goroutine reads, another one writes.
 type link struct {
 	conn net.Conn
+	up   time.Time     // since when
 	wake chan struct{} // there may be something to send
 	done chan struct{} // closed when the reader has ended
 	// broken is why nothing could be sent, when conn was closed for that. Guarded by Mesh.mu.
@@ -35,7 +36,7 @@ func (m *Mesh) attach(p *peer, conn net.Conn, r *bufio.Reader) {
 	}
 	m.unlink(p)
 	_ = conn.SetDeadline(time.Time{}) // the handshake's; on a connection that broke meanwhile the reader finds out
-	l := &link{conn: conn, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	l := &link{conn: conn, up: m.cfg.Now(), wake: make(chan struct{}, 1), done: make(chan struct{})}
 	p.link, p.failed = l, nil
 	if p.next == nil {
 		p.next = p.last
@@ -134,7 +135,7 @@ func (m *Mesh) ended(p *peer, l *link, err error) {
 	if l.broken != nil && errors.Is(err, net.ErrClosed) {
 		err = l.broken
 	}
-	p.link, p.failed = nil, err
+	p.link, p.failed, p.again = nil, err, 0
 	m.settle(p)
 	m.reach(p.sid, false)
 	if errors.Is(err, io.EOF) {

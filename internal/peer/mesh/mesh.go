@@ -90,6 +90,8 @@ type peer struct {
 	dialling   bool
 	failed     error // why the last connection ended or could not be made, nil while there is one
 	turn       int64 // which of the accepted connections the link is or was
+	again      int   // how often in a row it has dialled over a link that stood, the last time at againAt
+	againAt    time.Time
 }
 
 // New returns a mesh without connections. Close must be called.

@@ -2,11 +2,15 @@ package mesh
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -331,6 +335,109 @@ func TestSeveralAddresses(t *testing.T) {
 		}
 		m.stop()
 		other.stop()
+	})
+}
+
+// Who dials is called back where it says that it is, though another server has its number: that one keeps out of it. Only
+// if nothing is there soon the configuration is asked.
+func TestCalledBackWhereItSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		said := wire.Address{Host: "said", Port: 1}
+		var atSaid, atConfigured atomic.Int64
+		for address, calls := range map[wire.Address]*atomic.Int64{said: &atSaid, addressOf(1): &atConfigured} {
+			l := n.Listen(address)
+			defer l.Close()
+			go func() {
+				for {
+					conn, err := l.Accept()
+					if err != nil {
+						return
+					}
+					calls.Add(1)
+					_, _ = wire.ReadHello(conn)
+				}
+			}()
+		}
+		m := n.start(2)
+		hello := func() {
+			if _, err := n.raw(2).Write(wire.AppendHello(nil, wire.Hello{Version: wire.HelloOneAddress, SID: 1, Addresses: []wire.Address{said}})); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+		}
+		for range 20 {
+			hello()
+		}
+		if atSaid.Load() != 20 || atConfigured.Load() != 0 {
+			t.Errorf("%d calls where it says, %d where the configuration says", atSaid.Load(), atConfigured.Load())
+		}
+		n.SetCut(said, true)
+		hello()
+		time.Sleep(headStart)
+		synctest.Wait()
+		if atConfigured.Load() != 1 || !m.Connected(1) {
+			t.Error("not called where the configuration says")
+		}
+		m.stop()
+	})
+}
+
+// Two servers with one number and one address are told of, once per three attempts of the second one. A member that has
+// lost its connections dials again, too.
+func TestTwinWithOneAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		var log bytes.Buffer // written with Mesh.mu held
+		m := n.start(2, func(c *Config) {
+			c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		})
+		first := n.start(1)
+		first.Send(2, []byte("vote"))
+		m.want(1, "vote")
+		again := func(after time.Duration) {
+			time.Sleep(after)
+			if _, err := n.raw(2).Write(wire.AppendHello(nil, wire.Hello{Version: wire.HelloOneAddress, SID: 1, Addresses: []wire.Address{addressOf(1)}})); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if !first.Connected(2) || !m.Connected(1) {
+				t.Fatal("not connected")
+			}
+		}
+		told := func(times int) {
+			t.Helper()
+			if got := strings.Count(log.String(), "perhaps two servers run as one member"); got != times {
+				t.Errorf("told %d times, not %d:\n%s", got, times, &log)
+			}
+		}
+		again(stands)
+		again(stands)
+		for range 10 {
+			again(0) // as at a start
+		}
+		told(0)
+		again(stands)
+		told(1)
+		again(time.Minute)
+		again(time.Minute)
+		told(1)
+		again(time.Minute)
+		told(2)
+		for range 5 {
+			again(againWithin + 1) // connections that break when they are idle
+		}
+		told(2)
+		again(stands)
+		first.stop()
+		synctest.Wait()
+		first = n.start(1)
+		first.Send(2, []byte("back"))
+		again(stands)
+		again(stands)
+		told(2)
+		first.stop()
+		m.stop()
 	})
 }
 
