@@ -72,7 +72,7 @@ func (l *loop) noteSilence(c *link.Conn) {
 		last = k.heardBefore // what came in this round came too late
 	}
 	silent := l.now - last
-	if c.Dialled() || k.sid == -1 || l.waits(c) || silent < time.Duration(l.p.cfg.SyncLimit)*l.p.cfg.Tick {
+	if c.Dialled() || k.sid == -1 || k.waits != nil || silent < time.Duration(l.p.cfg.SyncLimit)*l.p.cfg.Tick {
 		return
 	}
 	l.p.log.Warn("a learner was silent for too long: its connection is ended, and it has to come again", "sid", k.sid, "observer", k.observer,

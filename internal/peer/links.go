@@ -191,6 +191,7 @@ func (r *received) Close() {
 // arrived takes a connection of a learner.
 func (l *loop) arrived(c *link.Conn) {
 	if l.status.State == zab.Looking {
+		contactOf(c).waits = &waiting{}
 		l.early = append(l.early, earlyLearner{conn: c, until: l.p.cfg.Now() + patience})
 		return
 	}
@@ -278,12 +279,7 @@ func ended(c *link.Conn) bool {
 func (l *loop) down(c *link.Conn, err error) {
 	id := zab.Link(c.ID())
 	l.release(id)
-	for i := range l.early {
-		if l.early[i].conn == c {
-			l.early = append(l.early[:i], l.early[i+1:]...)
-			break
-		}
-	}
+	l.early = slices.DeleteFunc(l.early, func(e earlyLearner) bool { return e.conn == c })
 	if l.conns[id] == nil {
 		return
 	}
@@ -300,21 +296,11 @@ func (l *loop) down(c *link.Conn, err error) {
 
 // received takes what has arrived on a connection.
 func (l *loop) received(c *link.Conn, batch []link.Packet) {
-	for i := range l.early {
-		if l.early[i].conn == c {
-			if err := l.early[i].hold(batch); err != nil {
-				l.p.broke(c, batch[0].Type, err)
-			}
-			return
+	if w := contactOf(c).waits; w != nil {
+		if err := w.hold(batch); err != nil {
+			l.p.broke(c, batch[0].Type, err)
 		}
-	}
-	for _, t := range l.twins {
-		if t.conn == c {
-			if err := t.hold(batch); err != nil {
-				l.p.broke(c, batch[0].Type, err)
-			}
-			return
-		}
+		return
 	}
 	l.countReceived(c, batch)
 	id := zab.Link(c.ID())
@@ -353,6 +339,14 @@ func (l *loop) received(c *link.Conn, batch []link.Packet) {
 			return
 		}
 	}
+}
+
+// goOn takes what a learner has sent while it had to wait.
+func (l *loop) goOn(c *link.Conn) {
+	k := contactOf(c)
+	w := k.waits
+	k.waits = nil
+	l.received(c, w.packets)
 }
 
 // release gives up a state that came on a connection and was not wanted.

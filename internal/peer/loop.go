@@ -25,8 +25,8 @@ const (
 	// patience is how long a learner waits at a member that may be about to lead. Its election can be over before the
 	// leader's is; to refuse it would cost it a new one.
 	patience = time.Second
-	// earlyMost is how many packets such a learner may send: it says who it is, and has to wait for the answer then.
-	earlyMost = 8
+	// waitingMost is how many packets such a learner may send: it says who it is, and has to wait for the answer then.
+	waitingMost = 8
 )
 
 // loop owns the zab.Peer. Whoever has its turn is in it, one at a time: those who bring something take it if it is free,
@@ -82,19 +82,27 @@ type loop struct {
 type earlyLearner struct {
 	conn  *link.Conn
 	until time.Duration
-	held  []link.Packet
 }
+
+// turnAway ends its connection: this member does not lead, or does not know it in time.
+func (e *earlyLearner) turnAway() {
+	contactOf(e.conn).waits = nil
+	e.conn.Finish()
+}
+
+// waiting is what a learner has sent that has to wait for its turn.
+type waiting struct{ packets []link.Packet }
 
 // errEager is for a learner that does not wait.
 var errEager = errors.New("it goes on before it is answered")
 
 // hold keeps what a learner has sent, unless that is too much.
-func (e *earlyLearner) hold(batch []link.Packet) error {
-	if len(e.held)+len(batch) > earlyMost {
-		e.held = nil
+func (w *waiting) hold(batch []link.Packet) error {
+	if len(w.packets)+len(batch) > waitingMost {
+		w.packets = nil
 		return errEager
 	}
-	e.held = append(e.held, batch...)
+	w.packets = append(w.packets, batch...)
 	return nil
 }
 
@@ -173,7 +181,7 @@ func (l *loop) tick() {
 	l.reportAlone(now)
 	l.lookAtTwins()
 	for len(l.early) > 0 && now >= l.early[0].until {
-		l.early[0].conn.Finish()
+		l.early[0].turnAway()
 		l.early = l.early[1:]
 	}
 }
@@ -439,11 +447,11 @@ func (l *loop) became(s zab.Status) {
 	l.early = nil
 	for _, e := range early {
 		if s.State != zab.Leading {
-			e.conn.Finish()
+			e.turnAway()
 			continue
 		}
 		l.accept(e.conn)
-		l.received(e.conn, e.held)
+		l.goOn(e.conn)
 	}
 }
 

@@ -29,6 +29,8 @@ type contact struct {
 	// sid is the member at the other end, -1 while that is unknown; observer tells that it is an observer. The loop's.
 	sid      int64
 	observer bool
+	// waits is set while the learner at the other end has to wait: this member may be about to lead, or it is a twin. The loop's.
+	waits *waiting
 	// heard is when something came from it last, requests aside, and heardBefore when before that round. The loop's.
 	heard, heardBefore time.Duration
 	// how a learner is brought in line: DIFF, TRUNC or SNAP, 0 before; brought is how many transactions it was sent for that.

@@ -32,15 +32,15 @@ func TestStateBetweenTransactions(t *testing.T) {
 	}
 }
 
-// TestEarlyLearner bounds what is kept of one that does not wait for an answer.
-func TestEarlyLearner(t *testing.T) {
-	var e earlyLearner
-	for i := range earlyMost {
-		if err := e.hold(make([]link.Packet, 1)); err != nil || len(e.held) != i+1 {
-			t.Fatalf("packet %d: %d are kept, error %v", i+1, len(e.held), err)
+// TestWaiting bounds what is kept of a learner that does not wait for an answer.
+func TestWaiting(t *testing.T) {
+	var w waiting
+	for i := range waitingMost {
+		if err := w.hold(make([]link.Packet, 1)); err != nil || len(w.packets) != i+1 {
+			t.Fatalf("packet %d: %d are kept, error %v", i+1, len(w.packets), err)
 		}
 	}
-	if err := e.hold(make([]link.Packet, 1)); err == nil || len(e.held) > 0 {
-		t.Errorf("too many: %d are kept, error %v", len(e.held), err)
+	if err := w.hold(make([]link.Packet, 1)); err == nil || len(w.packets) > 0 {
+		t.Errorf("too many: %d are kept, error %v", len(w.packets), err)
 	}
 }

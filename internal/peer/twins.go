@@ -12,10 +12,9 @@ import (
 // number in their myid. If each of them threw the other one out, both would come again at once, for ever. So the second one
 // waits until the first one is gone. A member that has come back waits for no longer than its old connection seems alive.
 type twin struct {
-	earlyLearner
-	first *link.Conn
-	since time.Duration
-	told  bool
+	conn, first *link.Conn
+	since       time.Duration
+	told        bool
 }
 
 // quiet is how long nothing may come from a learner that is alive: it answers a ping every half tick.
@@ -27,15 +26,11 @@ func (l *loop) doubtful() time.Duration { return 2 * l.p.cfg.Tick }
 // twinOf is the live connection of another learner with the number of c, nil if there is none.
 func (l *loop) twinOf(c *link.Conn) *link.Conn {
 	for _, o := range l.conns {
-		if o != c && !o.Dialled() && contactOf(o).sid == contactOf(c).sid && !l.waits(o) && l.now-contactOf(o).heard < l.quiet() {
+		if o != c && !o.Dialled() && contactOf(o).sid == contactOf(c).sid && contactOf(o).waits == nil && l.now-contactOf(o).heard < l.quiet() {
 			return o
 		}
 	}
 	return nil
-}
-
-func (l *loop) waits(c *link.Conn) bool {
-	return slices.ContainsFunc(l.twins, func(t *twin) bool { return t.conn == c })
 }
 
 // keepWaiting has c wait if it has a live twin; batch begins with what it has said about itself.
@@ -44,12 +39,9 @@ func (l *loop) keepWaiting(c *link.Conn, batch []link.Packet) bool {
 	if first == nil {
 		return false
 	}
-	t := &twin{earlyLearner: earlyLearner{conn: c}, first: first, since: l.now}
-	if err := t.hold(batch); err != nil {
-		l.p.broke(c, batch[0].Type, err)
-		return true
-	}
-	l.twins = append(l.twins, t)
+	contactOf(c).waits = &waiting{}
+	l.twins = append(l.twins, &twin{conn: c, first: first, since: l.now})
+	l.received(c, batch)
 	return true
 }
 
@@ -74,7 +66,7 @@ func (l *loop) lookAtTwins() {
 // letIn lets a twin take the place of the first one.
 func (l *loop) letIn(t *twin) {
 	l.twins = slices.DeleteFunc(l.twins, func(o *twin) bool { return o == t })
-	l.received(t.conn, t.held)
+	l.goOn(t.conn)
 }
 
 // twinGone looks after the twins of a connection that has ended, and forgets it if it is one.
