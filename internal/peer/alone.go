@@ -94,6 +94,8 @@ func (l *loop) reach() (reached, missing []int64, why string) {
 			reasons = append(reasons, fmt.Sprintf("%d: it hung up: it has stopped, or its log says why; TLS and SASL must be alike", sid))
 		case err != nil:
 			reasons = append(reasons, fmt.Sprintf("%d: %v", sid, err))
+		default: // it may have refused a certificate of this member, of which only its own side hears
+			reasons = append(reasons, fmt.Sprintf("%d: it has not answered so far: its log may say why", sid))
 		}
 	}
 	if l.failed != (failedDial{}) {

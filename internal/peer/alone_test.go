@@ -64,7 +64,7 @@ func TestAlone(t *testing.T) {
 	log := e.warnings(1, &ahead)
 	e.start(1)
 	ahead.Add(int64(7 * time.Second))
-	log.says("this member has no quorum", "reached=[]", `missing="[2 3]"`)
+	log.says("this member has no quorum", "reached=[]", `missing="[2 3]"`, `why="2: `, "; 3: ") // a reason for each, always
 	minutes := 0
 	e.Await("a report with the reason", func() bool { // the first may come before anybody was dialled
 		if n := strings.Count(log.text, "this member has no quorum"); n > minutes {
