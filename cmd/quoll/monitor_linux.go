@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -76,8 +77,8 @@ func resumeThreads() bool {
 	return true
 }
 
-// occupy calls do on n threads, one after the other. Each keeps its thread busy until the last is done, so that no two
-// are on one.
+// occupy calls do on n threads, one after the other. Each keeps its thread until the last is done, so that no two are on
+// one.
 func occupy(n int, do func()) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n))
 	var one sync.Mutex
@@ -90,11 +91,17 @@ func occupy(n int, do func()) {
 			do()
 			one.Unlock()
 			for missing.Add(-1); missing.Load() > 0; {
-				_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
+				nap(20 * time.Microsecond)
 			}
 		})
 	}
 	ended.Wait()
+}
+
+// nap lets the thread sleep, which the runtime takes for computing: the goroutine stays where it is.
+func nap(d time.Duration) {
+	t := unix.NsecToTimespec(d.Nanoseconds())
+	_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
 }
 
 // timerSlack is the calling thread's; 0 if the kernel does not tell.
