@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestExitCodes wants wrong command lines told from commands that fail.
+// TestExitCodes wants wrong command lines told from commands that fail. The server is not to execute the tests anew.
 func TestExitCodes(t *testing.T) {
 	missing := t.TempDir() + "/missing"
 	for line, want := range map[string]int{
@@ -47,7 +47,7 @@ func TestExitCodes(t *testing.T) {
 		"cli -server 127.0.0.1:1 -o json ls": 1,
 	} {
 		t.Run(line, func(t *testing.T) {
-			root := newRoot(false)
+			root := newRoot(true)
 			root.SetOut(io.Discard)
 			root.SetErr(io.Discard)
 			root.SetIn(strings.NewReader(""))
@@ -70,7 +70,7 @@ func TestHelpShowsNoEnvironment(t *testing.T) {
 		t.Setenv(name, secret)
 	}
 	for _, line := range []string{"hand-over", "lock", "config get", "4lw", "bench", "server", "cli"} {
-		root := newRoot(false)
+		root := newRoot(true)
 		var out strings.Builder
 		root.SetOut(&out)
 		root.SetArgs(append(strings.Fields(line), "--help"))

@@ -181,16 +181,17 @@ func TestRegisterTwice(t *testing.T) {
 	}
 	type ending struct {
 		err       error
-		out, errs bytes.Buffer
+		out, errs text
 	}
 	register := func(address string) <-chan *ending {
 		ended := make(chan *ending, 1)
+		e := new(ending)
 		go func() {
-			var e ending
 			e.err = quollErr(ctx, server, "", &e.out, &e.errs, "register", "orders", "--id", "a", "--address", address, "--port", "80")
-			ended <- &e
+			ended <- e
 		}()
-		await(t, func() bool { return strings.Contains(data(), address) })
+		// It is there, and has said so: one that is interrupted before that has not registered.
+		await(t, func() bool { return strings.Contains(data(), address) && strings.Contains(e.out.String(), address) })
 		return ended
 	}
 	first := register("10.0.0.1")
@@ -201,8 +202,8 @@ func TestRegisterTwice(t *testing.T) {
 		t.Errorf("%v, %q", e.err, e.out.String())
 	}
 	interrupt()
-	e = <-second // which may not have heard yet that it is registered
-	if e.err != nil && !errors.Is(e.err, context.Canceled) || !strings.Contains(e.errs.String(), "an instance has this id already, and is replaced") || !strings.Contains(e.errs.String(), "address=10.0.0.1:80") {
+	e = <-second
+	if e.err != nil || !strings.Contains(e.errs.String(), "an instance has this id already, and is replaced") || !strings.Contains(e.errs.String(), "address=10.0.0.1:80") {
 		t.Errorf("%v, %q", e.err, e.errs.String())
 	}
 }
