@@ -119,12 +119,10 @@ func newLogger(c config.Log, out io.Writer) *slog.Logger {
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
 		level = slog.LevelInfo
 	}
-	o := &slog.HandlerOptions{Level: level, ReplaceAttr: logline.Attr}
 	if c.Format == "json" {
-		o.ReplaceAttr = readable
-		return slog.New(slog.NewJSONHandler(out, o))
+		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: readable}))
 	}
-	return slog.New(slog.NewTextHandler(out, o))
+	return logline.New(out, level)
 }
 
 // readable writes durations as the text format does, with their unit.

@@ -52,7 +52,7 @@ func runEnsemble(ctx context.Context, n int, settings map[string]string, out io.
 		}
 	}
 	for i, m := range members {
-		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: logline.Attr})).With("member", i+1)
+		log := logline.New(os.Stderr, slog.LevelInfo).With("member", i+1)
 		s, err := server.New(server.Options{Env: os.Environ(), Settings: m, Logger: log, Ready: isReady})
 		if err != nil {
 			cancel()

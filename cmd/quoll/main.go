@@ -75,8 +75,6 @@ Apache ZooKeeper, so that existing clients and data work unchanged.`,
 	}
 	root.AddCommand(newServer(calm), newVersion(), operate.NewHandOver(), bench.NewCommand(), cli.NewCommand(), cli.NewFourLetterWord(), datatool.NewCommand())
 	root.AddCommand(functions.Commands()...)
-	for _, cmd := range root.Commands() {
-		markFailures(cmd)
-	}
+	markFailures(root)
 	return root
 }

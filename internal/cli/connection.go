@@ -58,7 +58,7 @@ func (sh *shell) connect(ctx context.Context, servers string) error {
 	}
 	c, err := client.New(servers, opts...)
 	if err != nil {
-		return &failure{message: err.Error(), code: exitUsage, cause: err}
+		return Misuse(err)
 	}
 	sh.conn = &connection{servers: servers, client: c, events: c.Events(), sh: sh}
 	sh.conn.follow()

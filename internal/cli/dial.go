@@ -190,7 +190,7 @@ func (d *Dialer) config(errs io.Writer) (connectConfig, error) {
 	if d.verbose {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level, ReplaceAttr: logline.Attr}))
+	log := logline.New(errs, level)
 	c.options = append(c.options, client.WithSessionTimeout(d.session), client.WithLogger(log))
 	return c, nil
 }

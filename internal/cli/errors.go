@@ -27,7 +27,7 @@ func (f *failure) Unwrap() error { return f.cause }
 // Usage tells whether the command line was wrong.
 func (f *failure) Usage() bool { return f.code == exitUsage }
 
-// Misuse marks err, which says what is wrong with the command line of a command beside `quoll cli`: nothing was done.
+// Misuse marks err, which says what is wrong with the command line: nothing was done.
 func Misuse(err error) error { return &failure{message: err.Error(), code: exitUsage, cause: err} }
 
 func failf(format string, args ...any) error {

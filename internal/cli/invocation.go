@@ -120,7 +120,7 @@ func (o *invocation) connectConfig(p *printer) (connectConfig, error) {
 	c := connectConfig{servers: o.servers, timeout: o.timeout, readOnly: o.readOnly, wait: o.wait, auth: o.auth}
 	settings, warnings, err := config.LoadClient(config.Sources{File: o.properties, Env: os.Environ()})
 	if err != nil {
-		return c, &failure{message: err.Error(), code: exitUsage, cause: err}
+		return c, Misuse(err)
 	}
 	for _, w := range warnings {
 		p.note("%s: %s", w.Origin, w.Msg)
@@ -132,7 +132,7 @@ func (o *invocation) connectConfig(p *printer) (connectConfig, error) {
 		p.say("Secure connection is enabled")
 	}
 	if err := c.secure(settings); err != nil {
-		return c, &failure{message: err.Error(), code: exitUsage, cause: err}
+		return c, Misuse(err)
 	}
 	if o.present {
 		c.options = append(c.options, client.WithLinearizableReads())

@@ -78,7 +78,7 @@ func readInput(r io.Reader, what string) ([]byte, error) {
 
 // warnings are logged to errs.
 func warnings(errs io.Writer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: logline.Attr}))
+	return logline.New(errs, slog.LevelWarn)
 }
 
 // printJSON prints one line.

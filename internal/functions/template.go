@@ -91,7 +91,7 @@ func (t *templating) run(cmd *cobra.Command) error {
 			return err
 		}
 		t.r.Output = cmd.OutOrStdout()
-		t.r.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{ReplaceAttr: logline.Attr}))
+		t.r.Log = logline.New(cmd.ErrOrStderr(), slog.LevelInfo)
 		t.r.Source = &render.Source{Client: c, Discovery: d, Center: t.config.follower(c, cmd.ErrOrStderr()), Keys: keys, Advise: t.config.sealed}
 		t.r.Source.Refused = func(err error) {
 			t.r.Log.Error("configuration refused, what was there before stands", "error", err)

@@ -2,9 +2,15 @@
 package logline
 
 import (
+	"io"
 	"log/slog"
 	"strings"
 )
+
+// New is a log of such records, of a level and above it.
+func New(out io.Writer, level slog.Leveler) *slog.Logger {
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: Attr}))
+}
 
 // Attr is for [slog.HandlerOptions.ReplaceAttr]: texts and errors of several lines, as those that were joined, become one
 // line, with a semicolon where one ended.

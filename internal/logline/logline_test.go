@@ -9,7 +9,7 @@ import (
 
 func TestAttr(t *testing.T) {
 	var out strings.Builder
-	log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: Attr}))
+	log := New(&out, slog.LevelInfo)
 	log.Warn("first\nsecond\n", "error", errors.Join(errors.New("one"), errors.New("two")), "text", "a\nb", "n", 7, "none", nil, "plain", "c")
 	_, got, _ := strings.Cut(strings.TrimSuffix(out.String(), "\n"), "level=")
 	if want := `WARN msg="first; second" error="one; two" text="a; b" n=7 none=<nil> plain=c`; got != want {
