@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"slices"
 
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/storage"
@@ -28,13 +29,18 @@ type tail struct {
 }
 
 func (t *tail) add(entry []byte) {
-	if len(t.entries) == t.keep {
+	n := len(t.entries)
+	if n == t.keep {
 		half := t.keep / 2
 		t.dropped = t.entries[half-1].Zxid
-		clear(t.entries[:half])
-		t.entries = append(t.entries[:0], t.entries[half:]...)
+		slices.Reverse(t.entries[:half])
+		slices.Reverse(t.entries[half:])
+		slices.Reverse(t.entries)
+		n -= half
 	}
-	t.entries = append(t.entries, newEntry(bytes.Clone(entry)))
+	// What was dropped stands behind those that are kept: its memory is used again.
+	t.entries = slices.Grow(t.entries[:n], 1)[:n+1]
+	t.entries[n] = newEntry(append(t.entries[n].Data[:0], entry...))
 }
 
 // before is the transaction right before the tail; base is the one before all that was read.

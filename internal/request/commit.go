@@ -41,7 +41,7 @@ type committer struct {
 	bytes  int64 // of log since the last snapshot
 	limit  int
 	size   int64
-	worth  float64 // of the last snapshot's length that the log has to have before the next
+	spread float64 // of worth, from 3/4 to 5/4
 	now    time.Time
 	dirty  []*Client  // got something that is not sent
 	unsent int        // transactions since the last flush
@@ -68,7 +68,7 @@ func (c *committer) plan() {
 	if c.e.SnapSize > 0 {
 		c.size = c.e.SnapSize/2 + c.e.Rand.Int64N(c.e.SnapSize/2+1)
 	}
-	c.worth = 0.75 + c.e.Rand.Float64()/2
+	c.spread = 0.75 + c.e.Rand.Float64()/2
 	c.logged, c.bytes = 0, 0
 	c.tellf = c.tell
 }
@@ -418,11 +418,25 @@ func (c *committer) snapshot() {
 	if c.e.Snapshots == nil {
 		return
 	}
-	if (c.size <= 0 || c.bytes < c.size) && float64(c.bytes) < c.worth*float64(c.e.Snapshots.Size()) {
+	if (c.size <= 0 || c.bytes < c.size) && float64(c.bytes) < c.spread*worth(c.e.Snapshots.Size()) {
 		return
 	}
 	c.plan()
 	c.e.Snapshots.Due(c.e.freeze)
+}
+
+// worth is how many bytes of log a snapshot of so many bytes is worth: as long as
+// the log is shorter, the next one is not due. A start replays a byte of the log in
+// the time in which it loads one of a snapshot, or less. So a snapshot that is
+// written early spares it little, and writing one takes processor, memory and disk
+// from the writes that it stands for. The log may be thrice as long as the
+// snapshot while both are soon read, as long as it where they are not.
+func worth(snapshot int64) float64 {
+	const (
+		times = 3
+		soon  = 512 << 20 // is read in 0.8 to 1.3 s
+	)
+	return float64(max(snapshot, min(times*snapshot, soon)))
 }
 
 // freeze is the state as of now. The writer calls it, or somebody

@@ -497,6 +497,22 @@ func TestSnapshotsWaitForALogOfSomeLength(t *testing.T) {
 	}
 }
 
+func TestWorthOfASnapshot(t *testing.T) {
+	for _, tc := range []struct {
+		snapshot int64
+		log      float64
+	}{
+		{0, 0},
+		{10 << 20, 30 << 20},
+		{300 << 20, 512 << 20},
+		{10 << 30, 10 << 30},
+	} {
+		if got := worth(tc.snapshot); got != tc.log {
+			t.Errorf("a snapshot of %d bytes is worth %.0f bytes of log, want %.0f", tc.snapshot, got, tc.log)
+		}
+	}
+}
+
 func TestLargeListsComeFromAView(t *testing.T) {
 	w := newWorld(t, nil)
 	c, m := w.client()

@@ -140,6 +140,8 @@ func (p *pipeline) prepare(s *submission) bool {
 	if s.own != nil {
 		s.own(s.when)
 	}
+	nearRequests(t, s.reqs[min(s.done, len(s.reqs)):])
+	nearForwarded(t, s.remote[min(s.done, len(s.remote)):])
 	when := s.when.Sub(p.e.began)
 	for ; s.done < len(s.reqs) && !p.batch.full(); s.done++ {
 		p.request(s.client, &s.reqs[s.done], when)

@@ -69,17 +69,19 @@ func BenchmarkFind(b *testing.B) {
 	}
 }
 
-func BenchmarkFindAll(b *testing.B) {
+// BenchmarkNear is BenchmarkFind after Near.
+func BenchmarkNear(b *testing.B) {
 	t := sharedTree()
 	paths := randomPaths(benchNodes, 1<<17)
-	nodes := make([]Node, findBatch)
 	b.ReportAllocs()
 	b.ResetTimer()
-	for i := 0; i < b.N; i += findBatch {
-		at := i & (len(paths) - 1)
-		t.FindAll(nodes, paths[at:at+findBatch])
-		if nodes[0] == 0 {
-			b.Fatal("lost")
+	for i := 0; i < b.N; i += NearBatch {
+		some := paths[i&(len(paths)-1):][:NearBatch]
+		t.Near(some)
+		for _, p := range some {
+			if t.Find(p) == 0 {
+				b.Fatal("lost")
+			}
 		}
 	}
 }
@@ -104,17 +106,11 @@ func BenchmarkGet(b *testing.B) {
 func BenchmarkHot(b *testing.B) {
 	t := benchTree(b, 200)
 	paths := randomPaths(200, 1024)
-	nodes := make([]Node, findBatch)
+	nodes := make([]Node, 2)
 	out := make([]byte, 0, 256)
 	b.Run("find", func(b *testing.B) {
 		for i := range b.N {
 			nodes[0] = t.Find(paths[i&1023])
-		}
-	})
-	b.Run("findAll", func(b *testing.B) {
-		for i := 0; i < b.N; i += findBatch {
-			at := i & 1023
-			t.FindAll(nodes, paths[at:at+findBatch])
 		}
 	})
 	b.Run("stat", func(b *testing.B) {
