@@ -24,10 +24,12 @@ func (t *Tree) Near(paths []string) {
 	var nodes [NearBatch]Node
 	touched := uint64(0)
 	for i, p := range paths {
-		pl := t.index.place(p)
-		places[i] = pl
-		if pl.shard.n > 0 {
-			touched |= pl.shard.slot(pl.shard.homeOf(pl.tag))
+		places[i] = t.index.place(p)
+	}
+	// Short loops: the processor looks so far ahead that many of their loads are under way.
+	for i := range paths {
+		if s := places[i].shard; s.n > 0 {
+			touched |= s.slot(s.homeOf(places[i].tag))
 		}
 	}
 	for i := range paths {
