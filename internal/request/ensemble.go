@@ -183,7 +183,8 @@ func (p *pipeline) propose() {
 		if b.empty() {
 			return
 		}
-		p.queue.fly(len(b.items))
+		p.queue.fly(b, p.e.Now().Sub(p.e.began))
+		p.number++
 		p.flight.mu.Lock()
 		if p.flight.role.Load() == leading {
 			p.flight.led.push(b.items...)
@@ -256,6 +257,7 @@ func (e *Engine) Left(owner session.Owner) { e.pipe.queue.forget(owner) }
 func (p *pipeline) forwarded(owner session.Owner, f *Forwarded, when time.Duration) {
 	pr := &p.prep
 	pr.asker, pr.owner, pr.session, pr.ids = p.e.Sessions.Get(f.Session), owner, f.Session, f.IDs
+	p.seen(pr.asker)
 	it := item{xid: f.Xid, op: f.Op, when: when}
 	if f.Op == proto.OpCreateSession {
 		p.createRemote(&it, f)
@@ -547,7 +549,7 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) error {
 		c.turn(end - from)
 	}
 	if c.landed > 0 {
-		c.p.queue.land(c.landed)
+		c.p.queue.land(c.landed, c.now.Sub(c.e.began))
 		c.landed = 0
 	}
 	c.applied(n, bytes)

@@ -43,6 +43,9 @@ type batch struct {
 	records     int
 	config      []byte          // the configuration that the last record brings
 	taken       int             // bytes of the queue that it was made of
+	clients     int             // sessions that have a part in it, counted in an ensemble
+	stayed      int             // those that had one in the batch before
+	again       int             // and those that had one in one of the paceWindow before
 	learners    []session.Owner // of each forwarded submission whose last request is in it
 	after       func()          // called at the end; nil for none
 }
@@ -61,12 +64,16 @@ func (b *batch) reset() {
 	b.items = b.items[:0]
 	b.buf, b.learners = b.buf[:0], b.learners[:0]
 	b.first, b.last, b.records, b.config, b.taken, b.after = 0, 0, 0, nil, 0, nil
+	b.clients, b.stayed, b.again = 0, 0, 0
 }
 
 // request prepares one request and enters it in the current batch.
 func (p *pipeline) request(c *Client, r *Request, when time.Duration) {
 	s := &p.prep
 	s.asker, s.owner, s.session, s.ids = c.Session, LocalOwner, c.Session.ID(), c.IDs()
+	if p.e.Ensemble != nil {
+		p.seen(c.Session)
+	}
 	it := item{client: c, session: c.Session, xid: r.Xid, op: r.Op, when: when}
 	if p.e.Audit.Enabled() {
 		it.audit = describe(r.Op, r.Body)
@@ -77,6 +84,25 @@ func (p *pipeline) request(c *Client, r *Request, when time.Duration) {
 	}
 	p.enter(&it, r)
 	s.refusal = proto.OK
+}
+
+// seen counts a session that has a part in the batch.
+func (p *pipeline) seen(s *session.Session) {
+	if s == nil {
+		return
+	}
+	last := s.Batch
+	if last == p.number {
+		return
+	}
+	s.Batch = p.number
+	p.batch.clients++
+	if p.number-last == 1 {
+		p.batch.stayed++
+	}
+	if p.number-last <= paceWindow {
+		p.batch.again++
+	}
 }
 
 // describe is what the audit log has to know of a write, nil if nothing. It

@@ -37,6 +37,7 @@ type pipeline struct {
 	next    int
 	batch   *batch // the one being filled
 	other   *batch // the one before, empty once it is done
+	number  uint32 // of the batch among those that were proposed; the first one is no session's next
 	commit  committer
 	syncs   chan struct{} // to runSync
 	syncErr chan error    // its answer
@@ -65,7 +66,7 @@ func (p *pipeline) init(e *Engine) {
 	}
 	p.over = make(chan struct{})
 	p.flushes = make(chan []*Client, 16)
-	p.batch, p.other = new(batch), new(batch)
+	p.batch, p.other, p.number = new(batch), new(batch), paceWindow+1
 	p.syncs, p.syncErr = make(chan struct{}), make(chan error, 1)
 	p.prep = preparer{e: e, overlay: newOverlay(), zxid: e.Tree.Zxid(), digest: e.Tree.Digest()}
 	p.commit = committer{e: e, p: p, visits: visits{all: &e.Metrics.namespaces, writes: true}}

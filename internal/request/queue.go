@@ -74,12 +74,13 @@ type queue struct {
 	work     sync.Cond // there is something for the writer
 	room     sync.Cond // bytes in flight fell below the limit
 	list     []*submission
-	count    int  // writes in the list
-	flying   int  // writes that the members are at work on
-	bytes    int  // of the list, and of what the writer took from it and has not committed
-	limit    int  // of bytes
-	waiting  bool // the writer waits
-	waitRoom int  // clients that wait
+	count    int // writes in the list
+	pace     pace
+	patience *time.Timer // calls expire; nil before the first time
+	bytes    int         // of the list, and of what the writer took from it and has not committed
+	limit    int         // of bytes
+	waiting  bool        // the writer waits
+	waitRoom int         // clients that wait
 	closing  bool
 	failed   bool
 	err      error  // why it failed
@@ -189,7 +190,8 @@ func (q *queue) refuse() {
 func (q *queue) accept(role uint64, epoch int64, list []*submission) (syncs []func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.refusing, q.holding, q.role, q.epoch, q.flying = false, false, role, epoch, 0
+	q.refusing, q.holding, q.role, q.epoch = false, false, role, epoch
+	q.pace = pace{}
 	for _, s := range list {
 		q.submit(s)
 	}
@@ -291,11 +293,9 @@ func (q *queue) wake() {
 	}
 }
 
-// ripe tells whether the writer shall begin: when there is something, and as much
-// as other members are at work on, if they are. A batch of a few writes costs all
-// members a sync each as one of many does. The lock is held.
+// ripe tells whether the writer shall begin. The lock is held.
 func (q *queue) ripe() bool {
-	return q.closing || !q.holding && len(q.list) > 0 && q.count >= q.flying
+	return q.closing || !q.holding && len(q.list) > 0 && q.pace.ripe(q.count)
 }
 
 // await waits until the writer shall begin. It is false if the queue is closed,
@@ -310,17 +310,35 @@ func (q *queue) await() bool {
 	return len(q.list) > 0
 }
 
-// fly notes that the members are at work on n more writes.
-func (q *queue) fly(n int) {
+// fly notes that the members are at work on a batch.
+func (q *queue) fly(b *batch, now time.Duration) {
 	q.mu.Lock()
-	q.flying += n
+	q.pace.fly(b, now)
 	q.mu.Unlock()
 }
 
-// land notes that n of them are committed.
-func (q *queue) land(n int) {
+// land notes that n of the writes that fly are committed.
+func (q *queue) land(n int, now time.Duration) {
 	q.mu.Lock()
-	q.flying = max(q.flying-n, 0)
+	defer q.mu.Unlock()
+	if wait := q.pace.land(n, now); wait > 0 && !q.ripe() {
+		q.expireAfter(wait)
+	}
+	q.wake()
+}
+
+// expireAfter ends the wait for clients that do not come back. The lock is held.
+func (q *queue) expireAfter(wait time.Duration) {
+	if q.patience == nil {
+		q.patience = time.AfterFunc(wait, q.expire)
+	} else {
+		q.patience.Reset(wait)
+	}
+}
+
+func (q *queue) expire() {
+	q.mu.Lock()
+	q.pace.expire()
 	q.wake()
 	q.mu.Unlock()
 }
@@ -335,6 +353,9 @@ func (q *queue) take(list []*submission) ([]*submission, bool) {
 	}
 	list, q.list = q.list, list
 	q.count = 0
+	if q.pace.take() && q.patience != nil {
+		q.patience.Stop()
+	}
 	return list, true
 }
 
@@ -367,6 +388,9 @@ func (q *queue) fail(err error) {
 func (q *queue) close() {
 	q.mu.Lock()
 	q.closing = true
+	if q.patience != nil {
+		q.patience.Stop()
+	}
 	q.wake()
 	q.room.Broadcast()
 	q.mu.Unlock()

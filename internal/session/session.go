@@ -26,6 +26,10 @@ type Session struct {
 	queued     atomic.Int64
 	prev, next *Session // in that bucket's ring, guarded by Tracker.mu
 	committed  bool     // the createSession transaction was applied; guarded by Tracker.mu
+
+	// Batch is the number of the last batch of writes that the session had a part in,
+	// 0 if none. It is the goroutine's that makes batches.
+	Batch uint32
 }
 
 // ID is the session's number.
