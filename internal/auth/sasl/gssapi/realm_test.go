@@ -1,6 +1,7 @@
 package gssapi
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,7 @@ func TestDefaultRealm(t *testing.T) {
 			t.Errorf("%q: %q, %v; want %q", c.conf, realm, err, c.failure)
 		}
 	}
-	if _, err := DefaultRealm(filepath.Join(dir, "none")); err == nil {
+	if _, err := DefaultRealm(filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
 		t.Error("no error for a file that does not exist")
 	}
 }
