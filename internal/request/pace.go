@@ -5,9 +5,9 @@ import "time"
 // pace decides when the writer of a leader begins a batch: each costs every member
 // a sync and some messages, however few writes it has.
 //
-// If many wait, or clients have many under way, a batch begins once as many writes
-// wait as the members are at work on: so processors and disks have work at the same
-// time.
+// If many wait, or clients have many under way, a batch begins once about as many
+// writes wait as the members are at work on: so processors and disks have work at the
+// same time.
 //
 // Few clients that write again as soon as they are answered would by that rule fall
 // into two halves that take turns, each with syncs of its own that are in the
@@ -58,7 +58,7 @@ func (p *pace) patient() bool {
 // ripe tells whether a batch of so many writes, of which there are some, shall begin.
 func (p *pace) ripe(count int) bool {
 	if !p.patient() {
-		return count >= p.flying
+		return 4*count >= 3*p.flying
 	}
 	return p.flying == 0 && (!p.waits || count >= p.all)
 }

@@ -124,7 +124,7 @@ func TestPace(t *testing.T) {
 	}{
 		"one client":                                   {1, 1, soon, 1, 1},
 		"few clients share their syncs":                {20, 1, soon, 19, 20},
-		"many take turns":                              {paceClients + 10, 1, soon, 20, 60},
+		"many take turns":                              {paceClients + 10, 1, soon, 15, 60},
 		"deep ones take turns":                         {20, 10, soon, 50, 150},
 		"nobody waits for clients that come back late": {20, 1, func(int) time.Duration { return 5 * time.Millisecond }, 1, 5},
 		"nor for two that do": {20, 1, func(c int) time.Duration {
