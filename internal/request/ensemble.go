@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -405,17 +406,33 @@ func (e *Engine) Renewed(id int64, valid bool) {
 // answered here: leaders of Apache's may not survive it.
 func (p *pipeline) forward(c *Client, reqs []Request, now time.Time) error {
 	failpoint.Pass(failpoint.Forward)
+	if !p.lineUp(c, reqs, now) {
+		return ErrNotServing
+	}
+	// Others whose clients have just written get their turn: what they line up leaves
+	// with this, in one packet for the leader to read.
+	runtime.Gosched()
+	f := &p.flight
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p.sendLine()
+	return nil
+}
+
+// lineUp puts writes on the list of what is to be forwarded. Their bodies must stay
+// as they are until that is sent. It is false if the client did not come in this
+// role, or that is not to follow.
+func (p *pipeline) lineUp(c *Client, reqs []Request, now time.Time) bool {
 	f := &p.flight
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c.role.Load() != f.number || f.role.Load() != following {
-		return ErrNotServing
+		return false
 	}
 	c.add(len(reqs))
 	p.inFlight.Add(int64(len(reqs)))
 	p.line(c, reqs, now.Sub(p.e.began))
-	p.sendLine()
-	return nil
+	return true
 }
 
 // line puts writes of a client behind those of its session that wait, and on the

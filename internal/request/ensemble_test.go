@@ -621,6 +621,25 @@ func TestBatchesWaitForThoseUnderWay(t *testing.T) {
 	s.commit(s.others.take(t, 2)...)
 }
 
+// TestLinedUpForTheLastLeader has a role end between a write's getting on the list
+// and the list's being sent: the next leader does not get it like that.
+func TestLinedUpForTheLastLeader(t *testing.T) {
+	s := newSeat(t, nil)
+	s.Follow()
+	c, _ := s.enter(7)
+	if !s.pipe.lineUp(c, []Request{create(1, "/a")}, time.Now()) {
+		t.Fatal("refused")
+	}
+	s.Rest()
+	s.Follow()
+	s.pipe.flight.mu.Lock()
+	s.pipe.sendLine()
+	s.pipe.flight.mu.Unlock()
+	if n := len(s.others.forwarded); n != 0 {
+		t.Errorf("%d requests were forwarded", n)
+	}
+}
+
 // TestNotForwarded are writes that leaders may not survive.
 func TestNotForwarded(t *testing.T) {
 	whole := createBody("/a", "data", 0)

@@ -18,7 +18,7 @@ type flight struct {
 	local  map[int64]*waiters // of this learner's clients, by session
 	spare  []*waiters         // are empty, to be used again
 	bytes  int                // of the bodies in local
-	going  []Forwarded        // memory for what is forwarded
+	going  []Forwarded        // what is to be forwarded; the bodies are of who waits for that
 	asked  *moment            // is being confirmed, nil if none is
 	next   *moment            // waits until then
 	token  uint64             // of asked
@@ -86,6 +86,8 @@ func (f *flight) turn(r role) {
 	}
 	f.renews = make(map[int64][]chan bool)
 	f.holds, f.config, f.withheld = 0, false, nil
+	clear(f.going) // it waits in local, too, and is not for another leader as it stands
+	f.going = f.going[:0]
 	f.tell()
 }
 
