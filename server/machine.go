@@ -425,9 +425,10 @@ func (m *machine) termNow() context.Context {
 func (m *machine) Forward(list []request.Forwarded) {
 	m.peer.Forward(zab.Link(m.uplink.Load()), len(list), func(yield func(*wire.ClientRequest) bool) {
 		var identities [4]wire.Identity
+		var r wire.ClientRequest
 		for i := range list {
 			f := &list[i]
-			r := wire.ClientRequest{Session: f.Session, Cxid: f.Xid, Op: int32(f.Op), Body: f.Body, Auth: identities[:0]}
+			r = wire.ClientRequest{Session: f.Session, Cxid: f.Xid, Op: int32(f.Op), Body: f.Body, Auth: identities[:0]}
 			for _, id := range f.IDs {
 				r.Auth = append(r.Auth, wire.Identity(id))
 			}
