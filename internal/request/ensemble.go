@@ -550,7 +550,7 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) error {
 	for i := 0; i < n; {
 		from, end := i, min(i+commitChunk, n)
 		e.Tree.Lock()
-		nearEntries(e.Tree, from, end, entry)
+		e.Tree.Near(end-from, func(k int) []byte { return txn.BodyOf(entry(from + k)) })
 		for ; i < end; i++ {
 			data := entry(i)
 			if err := c.agreed(data); err != nil {

@@ -88,20 +88,21 @@ func (p *pipeline) request(c *Client, r *Request, when time.Duration) {
 
 // seen counts a session that has a part in the batch.
 func (p *pipeline) seen(s *session.Session) {
-	if s == nil {
+	if s == nil || s.Batch == p.number {
 		return
 	}
-	last := s.Batch
-	if last == p.number {
-		return
-	}
+	p.batch.join(p.number - s.Batch)
 	s.Batch = p.number
-	p.batch.clients++
-	if p.number-last == 1 {
-		p.batch.stayed++
+}
+
+// join counts a session that had a part in a batch last so many batches ago.
+func (b *batch) join(ago uint32) {
+	b.clients++
+	if ago == 1 {
+		b.stayed++
 	}
-	if p.number-last <= paceWindow {
-		p.batch.again++
+	if ago <= paceWindow {
+		b.again++
 	}
 }
 

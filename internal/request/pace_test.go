@@ -9,7 +9,6 @@ import (
 // paceSim plays clients that write again some time after they are answered, members
 // that take a fixed time for a batch, and the queue's calls of pace.
 type paceSim struct {
-	t      *testing.T
 	p      pace
 	flight time.Duration
 	think  func(client int) time.Duration
@@ -18,8 +17,8 @@ type paceSim struct {
 	now     time.Duration
 	events  simEvents
 	waiting []int // clients of the writes in the queue
-	last    map[int]int
-	batch   int
+	last    map[int]uint32
+	batch   uint32
 	batches int
 	writes  int
 	expiry  time.Duration // 0: none
@@ -46,7 +45,7 @@ func (e *simEvents) Pop() any {
 
 // run plays so long, and gives the writes of an average batch of the second half.
 func (s *paceSim) run(clients int, length time.Duration) float64 {
-	s.last, s.batch = make(map[int]int), paceWindow+1
+	s.last, s.batch = make(map[int]uint32), paceWindow+1
 	for c := range clients {
 		heap.Push(&s.events, simEvent{at: time.Duration(c) * 7 * time.Microsecond, client: c})
 	}
@@ -94,17 +93,9 @@ func (s *paceSim) begin() {
 	}
 	b := &batch{items: make([]item, len(s.waiting))}
 	for _, c := range s.waiting {
-		last := s.last[c]
-		if last == s.batch {
-			continue
-		}
-		s.last[c] = s.batch
-		b.clients++
-		if s.batch-last <= paceWindow {
-			b.again++
-		}
-		if s.batch-last == 1 {
-			b.stayed++
+		if s.last[c] != s.batch {
+			b.join(s.batch - s.last[c])
+			s.last[c] = s.batch
 		}
 	}
 	s.p.fly(b, s.now)
@@ -135,7 +126,7 @@ func TestPace(t *testing.T) {
 		}, 15, 20},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &paceSim{t: t, flight: 400 * time.Microsecond, think: tc.think, depth: tc.depth}
+			s := &paceSim{flight: 400 * time.Microsecond, think: tc.think, depth: tc.depth}
 			got := s.run(tc.clients, time.Second)
 			if got < tc.least || got > tc.most {
 				t.Errorf("a batch has %.1f writes, want %.0f to %.0f", got, tc.least, tc.most)

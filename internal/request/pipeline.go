@@ -37,7 +37,7 @@ type pipeline struct {
 	next    int
 	batch   *batch // the one being filled
 	other   *batch // the one before, empty once it is done
-	number  uint32 // of the batch among those that were proposed; the first one is no session's next
+	number  uint32 // of the batch among those that were proposed; so large at first that 0 is none of late
 	commit  committer
 	syncs   chan struct{} // to runSync
 	syncErr chan error    // its answer
@@ -141,8 +141,8 @@ func (p *pipeline) prepare(s *submission) bool {
 	if s.own != nil {
 		s.own(s.when)
 	}
-	nearRequests(t, s.reqs[min(s.done, len(s.reqs)):])
-	nearForwarded(t, s.remote[min(s.done, len(s.remote)):])
+	t.Near(len(s.reqs)-s.done, func(i int) []byte { return s.reqs[s.done+i].Body })
+	t.Near(len(s.remote)-s.done, func(i int) []byte { return s.remote[s.done+i].Body })
 	when := s.when.Sub(p.e.began)
 	for ; s.done < len(s.reqs) && !p.batch.full(); s.done++ {
 		p.request(s.client, &s.reqs[s.done], when)

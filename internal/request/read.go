@@ -118,7 +118,7 @@ type reader struct {
 // run answers requests until the replies, from start on, are long, or up to one
 // that asks for a large list. It gives how many it has answered.
 func (r *reader) run(reqs []Request, start int) int {
-	nearRequests(r.t, reqs)
+	r.t.Near(len(reqs), func(i int) []byte { return reqs[i].Body })
 	for i := range reqs {
 		if r.large = r.isLarge(&reqs[i]); r.large {
 			return i

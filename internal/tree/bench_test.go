@@ -75,9 +75,9 @@ func BenchmarkNear(b *testing.B) {
 	paths := randomPaths(benchNodes, 1<<17)
 	b.ReportAllocs()
 	b.ResetTimer()
-	for i := 0; i < b.N; i += NearBatch {
-		some := paths[i&(len(paths)-1):][:NearBatch]
-		t.Near(some)
+	for i := 0; i < b.N; i += nearBatch {
+		some := paths[i&(len(paths)-1):][:nearBatch]
+		t.near(some)
 		for _, p := range some {
 			if t.Find(p) == 0 {
 				b.Fatal("lost")

@@ -2,26 +2,43 @@ package tree
 
 import "github.com/quollhq/quoll/internal/jute"
 
-// NearBatch is how many paths Near takes at most: more waits for memory than
+// nearBatch is how many paths are looked for at once: more waits for memory than
 // that a processor has not under way.
-const NearBatch = 32
+const nearBatch = 32
 
-// farFrom is the size in bytes of the index from which on Near is of use: a
+// nearFrom is the size in bytes of the index from which on Near does anything: a
 // smaller tree is in the processor's caches as it is.
-const farFrom = 512 << 10
+const nearFrom = 512 << 10
 
-// Far tells whether the tree is so large that Near is worth its while. The caller
-// holds a lock.
-func (t *Tree) Far() bool { return t.index.bytes >= farFrom }
+// Near has the processor fetch what it needs to find the paths that n requests or
+// transactions begin with, and to read what is there: in a tree that is larger than
+// its caches it waits for memory three times for each, for the index, the header and
+// the blob. One after the other that takes most of the time of a Find; Near lets the
+// waits overlap. A body that begins with something else does no harm: that is found
+// nowhere. The caller holds a lock.
+func (t *Tree) Near(n int, body func(i int) []byte) {
+	if n < 2 || t.index.bytes < nearFrom {
+		return
+	}
+	var paths [nearBatch]string
+	k := 0
+	for i := range n {
+		d := jute.NewDecoder(body(i))
+		if paths[k] = d.AliasString(); paths[k] == "" {
+			continue
+		}
+		if k++; k == nearBatch {
+			t.near(paths[:])
+			k = 0
+		}
+	}
+	t.near(paths[:k])
+}
 
-// Near has the processor fetch what it needs to find these paths, NearBatch at
-// most, and to read what is there: in a tree that is larger than its caches it
-// waits for memory three times for each, for the index, the header and the blob.
-// One after the other that takes most of the time of a Find; Near lets the waits
-// overlap. The caller holds a lock; paths may be anything.
-func (t *Tree) Near(paths []string) {
-	var places [NearBatch]place
-	var nodes [NearBatch]Node
+// near is Near for at most nearBatch paths, which may be anything.
+func (t *Tree) near(paths []string) {
+	var places [nearBatch]place
+	var nodes [nearBatch]Node
 	touched := uint64(0)
 	for i, p := range paths {
 		places[i] = t.index.place(p)
@@ -64,30 +81,3 @@ func (s *shard) first(tag uint32) Node {
 //
 //go:noinline
 func keep(uint64) {}
-
-// Nearer gathers paths for Near. It is made for the stack of who holds the tree's
-// lock, and of use if Far.
-type Nearer struct {
-	Tree  *Tree
-	n     int
-	paths [NearBatch]string
-}
-
-// Add takes the string that b begins with: of requests and transactions, that of
-// nearly all is a path, and what is none is found nowhere. b must stay as it is
-// until Fetch.
-func (n *Nearer) Add(b []byte) {
-	d := jute.NewDecoder(b)
-	if n.paths[n.n] = d.AliasString(); n.paths[n.n] == "" {
-		return
-	}
-	if n.n++; n.n == len(n.paths) {
-		n.Fetch()
-	}
-}
-
-// Fetch calls Near for what was added.
-func (n *Nearer) Fetch() {
-	n.Tree.Near(n.paths[:n.n])
-	n.n = 0
-}

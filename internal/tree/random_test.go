@@ -289,8 +289,8 @@ func (d *driver) checkNear() {
 	for _, p := range d.m.existing() {
 		paths = append(paths, p, p+"x")
 	}
-	for at := 0; at < len(paths); at += NearBatch {
-		d.t.Near(paths[at:min(at+NearBatch, len(paths))])
+	for at := 0; at < len(paths); at += nearBatch {
+		d.t.near(paths[at:min(at+nearBatch, len(paths))])
 	}
 }
 

@@ -44,7 +44,7 @@ func Time(entry []byte) int64 {
 	return int64(binary.BigEndian.Uint64(entry[at:]))
 }
 
-// BodyOf is what follows an entry's header, nil if that is not whole.
+// BodyOf is what follows an entry's header, nothing if that is not whole.
 func BodyOf(entry []byte) []byte { return entry[min(HeaderLen, len(entry)):] }
 
 // Append encodes h.
