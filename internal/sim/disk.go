@@ -389,6 +389,9 @@ func (f *file) Sync() error {
 	return nil
 }
 
+// Forget is storage.File's: here is no copy.
+func (f *file) Forget(off, n int64) {}
+
 // Allocate is storage.File's.
 func (f *file) Allocate(off, n int64) error {
 	f.d.mu.Lock()

@@ -46,6 +46,10 @@ type File interface {
 	// hint: what is read there before it is written are zeros, and the length
 	// does not change. A file system without such a thing does nothing.
 	Allocate(off, n int64) error
+	// Forget tells the system, as a hint, that nobody will soon read the n bytes
+	// from off on, so that the memory that holds a copy may serve what is written
+	// next. What is not durable yet is kept.
+	Forget(off, n int64)
 	// Size is the file's length in bytes.
 	Size() (int64, error)
 }

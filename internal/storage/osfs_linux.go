@@ -7,6 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Forget ignores failures: the copy stays then.
+func (f osFile) Forget(off, n int64) {
+	_ = unix.Fadvise(int(f.Fd()), off, n, unix.FADV_DONTNEED)
+}
+
 // Sync is fdatasync: unlike fsync it does not write the file's times.
 func (f osFile) Sync() error {
 	for {

@@ -97,6 +97,8 @@ func (w *syncingWriter) sync() error {
 	if err := w.f.Sync(); err != nil {
 		return err
 	}
+	from := max(0, w.synced-forgetPiece)
+	w.f.Forget(from, w.off-from) // the next to read it is a start
 	w.synced = w.off
 	if w.off < snapshotGentle {
 		return nil
