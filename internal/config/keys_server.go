@@ -77,7 +77,7 @@ func listenKeys() []Key {
 
 func storageKeys() []Key {
 	return group("Storage",
-		key("snapCount", integer(0, maxInt32), "100000", "Transactions between snapshots, at least 2.",
+		key("snapCount", integer(0, maxInt32), "400000", "Transactions between snapshots, at least 2. Apache's default is 100000.",
 			func(c *Config) *int { return &c.Storage.SnapCount }),
 		key("snapSizeLimitInKb", kilobytes(), "4194304", "Kilobytes of log between snapshots; 0 or less for no limit.",
 			func(c *Config) *int64 { return &c.Storage.SnapSizeLimit }),

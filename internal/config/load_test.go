@@ -193,7 +193,7 @@ func TestWarnings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Listen.Client.Port != 2 || cfg.Storage.SnapCount != 100000 {
+	if cfg.Listen.Client.Port != 2 || cfg.Storage.SnapCount != 400000 {
 		t.Errorf("port %d, snapCount %d", cfg.Listen.Client.Port, cfg.Storage.SnapCount)
 	}
 	got := warningTexts(ws)
