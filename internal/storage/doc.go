@@ -54,7 +54,8 @@
 // # Goroutines
 //
 // A Log belongs to the one goroutine that appends. While a log file is being
-// written, a goroutine fills it with zeros in advance, and cuts off what was
-// not needed when the file ends; Store.Close waits for it. Reading a snapshot
+// written, a goroutine fills it with zeros in advance, has the system forget what
+// is durable, and cuts off what was not needed when the file ends; Store.Close
+// waits for it. Reading a snapshot
 // takes a goroutine that reads and sums ahead of the one that decodes.
 package storage

@@ -104,7 +104,7 @@ func (l *Log) prepare(first int64, n int) error {
 		}
 	}
 	// What lies unsynced behind a marker must be one write: see the package comment.
-	if l.cur.off > l.cur.synced {
+	if l.cur.off > l.cur.synced.Load() {
 		if err := l.sync(); err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func (l *Log) Sync() error {
 	if l.err != nil {
 		return l.err
 	}
-	if l.cur == nil || l.cur.synced == l.cur.off {
+	if l.cur == nil || l.cur.synced.Load() == l.cur.off {
 		return nil
 	}
 	if err := l.sync(); err != nil {
@@ -163,13 +163,13 @@ func (l *Log) sync() error {
 		took := time.Since(start)
 		if took > opts.SlowSync {
 			opts.Logger.Warn("A sync of the log was slow: writes wait for it. Is the disk shared or overloaded?",
-				"took", took, "file", l.cur.path, "bytes", l.cur.off-l.cur.synced)
+				"took", took, "file", l.cur.path, "bytes", l.cur.off-l.cur.synced.Load())
 		}
 		if opts.OnSync != nil {
 			opts.OnSync(took)
 		}
 	}
-	l.cur.synced = l.cur.off
+	l.cur.synced.Store(l.cur.off)
 	l.synced.Store(l.last)
 	return nil
 }
@@ -199,7 +199,7 @@ func (l *Log) begin(zxid int64) error {
 // cut off in the background.
 func (l *Log) endSegment() error {
 	cur := l.cur
-	if cur.off > cur.synced {
+	if cur.off > cur.synced.Load() {
 		if err := l.sync(); err != nil {
 			return err
 		}

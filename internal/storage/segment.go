@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,11 +27,6 @@ const (
 	// fillRest bounds the rest after each piece then.
 	fillEase = 4 << 20
 	fillRest = 10 * time.Millisecond
-	// forgetPiece is how many bytes of records are forgotten at once, so that the
-	// memory that holds them becomes that of the zeros to be written next. It is
-	// the largest piece of memory that a file system keeps bytes in as well: only
-	// whole ones are given up.
-	forgetPiece = 2 << 20
 )
 
 // segment is the log file being written. Ahead of the records, a goroutine of
@@ -39,8 +35,8 @@ const (
 type segment struct {
 	f      File
 	path   string
-	off    int64 // where the next record goes
-	synced int64 // up to where it is durable
+	off    int64        // where the next record goes
+	synced atomic.Int64 // up to where it is durable
 
 	ahead int64 // how many zeros to have before the records
 	alloc int64 // by how much room on disk is reserved
@@ -50,13 +46,12 @@ type segment struct {
 	done  chan struct{} // the goroutine has ended
 
 	// The goroutine's.
-	reserved  int64 // up to where there is room on disk
-	forgotten int64 // below this, the system need not keep a copy in memory
+	reserved int64 // up to where there is room on disk
+	past     past
 
 	mu     sync.Mutex
 	zeroed int64 // below this, nothing but records is written any more
 	used   int64 // up to where records were to be written last
-	stable int64 // up to where they were durable then
 }
 
 // newSegment makes the log file path. It exists durably, with its header and
@@ -68,10 +63,11 @@ func newSegment(s *Store, path string) (*segment, error) {
 		return nil, err
 	}
 	seg := &segment{
-		path: path, off: fileHeader, synced: fileHeader,
+		path: path, off: fileHeader,
 		ahead: min(max(s.opts.Preallocate, 0), fillAhead), alloc: max(s.opts.Preallocate, 0), log: s.log,
 		wake: make(chan int64, 1), end: make(chan int64, 1), done: make(chan struct{}),
 	}
+	seg.synced.Store(fileHeader)
 	aside := filepath.Join(filepath.Dir(path), tmpPrefix+filepath.Base(path))
 	f, err := s.fs.OpenFile(aside, os.O_CREATE|os.O_TRUNC|os.O_RDWR, filePerm)
 	if err != nil {
@@ -114,7 +110,7 @@ func (g *segment) begin(fsys FS, aside string) error {
 // will be written, and wakes it when zeros run short.
 func (g *segment) room(upto int64) {
 	g.mu.Lock()
-	g.used, g.stable = upto, g.synced
+	g.used = upto
 	g.zeroed = max(g.zeroed, upto)
 	short := g.zeroed-upto < g.ahead/2
 	g.mu.Unlock()
@@ -130,9 +126,6 @@ func (g *segment) room(upto int64) {
 // close ends the file behind length bytes, and with it the goroutine, which
 // closes done.
 func (g *segment) close(length int64) error {
-	g.mu.Lock()
-	g.stable = g.synced
-	g.mu.Unlock()
 	g.end <- length
 	return g.f.Close()
 }
@@ -161,7 +154,7 @@ func (g *segment) run(f File) {
 		case length = <-g.end:
 		}
 	}
-	g.forget(f, 1)
+	g.past.forget(f, g.synced.Load(), 1)
 	if err := errors.Join(trim(f, length), f.Close()); err != nil {
 		g.log.Warn("The unused end of a log could not be cut off; it does no harm", "file", g.path, "error", err)
 	}
@@ -200,7 +193,7 @@ func (g *segment) fill(f File, upto int64) (length int64, err error) {
 		if err == nil && more {
 			err = f.Sync()
 		}
-		g.forget(f, forgetPiece)
+		g.past.forget(f, g.synced.Load(), forgetPiece)
 		if err != nil || !more {
 			return 0, err
 		}
@@ -221,18 +214,4 @@ func (g *segment) fillPiece(f File, zeros []byte, upto int64) (easy, more bool, 
 	n, err := f.WriteAt(zeros, g.zeroed)
 	g.zeroed += int64(n)
 	return g.zeroed-g.used > fillEase, true, err
-}
-
-// forget has the system forget what is durable, if that is so many bytes more
-// than before: the next to read them is a start.
-func (g *segment) forget(f File, least int64) {
-	g.mu.Lock()
-	upto := g.stable
-	g.mu.Unlock()
-	if upto-g.forgotten < least {
-		return
-	}
-	from := max(0, g.forgotten-forgetPiece) // a piece of memory that was not durable as a whole
-	f.Forget(from, upto-from)
-	g.forgotten = upto
 }

@@ -67,6 +67,9 @@ func (s *Store) writeAside(ctx context.Context, name string, src SnapshotSource,
 	if err == nil {
 		err = f.Sync()
 	}
+	if err == nil {
+		out.past.forget(f, out.off, 1)
+	}
 	info.Size = out.off
 	return errors.Join(err, f.Close())
 }
@@ -78,6 +81,7 @@ type syncingWriter struct {
 	f      File
 	off    int64
 	synced int64
+	past   past
 }
 
 func (w *syncingWriter) Write(b []byte) (int, error) {
@@ -97,9 +101,8 @@ func (w *syncingWriter) sync() error {
 	if err := w.f.Sync(); err != nil {
 		return err
 	}
-	from := max(0, w.synced-forgetPiece)
-	w.f.Forget(from, w.off-from) // the next to read it is a start
 	w.synced = w.off
+	w.past.forget(w.f, w.synced, forgetPiece)
 	if w.off < snapshotGentle {
 		return nil
 	}
