@@ -1,14 +1,18 @@
 package tree
 
-import "github.com/quollhq/quoll/internal/jute"
+import (
+	"unsafe"
+
+	"github.com/quollhq/quoll/internal/jute"
+)
 
 // nearBatch is how many paths are looked for at once: more waits for memory than
 // that a processor has not under way.
 const nearBatch = 32
 
-// nearFrom is the size in bytes of the index from which on Near does anything: a
-// smaller tree is in the processor's caches as it is.
-const nearFrom = 512 << 10
+// nearFrom is the size in bytes of the index from which on Near does anything, that of
+// some 4,000 znodes: a smaller tree is in the processor's caches as it is.
+const nearFrom = 32 << 10
 
 // Near has the processor fetch what it needs to find the paths that n requests or
 // transactions begin with, and to read what is there: in a tree that is larger than
@@ -55,10 +59,21 @@ func (t *Tree) near(paths []string) {
 	}
 	for _, n := range nodes[:len(paths)] {
 		if n != 0 {
-			touched |= uint64(*(*byte)(t.mem.Pointer(t.header(n).blob)))
+			touched |= fetchBlob(t.mem.Pointer(t.header(n).blob))
 		}
 	}
 	keep(touched)
+}
+
+// fetchBlob reads the line of the cache that a blob begins in and, unless that is in
+// another page, the next one: the name most often ends there.
+func fetchBlob(p unsafe.Pointer) uint64 {
+	const line, page = 64, 4096
+	b := uint64(*(*byte)(p))
+	if uintptr(p)%page < page-line {
+		b |= uint64(*(*byte)(unsafe.Add(p, line)))
+	}
+	return b
 }
 
 // first is the first number with this tag, 0 if there is none.
