@@ -151,6 +151,17 @@ func (d *Decoder) Long() int64 {
 	return int64(v)
 }
 
+// Fixed reads n bytes without copying them, nil if there are fewer.
+func (d *Decoder) Fixed(n int) []byte {
+	if d.err != nil || d.Len() < n {
+		d.short(n)
+		return nil
+	}
+	v := d.buf[d.off : d.off+n : d.off+n]
+	d.off += n
+	return v
+}
+
 // Buffer reads a buffer without copying it: nil for null, else a slice of the
 // decoder's memory whose capacity is its length.
 func (d *Decoder) Buffer() []byte {

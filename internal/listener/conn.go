@@ -47,7 +47,8 @@ type conn struct {
 	to      int
 	reads   []request.Request // a run of requests, reused
 	writes  []request.Request
-	present bool // the reads are to show what is present
+	heard   int64 // requests that arrived and are not counted
+	present bool  // the reads are to show what is present
 	sasl    auth.Exchange
 	timeout int32 // of the session, ms
 	open    bool  // the handshake is done

@@ -46,8 +46,7 @@ func (c *conn) frame(frame []byte, now time.Time) error {
 	if h.Decode(&d); d.Err() != nil {
 		return fmt.Errorf("frame of %d bytes: %w", len(frame), d.Err())
 	}
-	c.Stats.Received.Add(1)
-	c.l.Engine.Metrics.Received.Add(1)
+	c.heard++
 	r := request.Request{Xid: h.Xid, Op: h.Op, Body: d.Rest()}
 	if c.l.Policy.Enforced() && h.Op != proto.OpAuth && h.Op != proto.OpSASL && !c.l.Policy.Satisfied(c.IDs()) {
 		return c.refuse(&r, now, proto.SessionClosedRequireSASLAuth, "client has not authenticated")
@@ -125,8 +124,10 @@ func (c *conn) closeLocal(r request.Request, now time.Time) error {
 	return c.finish()
 }
 
-// flushRuns executes the reads or writes gathered so far.
+// flushRuns executes the reads or writes gathered so far. Whatever is answered is
+// counted here: what comes before it was gathered, and has to be executed first.
 func (c *conn) flushRuns(now time.Time) error {
+	c.countHeard()
 	if len(c.reads) > 0 {
 		if err := c.settle(); err != nil {
 			return err
@@ -149,6 +150,16 @@ func (c *conn) flushRuns(now time.Time) error {
 	release(c.writes)
 	c.writes = nil
 	return c.throttle()
+}
+
+// countHeard adds the requests that arrived to the counters, which others read, at once.
+func (c *conn) countHeard() {
+	if c.heard == 0 {
+		return
+	}
+	c.Stats.Received.Add(c.heard)
+	c.l.Engine.Metrics.Received.Add(c.heard)
+	c.heard = 0
 }
 
 // catchUp waits until the reads that were gathered show what is present, if that

@@ -1,7 +1,6 @@
 package request
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -103,63 +102,14 @@ type Outbox struct {
 	mu          sync.Mutex
 	drained     sync.Cond // pending became zero, or the outbox closed
 	waiting     bool
-	buf         []byte
+	frames           // that wait to be sent
 	pending     int  // writes submitted and not answered
-	established bool // the session's creation is durable
 	last        bool // close the connection once buf is sent
 	closed      bool // nothing goes out any more
-	frame       int  // where the frame being appended starts
 	events      int  // bytes of watch events in buf and later
 	// The connection's goroutine has buf, see detach: events wait in later.
 	detached bool
 	later    []byte
-}
-
-// Buffers for frames come from a pool, so that a client costs memory only
-// while it has something to be sent.
-const (
-	frameSize = 8 << 10
-	frameMost = 64 << 10 // for many replies; a buffer of any other size is left to the collector
-	// eventSize is what one event gets for itself, if it fits: often thousands of
-	// clients are told at once, and nothing else is due to any of them.
-	eventSize = 128
-)
-
-var (
-	framePool = sync.Pool{New: func() any { return new([frameSize]byte) }}
-	mostPool  = sync.Pool{New: func() any { return new([frameMost]byte) }}
-	eventPool = sync.Pool{New: func() any { return new([eventSize]byte) }}
-)
-
-// Recycle takes back what Take gave.
-func Recycle(frames []byte) {
-	switch cap(frames) {
-	case eventSize:
-		eventPool.Put((*[eventSize]byte)(frames[:eventSize]))
-	case frameSize:
-		framePool.Put((*[frameSize]byte)(frames[:frameSize]))
-	case frameMost:
-		mostPool.Put((*[frameMost]byte)(frames[:frameMost]))
-	}
-}
-
-// room makes sure that there is a buffer to append to. The lock is held.
-func (o *Outbox) room() {
-	switch {
-	case o.buf == nil:
-		o.buf = framePool.Get().(*[frameSize]byte)[:0]
-	case cap(o.buf) == eventSize:
-		o.move(framePool.Get().(*[frameSize]byte)[:0])
-	case cap(o.buf) == frameSize && len(o.buf) > frameSize*3/4:
-		o.move(mostPool.Get().(*[frameMost]byte)[:0])
-	}
-}
-
-// move moves what waits to another buffer.
-func (o *Outbox) move(to []byte) {
-	was := o.buf
-	o.buf = append(to, was...)
-	Recycle(was)
 }
 
 // event appends a frame that tells of a change. The lock is held.
@@ -178,32 +128,6 @@ func (o *Outbox) event(frame []byte) {
 	o.buf = append(o.buf, frame...)
 }
 
-// begin starts a frame. The lock is held.
-func (o *Outbox) begin() {
-	o.room()
-	o.frame = len(o.buf)
-	o.buf = append(o.buf, 0, 0, 0, 0)
-}
-
-// header appends the header of a reply to the frame.
-func (o *Outbox) header(xid int32, zxid int64, code proto.Code) {
-	b := o.buf
-	b = binary.BigEndian.AppendUint32(b, uint32(xid))
-	b = binary.BigEndian.AppendUint64(b, uint64(zxid))
-	o.buf = binary.BigEndian.AppendUint32(b, uint32(code))
-}
-
-// end completes the frame.
-func (o *Outbox) end() {
-	binary.BigEndian.PutUint32(o.buf[o.frame:], uint32(len(o.buf)-o.frame-4))
-}
-
-// fail replaces what was appended to the frame by a reply without body.
-func (o *Outbox) fail(xid int32, zxid int64, code proto.Code) {
-	o.buf = o.buf[:o.frame+4]
-	o.header(xid, zxid, code)
-}
-
 // add notes n submitted writes.
 func (o *Outbox) add(n int) {
 	o.mu.Lock()
@@ -211,9 +135,9 @@ func (o *Outbox) add(n int) {
 	o.mu.Unlock()
 }
 
-// answered notes that a submitted write has its reply. The lock is held.
-func (o *Outbox) answered() {
-	o.pending--
+// answered notes that n submitted writes have their replies. The lock is held.
+func (o *Outbox) answered(n int) {
+	o.pending -= n
 	if o.pending == 0 && o.waiting {
 		o.waiting = false
 		o.drained.Signal()
@@ -237,7 +161,7 @@ func (o *Outbox) Reply(h proto.ReplyHeader, body func([]byte) []byte) {
 // reply. note, if not nil, is called with the lock held.
 func (c *Client) replyTo(xid int32, zxid int64, code proto.Code, body []byte, note func(*ClientStats)) {
 	c.mu.Lock()
-	c.Outbox.answered()
+	c.Outbox.answered(1)
 	if !c.closed {
 		c.begin()
 		c.header(xid, zxid, code)

@@ -33,22 +33,25 @@ const tellChunk = 512
 
 // committer applies what is durable. It is the writer's.
 type committer struct {
-	e      *Engine
-	p      *pipeline
-	tx     txn.Txn
-	res    tree.Result
-	logged int   // transactions since the last snapshot
-	bytes  int64 // of log since the last snapshot
-	limit  int
-	size   int64
-	spread float64 // of worth, from 3/4 to 5/4
-	now    time.Time
-	dirty  []*Client  // got something that is not sent
-	unsent int        // transactions since the last flush
-	landed int        // transactions that this leader has proposed, of those being applied
-	sizes  frameSizes // of the replies to the batch
-	ages   tally.Ages // of what is applied
-	visits visits
+	e        *Engine
+	p        *pipeline
+	tx       txn.Txn
+	res      tree.Result
+	logged   int   // transactions since the last snapshot
+	bytes    int64 // of log since the last snapshot
+	limit    int
+	size     int64
+	spread   float64 // of worth, from 3/4 to 5/4
+	now      time.Time
+	row      row       // replies that are not in an outbox yet
+	dirty    []*Client // got something that is not sent
+	unsent   int       // transactions since the last flush
+	answered int       // writes that are in flight no more, and are not counted off
+	landed   int       // transactions that this leader has proposed, of those being applied
+	flown    [commitChunk]flown
+	sizes    frameSizes // of the replies to the batch
+	ages     tally.Ages // of what is applied
+	visits   visits
 
 	// The change being told to watchers.
 	event []byte // the frame
@@ -82,8 +85,8 @@ func (c *committer) batch(b *batch) {
 		for i := range items[:n] {
 			c.item(b, &items[i])
 		}
+		c.answered += n
 		c.turn(n)
-		c.p.inFlight.Add(-int64(n))
 		items = items[n:]
 	}
 	c.applied(b.records, len(b.buf))
@@ -103,8 +106,11 @@ func (c *committer) begin() {
 // turn gives readers theirs, after n transactions: it unlocks the tree. Many
 // replies are sent at once.
 func (c *committer) turn(n int) {
+	c.handOver()
 	c.e.zxid.Store(c.e.Tree.Zxid())
 	c.e.Tree.Unlock()
+	c.p.inFlight.Add(-int64(c.answered))
+	c.answered = 0
 	c.count()
 	if c.unsent += n; c.unsent >= flushChunk {
 		c.flush()
@@ -220,6 +226,7 @@ func (c *committer) apply(k tree.Known) *Difference {
 // fire tells everybody who waits for a change and may know of it. The frame is
 // encoded once, when the first watcher turns up.
 func (c *committer) fire(ch *tree.Change) {
+	c.handOver() // the replies before come first
 	c.event = c.event[:0]
 	c.check = nil
 	if ch.ACLID != tree.OpenACL {
@@ -279,6 +286,7 @@ func (c *committer) sessionEvent(it *item) {
 			c.e.Sessions.Commit(c.tx.ClientID, c.tx.TimeOut, c.e.Clock())
 		}
 	case proto.OpCloseSession:
+		c.handOver()
 		id := c.tx.ClientID
 		delete(c.e.Live, id)
 		c.e.Sessions.Remove(id)
@@ -286,46 +294,6 @@ func (c *committer) sessionEvent(it *item) {
 			c.e.SessionClosed(id)
 		}
 	}
-}
-
-// answer puts the reply to a write into its client's outbox.
-func (c *committer) answer(it *item) {
-	cl := it.client
-	zxid := c.e.Tree.Zxid()
-	latency := c.now.Sub(c.e.began) - it.when
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	cl.Outbox.answered()
-	if cl.closed {
-		return
-	}
-	if it.op == proto.OpCreateSession {
-		cl.established = true
-		return
-	}
-	code := it.code
-	if code == proto.OK && it.op != proto.OpMulti {
-		code = c.res.Code
-	}
-	if code == proto.SessionMoved || it.op == proto.OpMulti && c.moved() {
-		cl.last = true
-		c.touch(cl)
-		return
-	}
-	cl.begin()
-	cl.header(it.xid, zxid, code)
-	if code == proto.OK {
-		cl.buf = c.body(cl.buf, it.op)
-	}
-	cl.end()
-	n := len(cl.buf) - cl.frame
-	cl.Stats.answered(it.op, it.xid, zxid, 1, latency, c.now)
-	c.sizes.note(n)
-	c.tally(it.op, latency, n)
-	if it.op == proto.OpCloseSession {
-		cl.last = true
-	}
-	c.touch(cl)
 }
 
 // moved tells whether a multi was refused because the session has moved. That is
@@ -338,33 +306,6 @@ func (c *committer) moved() bool {
 		}
 	}
 	return false
-}
-
-// run is a row of replies to requests of one kind that took equally long: the
-// counters, which others read, are touched once for all of them.
-type run struct {
-	op      proto.Op
-	latency time.Duration
-	n       int64
-	bytes   int
-}
-
-func (c *committer) tally(op proto.Op, latency time.Duration, bytes int) {
-	if c.run.op != op || c.run.latency != latency {
-		c.count()
-		c.run.op, c.run.latency = op, latency
-	}
-	c.run.n++
-	c.run.bytes += bytes
-}
-
-// count adds the row so far to the counters.
-func (c *committer) count() {
-	if c.run.n > 0 {
-		c.e.Metrics.answered(c.run.op, c.run.n, c.run.bytes)
-		c.e.Metrics.Writes.Add(c.run.n, c.run.latency)
-	}
-	c.run = run{}
 }
 
 // body encodes what a successful write answers.

@@ -549,11 +549,15 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) error {
 	bytes := 0
 	for i := 0; i < n; {
 		from, end := i, min(i+commitChunk, n)
+		chunk := func(k int) []byte { return entry(from + k) }
 		e.Tree.Lock()
-		e.Tree.Near(end-from, func(k int) []byte { return txn.BodyOf(entry(from + k)) })
+		e.Tree.Near(end-from, func(k int) []byte { return txn.BodyOf(chunk(k)) })
+		flown := c.flown[:end-from]
+		c.p.flight.take(flown, chunk)
 		for ; i < end; i++ {
 			data := entry(i)
-			if err := c.agreed(data); err != nil {
+			if err := c.agreed(data, &flown[i-from]); err != nil {
+				c.handOver()
 				e.Tree.Unlock()
 				c.applied(i, bytes)
 				if d := (*Difference)(nil); !errors.As(err, &d) {
@@ -563,6 +567,7 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) error {
 			}
 			bytes += len(data)
 		}
+		clear(flown) // they hold on to clients
 		c.turn(end - from)
 	}
 	if c.landed > 0 {
@@ -576,7 +581,7 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) error {
 
 // agreed applies one transaction, and answers it if a client of this member waits
 // for it. The tree's lock is held.
-func (c *committer) agreed(data []byte) error {
+func (c *committer) agreed(data []byte, x *flown) error {
 	if err := txn.Decode(data, &c.tx); err != nil {
 		return fmt.Errorf("transaction 0x%x of the ensemble: %w", uint64(c.tx.Zxid), err)
 	}
@@ -584,9 +589,9 @@ func (c *committer) agreed(data []byte) error {
 	if last := c.e.Tree.Zxid(); c.tx.Zxid <= last {
 		return fmt.Errorf("transaction 0x%x of the ensemble came after 0x%x", uint64(c.tx.Zxid), uint64(last))
 	}
-	it, ours := c.p.flight.take(&c.tx.Header)
-	if !ours {
-		it = item{op: c.tx.Header.Type}
+	it := &x.item
+	if !x.ours {
+		it.op = c.tx.Header.Type
 	}
 	c.res.Code = proto.OK
 	if c.tx.Data != nil && failpoint.Hit(failpoint.Corrupt) != nil {
@@ -601,25 +606,25 @@ func (c *committer) agreed(data []byte) error {
 			it.code = it.instead
 		}
 	}
-	c.sessionEvent(&it)
+	c.sessionEvent(it)
 	if c.e.Audit.Enabled() {
-		c.audit(&it)
+		c.audit(it)
 	}
-	if !ours {
+	if !x.ours {
 		return nil
 	}
-	c.p.inFlight.Add(-1)
+	c.answered++
 	if it.zxid != 0 {
 		c.landed++
 	}
 	if it.client == nil {
 		return nil
 	}
-	c.answer(&it)
-	for _, next := range c.p.flight.stuck(it.session) {
-		c.res.Code = next.code
-		c.answer(&next)
-		c.p.inFlight.Add(-1)
+	c.answer(it)
+	for i := range x.stuck {
+		c.res.Code = x.stuck[i].code
+		c.answer(&x.stuck[i])
+		c.answered++
 	}
 	return nil
 }

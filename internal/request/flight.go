@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"github.com/quollhq/quoll/internal/proto"
-	"github.com/quollhq/quoll/internal/session"
 	"github.com/quollhq/quoll/internal/txn"
 )
 
@@ -99,18 +98,37 @@ func (f *flight) tell() {
 	f.changed = make(chan struct{})
 }
 
-// take is the write that a transaction is the outcome of, if it came in here.
-func (f *flight) take(h *txn.Header) (it item, ok bool) {
+// flown is the write that a transaction is the outcome of, and what follows from that.
+type flown struct {
+	item
+	ours  bool   // it came in here
+	stuck []item // the next writes of its session, which were not forwarded
+}
+
+// take finds the writes that transactions are the outcomes of, one for each of the list.
+// What has no whole header is nobody's.
+func (f *flight) take(list []flown, entry func(i int) []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for i := range list {
+		list[i] = flown{}
+		if data := entry(i); len(data) >= txn.HeaderLen {
+			h := txn.HeaderOf(data)
+			f.one(&list[i], &h)
+		}
+	}
+}
+
+// one is take for one transaction. The lock is held.
+func (f *flight) one(x *flown, h *txn.Header) {
 	if f.led.len() > 0 && f.led.head().zxid == h.Zxid {
-		return f.led.pop(), true
+		x.item, x.ours = f.led.pop(), true
+	} else if w := f.local[h.ClientID]; w != nil && w.head().xid == h.Cxid {
+		x.item, x.ours = f.pop(h.ClientID, w).item, true
 	}
-	w := f.local[h.ClientID]
-	if w == nil || w.head().xid != h.Cxid {
-		return it, false
+	if x.client != nil && x.session != nil {
+		x.stuck = f.stuck(x.session.ID())
 	}
-	return f.pop(h.ClientID, w).item, true
 }
 
 // pop is the first write of a session that waits. The lock is held.
@@ -148,16 +166,12 @@ func (f *flight) empty(session int64, w *waiters) {
 	}
 }
 
-// stuck are the writes of a session that were not forwarded and are next.
-func (f *flight) stuck(s *session.Session) (list []item) {
-	if s == nil {
-		return nil
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	w := f.local[s.ID()]
+// stuck are the writes of a session that were not forwarded and are next. The lock is
+// held.
+func (f *flight) stuck(session int64) (list []item) {
+	w := f.local[session]
 	for w != nil && w.len() > 0 && w.head().code != proto.OK {
-		list = append(list, f.pop(s.ID(), w).item)
+		list = append(list, f.pop(session, w).item)
 	}
 	return list
 }

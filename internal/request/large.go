@@ -74,17 +74,17 @@ func (e *Engine) readLarge(c *Client, q *Request, when time.Time) {
 // detach takes the frames out of the outbox, for the connection's goroutine to
 // append to them without the lock. The client has no writes in flight: all that
 // others put into the outbox until attach are events.
-func (o *Outbox) detach() *Outbox {
+func (o *Outbox) detach() *frames {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	mine := &Outbox{buf: o.buf}
+	mine := &frames{buf: o.buf}
 	o.buf, o.detached = nil, true
 	return mine
 }
 
 // attach puts back what detach took out, and behind it what came meanwhile. The
 // lock is held for no copying, for the writer wants it.
-func (o *Outbox) attach(mine *Outbox) {
+func (o *Outbox) attach(mine *frames) {
 	for {
 		o.mu.Lock()
 		if len(o.later) == 0 || o.closed {

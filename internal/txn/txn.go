@@ -38,11 +38,19 @@ type Header struct {
 	Type     proto.Op
 }
 
-// Time is when an entry was made; it must have a whole header.
-func Time(entry []byte) int64 {
-	const at = 8 + 4 + 8 // behind ClientID, Cxid and Zxid
-	return int64(binary.BigEndian.Uint64(entry[at:]))
+// HeaderOf is the header of an entry, which must have a whole one.
+func HeaderOf(entry []byte) (h Header) {
+	be, b := binary.BigEndian, (*[HeaderLen]byte)(entry)
+	h.ClientID = int64(be.Uint64(b[0:]))
+	h.Cxid = int32(be.Uint32(b[8:]))
+	h.Zxid = int64(be.Uint64(b[12:]))
+	h.Time = int64(be.Uint64(b[20:]))
+	h.Type = proto.Op(be.Uint32(b[28:]))
+	return h
 }
+
+// Time is when an entry was made; it must have a whole header.
+func Time(entry []byte) int64 { return HeaderOf(entry).Time }
 
 // BodyOf is what follows an entry's header, nothing if that is not whole.
 func BodyOf(entry []byte) []byte { return entry[min(HeaderLen, len(entry)):] }
@@ -58,11 +66,9 @@ func (h *Header) Append(b []byte) []byte {
 
 // Decode reads h.
 func (h *Header) Decode(d *jute.Decoder) {
-	h.ClientID = d.Long()
-	h.Cxid = d.Int()
-	h.Zxid = d.Long()
-	h.Time = d.Long()
-	h.Type = proto.Op(d.Int())
+	if b := d.Fixed(HeaderLen); b != nil {
+		*h = HeaderOf(b)
+	}
 }
 
 // Body is one change. Which fields count depends on Type:
