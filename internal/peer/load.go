@@ -40,7 +40,7 @@ func (t *tail) add(entry []byte) {
 	}
 	// What was dropped stands behind those that are kept: its memory is used again.
 	t.entries = slices.Grow(t.entries[:n], 1)[:n+1]
-	t.entries[n] = newEntry(append(t.entries[n].Data[:0], entry...))
+	setEntry(&t.entries[n], append(t.entries[n].Data[:0], entry...))
 }
 
 // before is the transaction right before the tail; base is the one before all that was read.
@@ -51,12 +51,19 @@ func (t *tail) before(base int64) int64 {
 	return base
 }
 
-// newEntry is a transaction as the log has it. It must have a whole header.
-func newEntry(data []byte) zab.Entry {
-	e := zab.Entry{Zxid: storage.Zxid(data), Data: data}
-	var t txn.Txn
-	if storage.Type(data) == proto.OpReconfig && txn.Decode(data, &t) == nil {
-		e.Config = bytes.Clone(t.Data)
+// setEntry makes e a transaction as the log has it, which must have a whole header.
+func setEntry(e *zab.Entry, data []byte) {
+	e.Zxid, e.Data, e.Config = storage.Zxid(data), data, nil
+	if storage.Type(data) == proto.OpReconfig {
+		e.Config = configOf(data)
 	}
-	return e
+}
+
+// configOf is the text of the configuration that a reconfiguration brings.
+func configOf(data []byte) []byte {
+	var t txn.Txn
+	if txn.Decode(data, &t) != nil {
+		return nil
+	}
+	return bytes.Clone(t.Data)
 }

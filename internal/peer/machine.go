@@ -99,7 +99,7 @@ type Batch struct {
 
 // Entries are the batch's transactions. They alias Records.
 func (b *Batch) Entries() []zab.Entry {
-	var into []zab.Entry
+	into := make([]zab.Entry, 0, count(b.Records))
 	for at := 0; at < len(b.Records); {
 		entry := storage.Entry(b.Records, at)
 		into = append(into, zab.Entry{Zxid: storage.Zxid(entry), Data: entry})

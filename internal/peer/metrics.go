@@ -2,6 +2,7 @@ package peer
 
 import (
 	"maps"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -112,11 +113,15 @@ func (s *sizes) reset() {
 	s.last.Store(0)
 }
 
-// ages adds those of transactions.
+// ages adds those of transactions, which one leader has made in order: so their times need
+// not all be looked at, which may not be in the processor's cache any more.
 func ages(to *tally.Latency, now int64, entries []zab.Entry) {
 	a := tally.AgesTo(to, now)
-	for i := range entries {
-		a.Add(txn.Time(entries[i].Data))
+	for len(entries) > 0 {
+		at := txn.Time(entries[0].Data)
+		n := sort.Search(len(entries), func(i int) bool { return txn.Time(entries[i].Data) != at })
+		a.Add(at, n)
+		entries = entries[n:]
 	}
 	a.Flush()
 }
@@ -157,7 +162,7 @@ func (m *marks) reach(a *acked, zxid int64) {
 	}
 	to := tally.AgesTo(a.ages, wallClock())
 	for ; a.next < m.n && m.ring[a.next%uint64(len(m.ring))].zxid <= zxid; a.next++ {
-		to.Add(m.ring[a.next%uint64(len(m.ring))].made)
+		to.Add(m.ring[a.next%uint64(len(m.ring))].made, 1)
 	}
 	to.Flush()
 }
@@ -177,7 +182,7 @@ func (l *loop) countReceived(c *link.Conn, batch []link.Packet) {
 			if proposals++; proposals == 1 {
 				proposed = tally.AgesTo(&m.ProposalAge, wallClock())
 			}
-			proposed.Add(txn.Time(p.Data))
+			proposed.Add(txn.Time(p.Data), 1)
 		case follows && zab.Type(p.Type) == zab.Commit:
 			commits += 1 + p.Run
 		case observes && zab.Type(p.Type) == zab.Inform:

@@ -45,18 +45,20 @@ func passing(t wire.Type) bool {
 	return t == wire.Proposal || t == wire.Commit || t == wire.Ack || t == wire.Inform
 }
 
-// decode reads a packet into m. The message aliases it.
+// decode reads a packet into m, which is empty, or has been used for passing messages only
+// and is again: so many of those come that clearing all of it each time would be felt. The
+// message aliases the packet.
 func decode(c *link.Conn, p *link.Packet, m *zab.Message) error {
-	*m = zab.Message{Type: zab.Type(p.Type), Zxid: p.Zxid, Run: p.Run}
+	m.Type, m.Zxid, m.Run, m.Entry = zab.Type(p.Type), p.Zxid, p.Run, zab.Entry{}
 	var err error
 	switch m.Type {
 	case zab.Proposal, zab.Inform:
-		m.Entry, err = entry(p.Zxid, p.Data)
+		err = readEntry(p.Zxid, p.Data, &m.Entry)
 	case zab.CommitAndActivate, zab.InformAndActivate:
 		var data []byte
 		m.Designated, data, err = wire.DecodeActivate(&p.Packet)
 		if err == nil && m.Type == zab.InformAndActivate {
-			m.Entry, err = entry(p.Zxid, data)
+			err = readEntry(p.Zxid, data, &m.Entry)
 		}
 	case zab.FollowerInfo, zab.ObserverInfo:
 		var info wire.LearnerInfo
@@ -82,16 +84,16 @@ func decode(c *link.Conn, p *link.Packet, m *zab.Message) error {
 	return err
 }
 
-// entry reads a transaction.
-func entry(zxid int64, data []byte) (zab.Entry, error) {
+// readEntry reads a transaction into e, which is empty.
+func readEntry(zxid int64, data []byte, e *zab.Entry) error {
 	if len(data) < txn.HeaderLen {
-		return zab.Entry{}, fmt.Errorf("transaction %s has %d bytes, want at least %d", hex(zxid), len(data), txn.HeaderLen)
+		return fmt.Errorf("transaction %s has %d bytes, want at least %d", hex(zxid), len(data), txn.HeaderLen)
 	}
-	e := newEntry(data)
+	setEntry(e, data)
 	if e.Zxid != zxid {
-		return e, fmt.Errorf("transaction %s came as %s", hex(e.Zxid), hex(zxid))
+		return fmt.Errorf("transaction %s came as %s", hex(e.Zxid), hex(zxid))
 	}
-	return e, nil
+	return nil
 }
 
 // Touches reads a learner's PING: the sessions that were heard of there.

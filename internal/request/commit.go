@@ -204,7 +204,7 @@ func (c *committer) apply(k tree.Known) *Difference {
 	if c.tx.Zxid%digestEvery == 0 && c.e.DigestEnabled {
 		c.e.digests.add(c.tx.Zxid, c.e.Tree.Digest())
 	}
-	c.ages.Add(c.tx.Time)
+	c.ages.Add(c.tx.Time, 1)
 	c.wrote()
 	if c.res.Mismatch {
 		c.e.Metrics.DigestMismatches.Add(1)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -191,14 +192,13 @@ func (p *pipeline) propose() {
 			p.flight.led.push(b.items...)
 		}
 		p.flight.mu.Unlock()
-		records, config, learners := b.buf, b.config, b.learners
+		records, config, learners := copyOut(b), b.config, b.learners
 		if config != nil {
 			p.holdForConfig()
 		}
 		p.e.Metrics.Batches.Add(int64(len(b.items)))
 		p.e.Metrics.Proposals.Add(int64(b.records))
 		p.recycle(b)
-		b.buf = make([]byte, 0, roomFor(len(records)))
 		if err := p.e.Ensemble.Propose(records, config); err != nil {
 			break
 		}
@@ -210,11 +210,14 @@ func (p *pipeline) propose() {
 	p.drop()
 }
 
-// roomFor is the room for a batch after one of n bytes: about as much, and what
-// the log writes behind it. The ensemble keeps the memory for some time.
-func roomFor(n int) int {
-	const least = 2 << 10
-	return least + min(n+n/4, 1<<20)
+// copyOut copies a batch's records into memory that the ensemble may keep, with room for
+// what the log writes behind them. The batch's own grows to what is usual, and stays in the
+// processor's cache.
+func copyOut(b *batch) []byte {
+	const room = 1 << 10
+	n := len(b.buf)
+	b.buf = slices.Grow(b.buf, room)[:n]
+	return append([]byte(nil), b.buf[:n+room]...)[:n] // memory that is not cleared before
 }
 
 // drop forgets what was submitted: this member does not lead.

@@ -110,10 +110,11 @@ type flown struct {
 func (f *flight) take(list []flown, entry func(i int) []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	var h txn.Header
 	for i := range list {
 		list[i] = flown{}
 		if data := entry(i); len(data) >= txn.HeaderLen {
-			h := txn.HeaderOf(data)
+			h.Read(data)
 			f.one(&list[i], &h)
 		}
 	}

@@ -14,13 +14,13 @@ type Ages struct {
 // AgesTo begins to add ages as of now.
 func AgesTo(l *Latency, now int64) Ages { return Ages{to: l, now: now} }
 
-// Add takes in something that is of the moment at.
-func (a *Ages) Add(at int64) {
+// Add takes in n things that are of the moment at.
+func (a *Ages) Add(at int64, n int) {
 	if at != a.at {
 		a.Flush()
 		a.at = at
 	}
-	a.n++
+	a.n += int64(n)
 }
 
 // Flush adds what was taken in. What is of later than now, by another machine's

@@ -11,7 +11,7 @@ func TestAges(t *testing.T) {
 	var l Latency
 	a := AgesTo(&l, 1000)
 	for _, at := range []int64{990, 990, 1000, 700, 990, 1001} { // the last one by a clock that is ahead
-		a.Add(at)
+		a.Add(at, 1)
 	}
 	a.Flush()
 	a.Flush()
@@ -87,7 +87,7 @@ func TestNothingIsAllocated(t *testing.T) {
 	var s Sizes
 	if n := testing.AllocsPerRun(100, func() {
 		a := AgesTo(&l, 10)
-		a.Add(1)
+		a.Add(1, 1)
 		a.Flush()
 		s.Add(1)
 	}); n != 0 {

@@ -38,19 +38,11 @@ type Header struct {
 	Type     proto.Op
 }
 
-// HeaderOf is the header of an entry, which must have a whole one.
-func HeaderOf(entry []byte) (h Header) {
-	be, b := binary.BigEndian, (*[HeaderLen]byte)(entry)
-	h.ClientID = int64(be.Uint64(b[0:]))
-	h.Cxid = int32(be.Uint32(b[8:]))
-	h.Zxid = int64(be.Uint64(b[12:]))
-	h.Time = int64(be.Uint64(b[20:]))
-	h.Type = proto.Op(be.Uint32(b[28:]))
-	return h
-}
-
 // Time is when an entry was made; it must have a whole header.
-func Time(entry []byte) int64 { return HeaderOf(entry).Time }
+func Time(entry []byte) int64 { return int64(binary.BigEndian.Uint64(entry[timeAt:])) }
+
+// timeAt is where the time stands in a header: behind ClientID, Cxid and Zxid.
+const timeAt = 8 + 4 + 8
 
 // BodyOf is what follows an entry's header, nothing if that is not whole.
 func BodyOf(entry []byte) []byte { return entry[min(HeaderLen, len(entry)):] }
@@ -67,8 +59,20 @@ func (h *Header) Append(b []byte) []byte {
 // Decode reads h.
 func (h *Header) Decode(d *jute.Decoder) {
 	if b := d.Fixed(HeaderLen); b != nil {
-		*h = HeaderOf(b)
+		h.Read(b)
 	}
+}
+
+// Read reads h from an entry, which must have a whole header. It fills what its caller
+// holds: a struct returned would be written in small parts and copied at once, for which
+// processors wait.
+func (h *Header) Read(entry []byte) {
+	be, b := binary.BigEndian, (*[HeaderLen]byte)(entry)
+	h.ClientID = int64(be.Uint64(b[0:]))
+	h.Cxid = int32(be.Uint32(b[8:]))
+	h.Zxid = int64(be.Uint64(b[12:]))
+	h.Time = int64(be.Uint64(b[timeAt:]))
+	h.Type = proto.Op(be.Uint32(b[28:]))
 }
 
 // Body is one change. Which fields count depends on Type:

@@ -59,7 +59,7 @@ func (p *Peer) propose(run []Entry) {
 			bug("proposal %s is made, and %s is the next number", zxidText(run[i].Zxid), zxidText(l.proposed+1))
 		}
 		l.proposed = run[i].Zxid
-		p.log.append(run[i])
+		p.log.append(&run[i])
 	}
 	p.write(Write{Kind: WriteAppend, Entries: run})
 	if p.faults.ackBeforeSync {

@@ -18,11 +18,11 @@ type history struct {
 	keep    int // how many applied transactions stay in the window
 }
 
-func (h *history) append(e Entry) {
+func (h *history) append(e *Entry) {
 	if !follows(h.last, e.Zxid) {
 		bug("transaction %s cannot follow %s: one was skipped", zxidText(e.Zxid), zxidText(h.last))
 	}
-	h.window = append(h.window, e)
+	h.window = append(h.window, *e)
 	h.last = e.Zxid
 	h.trim()
 }

@@ -16,7 +16,7 @@ func TestWindow(t *testing.T) {
 		if r.IntN(30) == 0 {
 			last = EpochStart(EpochOf(last)+1) + 1
 		}
-		h.append(Entry{Zxid: last})
+		h.append(&Entry{Zxid: last})
 		h.applied = last
 		zxid := h.window[r.IntN(len(h.window))].Zxid + r.Int64N(3) - 1
 		i, ok := h.find(zxid)

@@ -109,8 +109,8 @@ func (p *Peer) stepLearner(m *Message) error {
 		l.deadline = p.now + p.limit(p.opts.SyncLimit)
 	}
 	if p.faults.countUnlogged && l.synced {
-		for _, e := range l.unlogged {
-			p.appendAsLearner(e)
+		for i := range l.unlogged {
+			p.appendAsLearner(&l.unlogged[i])
 		}
 		l.unlogged = nil
 	}
@@ -120,7 +120,7 @@ func (p *Peer) stepLearner(m *Message) error {
 	case Diff, Trunc, Snap:
 		return p.beginSync(m)
 	case Proposal:
-		return p.takeProposal(m.Entry)
+		return p.takeProposal(&m.Entry)
 	case Commit, CommitAndActivate:
 		return p.takeCommit(m)
 	case Inform, InformAndActivate:
@@ -242,7 +242,7 @@ func (p *Peer) beginSync(m *Message) error {
 
 // takeProposal appends a transaction. A gap is an error: whatever is missing
 // would be missing for good.
-func (p *Peer) takeProposal(e Entry) error {
+func (p *Peer) takeProposal(e *Entry) error {
 	l := &p.learner
 	if l.mode == 0 {
 		return fmt.Errorf("transaction %s came before DIFF, TRUNC or SNAP", zxidText(e.Zxid))
@@ -265,16 +265,16 @@ func (p *Peer) takeProposal(e Entry) error {
 }
 
 // logAsLearner writes a transaction and acknowledges it once it is durable.
-func (p *Peer) logAsLearner(e Entry) {
+func (p *Peer) logAsLearner(e *Entry) {
 	l := &p.learner
 	if p.faults.countUnlogged && l.synced {
-		l.unlogged = append(l.unlogged, e)
+		l.unlogged = append(l.unlogged, *e)
 		return
 	}
 	if !l.synced {
 		l.unacked = append(l.unacked, e.Zxid)
 		if p.faults.ackNewLeaderUnlogged || p.faults.epochBeforeLog || len(l.late) > 0 {
-			l.unlogged = append(l.unlogged, e)
+			l.unlogged = append(l.unlogged, *e)
 			return
 		}
 		if p.faults.holeInWindow {
@@ -287,7 +287,7 @@ func (p *Peer) logAsLearner(e Entry) {
 	}
 }
 
-func (p *Peer) appendAsLearner(e Entry) {
+func (p *Peer) appendAsLearner(e *Entry) {
 	l := &p.learner
 	ack := Link(0)
 	switch {
@@ -367,7 +367,7 @@ func (p *Peer) takeInform(m *Message) error {
 	if l.mode == Snap && !l.synced && m.Zxid <= l.state {
 		return nil
 	}
-	if err := p.takeProposal(m.Entry); err != nil {
+	if err := p.takeProposal(&m.Entry); err != nil {
 		return err
 	}
 	l.commitTo = m.Zxid

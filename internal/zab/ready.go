@@ -194,15 +194,15 @@ func (p *Peer) write(w Write) {
 }
 
 // writeEntry is write of one transaction.
-func (p *Peer) writeEntry(e Entry, ack Link) {
+func (p *Peer) writeEntry(e *Entry, ack Link) {
 	n := len(p.out.Writes)
 	if n == 0 || !p.out.Writes[n-1].extends(ack) {
-		p.write(Write{Kind: WriteAppend, Ack: ack, Entries: append(make([]Entry, 0, p.usual), e)})
+		p.write(Write{Kind: WriteAppend, Ack: ack, Entries: append(make([]Entry, 0, p.usual), *e)})
 		return
 	}
 	p.seq++
 	last := &p.out.Writes[n-1]
-	last.Entries, last.Seq = append(last.Entries, e), p.seq
+	last.Entries, last.Seq = append(last.Entries, *e), p.seq
 	p.pending[len(p.pending)-1] = durable{seq: p.seq, last: p.log.last, current: p.current}
 }
 

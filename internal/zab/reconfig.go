@@ -30,7 +30,7 @@ func (p *Peer) see(m *Membership) {
 }
 
 // notice looks whether a transaction is a reconfiguration.
-func (p *Peer) notice(e Entry) error {
+func (p *Peer) notice(e *Entry) error {
 	if e.Config == nil || !p.opts.Reconfig {
 		return nil
 	}

@@ -31,7 +31,9 @@ func (b *batch) add(p *wire.Packet, ahead int) {
 			return
 		}
 	}
-	q := Packet{Packet: wire.Packet{Type: p.Type, Zxid: p.Zxid}}
+	b.packets = append(b.packets, Packet{})
+	q := &b.packets[len(b.packets)-1]
+	q.Type, q.Zxid = p.Type, p.Zxid
 	if p.Data != nil {
 		q.Data = b.keep(p.Data, ahead)
 	}
@@ -45,7 +47,6 @@ func (b *batch) add(p *wire.Packet, ahead int) {
 			q.Auth[i] = wire.Identity{Scheme: strings.Clone(id.Scheme), ID: strings.Clone(id.ID)}
 		}
 	}
-	b.packets = append(b.packets, q)
 	b.bytes += len(p.Data)
 }
 
