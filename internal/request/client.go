@@ -99,14 +99,14 @@ func (s *ClientStats) answered(op proto.Op, xid int32, zxid int64, n int64, d ti
 // holds its lock may append; the connection takes all there is and sends it
 // with one write.
 type Outbox struct {
-	mu          sync.Mutex
-	drained     sync.Cond // pending became zero, or the outbox closed
-	waiting     bool
-	frames           // that wait to be sent
-	pending     int  // writes submitted and not answered
-	last        bool // close the connection once buf is sent
-	closed      bool // nothing goes out any more
-	events      int  // bytes of watch events in buf and later
+	mu      sync.Mutex
+	drained sync.Cond // pending became zero, or the outbox closed
+	waiting bool
+	frames       // that wait to be sent
+	pending int  // writes submitted and not answered
+	last    bool // close the connection once buf is sent
+	closed  bool // nothing goes out any more
+	events  int  // bytes of watch events in buf and later
 	// The connection's goroutine has buf, see detach: events wait in later.
 	detached bool
 	later    []byte
