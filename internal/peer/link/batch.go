@@ -13,15 +13,14 @@ const (
 	batchPackets = 1024
 )
 
-// batch copies packets out of a reader's buffer, which is used again.
+// batch takes packets out of a reader's buffer, which is used again.
 type batch struct {
 	packets []Packet
-	arena   []byte // has the packets' data; what is in use is never moved
 	bytes   int
 }
 
-// add copies p. ahead is how many bytes have arrived behind it, so that all of them find room in one piece of memory.
-func (b *batch) add(p *wire.Packet, ahead int) {
+// add copies p, whose data is its own.
+func (b *batch) add(p *wire.Packet) {
 	var last *Packet
 	if n := len(b.packets); n > 0 {
 		last = &b.packets[n-1]
@@ -33,10 +32,7 @@ func (b *batch) add(p *wire.Packet, ahead int) {
 	}
 	b.packets = append(b.packets, Packet{})
 	q := &b.packets[len(b.packets)-1]
-	q.Type, q.Zxid = p.Type, p.Zxid
-	if p.Data != nil {
-		q.Data = b.keep(p.Data, ahead)
-	}
+	q.Type, q.Zxid, q.Data = p.Type, p.Zxid, p.Data
 	switch {
 	case p.Auth == nil:
 	case last != nil && last.Auth != nil && slices.Equal(p.Auth, last.Auth): // of the same client, mostly
@@ -54,15 +50,6 @@ func (b *batch) add(p *wire.Packet, ahead int) {
 func (q *Packet) goesOn(p *wire.Packet) bool {
 	return (p.Type == wire.Commit || p.Type == wire.Ack) && q.Type == p.Type && p.Zxid == q.Zxid+1 &&
 		uint32(q.Zxid) != 0 && uint32(p.Zxid) != 0 && p.Data == nil && p.Auth == nil && q.Data == nil && q.Auth == nil
-}
-
-func (b *batch) keep(data []byte, ahead int) []byte {
-	if cap(b.arena)-len(b.arena) < len(data) || b.arena == nil {
-		b.arena = make([]byte, 0, len(data)+min(ahead, batchBytes))
-	}
-	from := len(b.arena)
-	b.arena = append(b.arena, data...)
-	return b.arena[from:len(b.arena):len(b.arena)]
 }
 
 func (b *batch) full() bool { return b.bytes >= batchBytes || len(b.packets) >= batchPackets }

@@ -206,7 +206,8 @@ func (c *Conn) next() (batch, error) {
 		if err := failpoint.Hit(failpoint.QuorumReceive); err != nil {
 			return b, err
 		}
-		b.add(&p, c.r.Buffered())
+		c.r.Own(&p)
+		b.add(&p)
 		count++
 		if p.Type == wire.Snap {
 			last := len(b.packets) - 1

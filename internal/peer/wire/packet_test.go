@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -294,4 +295,60 @@ func TestReaderTakesMemoryForWhatArrives(t *testing.T) {
 	if len(r.buf) > readerBuffer {
 		t.Errorf("%d bytes were taken", len(r.buf))
 	}
+}
+
+// TestOwn reads packets of all lengths in pieces of all lengths. What was made a packet's own stays, whatever is read later.
+func TestOwn(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for round := range 50 {
+		var stream []byte
+		var want []Packet
+		for i := range 200 {
+			p := Packet{Type: Proposal, Zxid: int64(i)}
+			switch n := r.IntN(10); {
+			case n == 0:
+				p.Data = make([]byte, r.IntN(200<<10))
+			case n < 8:
+				p.Data = make([]byte, r.IntN(300))
+			}
+			for k := range p.Data {
+				p.Data[k] = byte(r.Uint32())
+			}
+			if r.IntN(4) == 0 {
+				p.Auth = []Identity{{"ip", "::1"}}
+			}
+			stream, want = AppendPacket(stream, &p), append(want, p)
+		}
+		src := NewReader(&randomPieces{stream, r}, 1<<20)
+		var got []Packet
+		for range want {
+			var p Packet
+			if err := src.Next(&p); err != nil {
+				t.Fatal(err)
+			}
+			if r.IntN(8) > 0 {
+				src.Own(&p)
+			} else {
+				p.Data = bytes.Clone(p.Data)
+			}
+			got = append(got, p)
+		}
+		for i := range want {
+			if !bytes.Equal(got[i].Data, want[i].Data) || (got[i].Data == nil) != (want[i].Data == nil) {
+				t.Fatalf("round %d, packet %d has other data", round, i)
+			}
+		}
+	}
+}
+
+// randomPieces gives a few bytes, or many, with each Read.
+type randomPieces struct {
+	rest []byte
+	r    *rand.Rand
+}
+
+func (p *randomPieces) Read(b []byte) (int, error) {
+	n := copy(b, p.rest[:min(len(p.rest), 1+p.r.IntN(1<<p.r.IntN(18)))])
+	p.rest = p.rest[n:]
+	return n, nil
 }

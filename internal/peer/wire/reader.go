@@ -23,6 +23,10 @@ type Reader struct {
 
 	buf        []byte
 	start, end int // what has arrived and was not taken
+	last       int // where the packet begins that was taken last
+	// own is a copy of what stands at buf[ownFrom], as long as that is not moved.
+	own     []byte
+	ownFrom int
 	auth       []Identity
 	err        error
 }
@@ -36,10 +40,15 @@ func NewReader(src io.Reader, limit int) *Reader {
 // of a method. io.EOF means that the stream ended between two packets; every error stays.
 func (r *Reader) Next(p *Packet) error {
 	r.shrink()
-	data, auth, size, err := r.measure()
-	if err != nil {
-		return err
+	auth := -1
+	data, size := r.plain()
+	if size == 0 {
+		var err error
+		if data, auth, size, err = r.measure(); err != nil {
+			return err
+		}
 	}
+	r.last = r.start
 	b := r.buf[r.start : r.start+size : r.start+size]
 	p.Type = Type(int32(binary.BigEndian.Uint32(b)))
 	p.Zxid = int64(binary.BigEndian.Uint64(b[4:]))
@@ -50,6 +59,20 @@ func (r *Reader) Next(p *Packet) error {
 	p.Auth = r.identities(b[packetHead+max(data, 0)+4:], auth)
 	r.start += size
 	return nil
+}
+
+// Own gives the packet that was read last memory of its own for its data, which stays. What has arrived behind it is
+// copied along, so that many small packets take one piece of memory.
+func (r *Reader) Own(p *Packet) {
+	if p.Data == nil {
+		return
+	}
+	at := r.last + packetHead - r.ownFrom
+	if at < 0 || at+len(p.Data) > len(r.own) {
+		r.ownFrom, at = r.last+packetHead, 0
+		r.own = append([]byte{}, r.buf[r.ownFrom:r.end]...)
+	}
+	p.Data = r.own[at : at+len(p.Data) : at+len(p.Data)]
 }
 
 // identities reads n identities that measure has walked over.
@@ -70,6 +93,21 @@ func (r *Reader) identities(b []byte, n int) []Identity {
 
 // Buffered is the number of bytes that have arrived and were not taken.
 func (r *Reader) Buffered() int { return r.end - r.start }
+
+// plain is the length of the data, -1 for null, of a packet without identities, and its size, if all of it is in the
+// buffer; else the size is 0.
+func (r *Reader) plain() (data, size int) {
+	b := r.buf[r.start:r.end]
+	if len(b) < minPacket {
+		return 0, 0
+	}
+	data = int(int32(binary.BigEndian.Uint32(b[packetHead-4:])))
+	size = minPacket + max(data, 0)
+	if data < -1 || data > r.limit || len(b) < size || int32(binary.BigEndian.Uint32(b[size-4:])) >= 0 {
+		return 0, 0
+	}
+	return data, size
+}
 
 // measure waits until a whole packet is in the buffer and returns the length of its data and the number of its
 // identities, both -1 for null, and its size.
@@ -140,6 +178,7 @@ func (r *Reader) short() error {
 }
 
 func (r *Reader) makeRoom(n int) {
+	r.own = nil
 	if r.start == r.end {
 		r.start, r.end = 0, 0
 	}
@@ -158,6 +197,7 @@ func (r *Reader) makeRoom(n int) {
 // shrink gives the memory of a large packet back.
 func (r *Reader) shrink() {
 	if len(r.buf) > keptBuffer && r.end-r.start <= readerBuffer {
+		r.own = nil
 		buf := make([]byte, readerBuffer)
 		r.end = copy(buf, r.buf[r.start:r.end])
 		r.start, r.buf = 0, buf

@@ -7,6 +7,9 @@ func (r *Reader) Whole() bool {
 	if r.err != nil {
 		return true
 	}
+	if _, size := r.plain(); size > 0 {
+		return true
+	}
 	w := walk{rest: r.buf[r.start:r.end], limit: r.limit}
 	w.skip(packetHead - 4)
 	w.field()
