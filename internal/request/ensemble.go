@@ -447,30 +447,30 @@ func (p *pipeline) line(c *Client, reqs []Request, when time.Duration) {
 	bodies := p.bodies(reqs)
 	for i := range reqs {
 		r := &reqs[i]
-		it := item{client: c, session: c.Session, xid: r.Xid, op: r.Op, when: when}
-		if p.e.Audit.Enabled() {
-			it.audit = describe(r.Op, bytes.Clone(r.Body))
-		}
-		if it.code = decodable(r); it.code == proto.OK {
-			var up bool
-			if up, it.instead = p.e.upgrade(c.Session, r); up {
+		code, instead, up := decodable(r), proto.OK, false
+		if code == proto.OK {
+			if up, instead = p.e.upgrade(c.Session, r); up {
 				p.forwardUpgrade(c, w)
 			}
 		}
-		if it.code != proto.OK && w.len() == 0 {
+		if code != proto.OK && w.len() == 0 {
 			p.inFlight.Add(-1)
-			c.replyTo(it.xid, p.e.Zxid(), it.code, nil, nil)
+			c.replyTo(r.Xid, p.e.Zxid(), code, nil, nil)
 			continue
 		}
-		x := waiting{item: it, lost: bodies == nil}
+		x := w.add()
+		x.client, x.session, x.xid, x.op, x.when = c, c.Session, r.Xid, r.Op, when
+		x.code, x.instead, x.lost = code, instead, bodies == nil
+		if p.e.Audit.Enabled() {
+			x.audit = describe(r.Op, bytes.Clone(r.Body))
+		}
 		if !x.lost {
 			from := len(bodies)
 			bodies = append(bodies, r.Body...)
 			x.body = bodies[from:len(bodies):len(bodies)]
 			f.bytes += len(x.body)
 		}
-		w.push(x)
-		if it.code == proto.OK {
+		if code == proto.OK {
 			f.going = append(f.going, Forwarded{Session: id, Xid: r.Xid, Op: r.Op, Body: r.Body, IDs: ids})
 		}
 	}

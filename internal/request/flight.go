@@ -49,23 +49,36 @@ func (f *fifo[T]) len() int { return len(f.items) - f.first }
 
 func (f *fifo[T]) head() *T { return &f.items[f.first] }
 
+// push adds items at the end.
 func (f *fifo[T]) push(items ...T) {
+	f.compact()
+	f.items = append(f.items, items...)
+}
+
+// add adds an empty item at the end, for the caller to fill before anything else is added.
+func (f *fifo[T]) add() *T {
+	var none T
+	f.compact()
+	f.items = append(f.items, none)
+	return &f.items[len(f.items)-1]
+}
+
+// compact uses the room of those that have gone, if that is the greater part.
+func (f *fifo[T]) compact() {
 	if f.first > len(f.items)/2 {
 		n := copy(f.items, f.items[f.first:])
 		clear(f.items[n:])
 		f.items, f.first = f.items[:n], 0
 	}
-	f.items = append(f.items, items...)
 }
 
-func (f *fifo[T]) pop() T {
+// drop takes the head away.
+func (f *fifo[T]) drop() {
 	var none T
-	t := f.items[f.first]
 	f.items[f.first] = none
 	if f.first++; f.first == len(f.items) {
 		f.items, f.first = f.items[:0], 0
 	}
-	return t
 }
 
 // forget forgets the writes that wait. The lock is held.
@@ -123,23 +136,24 @@ func (f *flight) take(list []flown, entry func(i int) []byte) {
 // one is take for one transaction. The lock is held.
 func (f *flight) one(x *flown, h *txn.Header) {
 	if f.led.len() > 0 && f.led.head().zxid == h.Zxid {
-		x.item, x.ours = f.led.pop(), true
+		x.item, x.ours = *f.led.head(), true
+		f.led.drop()
 	} else if w := f.local[h.ClientID]; w != nil && w.head().xid == h.Cxid {
-		x.item, x.ours = f.pop(h.ClientID, w).item, true
+		x.item, x.ours = w.head().item, true
+		f.drop(h.ClientID, w)
 	}
 	if x.client != nil && x.session != nil {
 		x.stuck = f.stuck(x.session.ID())
 	}
 }
 
-// pop is the first write of a session that waits. The lock is held.
-func (f *flight) pop(session int64, w *waiters) waiting {
-	x := w.pop()
-	f.bytes -= len(x.body)
+// drop takes the first write of a session away that waits. The lock is held.
+func (f *flight) drop(session int64, w *waiters) {
+	f.bytes -= len(w.head().body)
+	w.drop()
 	if w.len() == 0 {
 		f.empty(session, w)
 	}
-	return x
 }
 
 // waiters are those of a session, none at first. The lock is held.
@@ -172,7 +186,8 @@ func (f *flight) empty(session int64, w *waiters) {
 func (f *flight) stuck(session int64) (list []item) {
 	w := f.local[session]
 	for w != nil && w.len() > 0 && w.head().code != proto.OK {
-		list = append(list, f.pop(session, w).item)
+		list = append(list, w.head().item)
+		f.drop(session, w)
 	}
 	return list
 }

@@ -210,7 +210,8 @@ func (p *pipeline) forwardAgain() {
 	f.forget()
 	for _, w := range before {
 		for w.len() > 0 {
-			x := w.pop()
+			x := *w.head()
+			w.drop()
 			if !f.goesOn(x.client) {
 				p.inFlight.Add(-1)
 				continue
@@ -250,7 +251,7 @@ func openRequest(c *Client) Request {
 func (p *pipeline) again() (list []*submission) {
 	f := &p.flight
 	for _, w := range f.local {
-		for ; w.len() > 0; w.pop() {
+		for ; w.len() > 0; w.drop() {
 			x := w.head()
 			p.inFlight.Add(-1)
 			if f.goesOn(x.client) {

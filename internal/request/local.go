@@ -108,7 +108,8 @@ func ephemeral(d *jute.Decoder, op proto.Op) bool {
 // is held, and w are the writes of the session that wait.
 func (p *pipeline) forwardUpgrade(c *Client, w *waiters) {
 	s := c.Session
-	w.push(waiting{item: item{session: s, op: proto.OpCreateSession}})
+	x := w.add()
+	x.session, x.op = s, proto.OpCreateSession
 	p.inFlight.Add(1)
 	r := openRequest(c)
 	p.flight.going = append(p.flight.going, Forwarded{Session: s.ID(), Op: r.Op, Body: r.Body, IDs: c.IDs()})

@@ -235,19 +235,27 @@ func (p *preparer) enterCreate(op proto.Op, path, parentPath string, parent *cha
 
 	c := p.change(path, nil)
 	c.exists, c.node = true, 0
-	c.stat = proto.StatPersisted{
-		Czxid: p.zxid, Mzxid: p.zxid, Pzxid: p.zxid, Ctime: p.now, Mtime: p.now, EphemeralOwner: owner,
-	}
+	c.stat = proto.StatPersisted{}
+	c.stat.Czxid, c.stat.Mzxid, c.stat.Pzxid, c.stat.Ctime, c.stat.Mtime = p.zxid, p.zxid, p.zxid, p.now, p.now
+	c.stat.EphemeralOwner = owner
 	c.crc = tree.PrefixCRC(path, r.Data)
 	c.numChildren, c.dataLen = 0, int32(len(r.Data))
 	c.acl = a
 	p.settle(path, c)
 
 	p.known = tree.Known{Node: up.node, CRC: c.crc}
-	p.body = txn.Body{
-		Type: op, Path: path, Data: r.Data, ParentCversion: cversion, TTL: r.TTL,
-		Ephemeral: owner != 0 && owner == p.session && op != proto.OpCreateContainer && op != proto.OpCreateTTL,
-	}
+	b := p.begin(op, path)
+	b.Data, b.ParentCversion, b.TTL = r.Data, cversion, r.TTL
+	b.Ephemeral = owner != 0 && owner == p.session && op != proto.OpCreateContainer && op != proto.OpCreateTTL
+}
+
+// begin empties p.body for what changes path. It is filled in place: processors wait for a
+// struct that is copied right after it was made.
+func (p *preparer) begin(op proto.Op, path string) *txn.Body {
+	b := &p.body
+	*b = txn.Body{}
+	b.Type, b.Path = op, path
+	return b
 }
 
 // checkCreate checks what does not depend on the tree.
@@ -450,7 +458,8 @@ func (p *preparer) setData(path string, data []byte, version int32) proto.Code {
 	c.dataLen = int32(len(data))
 	p.settle(path, c)
 	p.known = tree.Known{Node: c.node, CRC: c.crc}
-	p.body = txn.Body{Type: proto.OpSetData, Path: path, Data: data, Version: c.stat.Version}
+	b := p.begin(proto.OpSetData, path)
+	b.Data, b.Version = data, c.stat.Version
 	return proto.OK
 }
 

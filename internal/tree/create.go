@@ -63,10 +63,12 @@ func (t *Tree) bear(pl place, parent Node, hdr *txn.Header, b *txn.Body, acl uin
 	if counted(b.Path) && !t.opt.NoDigest {
 		t.digest += t.setChecksum(h, k.crc(b.Path, b.Data), &st)
 	}
-	out.Stat = proto.Stat{Czxid: hdr.Zxid, Mzxid: hdr.Zxid, Pzxid: hdr.Zxid, Ctime: hdr.Time, Mtime: hdr.Time,
-		DataLength: int32(len(b.Data))}
+	s := &out.Stat // filled in place: processors wait for a struct that is copied right after it was made
+	*s = proto.Stat{}
+	s.Czxid, s.Mzxid, s.Pzxid, s.Ctime, s.Mtime = hdr.Zxid, hdr.Zxid, hdr.Zxid, hdr.Time, hdr.Time
+	s.DataLength = int32(len(b.Data))
 	if t.opt.kindOf(owner) == kindSession {
-		out.Stat.EphemeralOwner = owner
+		s.EphemeralOwner = owner
 	}
 	out.HasStat = true
 }

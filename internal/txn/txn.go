@@ -157,7 +157,8 @@ func AppendCreate(b []byte, path string, data, acl []byte) []byte {
 // decoder fails.
 func (t *Body) Decode(d *jute.Decoder, op proto.Op) {
 	paths := t.Paths[:0]
-	*t = Body{Type: op, Paths: paths}
+	*t = Body{}
+	t.Type, t.Paths = op, paths
 	switch op {
 	case proto.OpCreate, proto.OpCreate2:
 		t.decodeCreate(d)
