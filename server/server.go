@@ -391,6 +391,7 @@ func (s *Server) serve(ctx context.Context) {
 			MaxNeverUsed: s.cfg.Containers.MaxNeverUsed,
 		})
 	})
+	s.task(func() { s.engine.RunQuiet(ctx, time.Second) })
 	s.task(func() { s.runPurge(ctx) })
 	s.showNode()
 	s.acceptAll()

@@ -73,6 +73,7 @@ func (c *committer) plan() {
 	}
 	c.spread = 0.75 + c.e.Rand.Float64()/2
 	c.logged, c.bytes = 0, 0
+	c.p.putOff.Store(false)
 	c.tellf = c.tell
 }
 
@@ -129,6 +130,9 @@ func (c *committer) applied(n, bytes int) {
 }
 
 func (c *committer) snapshotIfDue() {
+	if c.p.early.Load() && c.p.early.Swap(false) {
+		c.plan()
+	}
 	if c.logged >= c.limit || c.size > 0 && c.bytes >= c.size {
 		c.snapshot()
 	}
@@ -354,12 +358,13 @@ func appendPath(b []byte, path string) []byte {
 }
 
 // snapshot has a snapshot written, unless the log is still short beside the
-// last one.
+// last one: then it waits, if it is not very short, for a quiet moment.
 func (c *committer) snapshot() {
 	if c.e.Snapshots == nil {
 		return
 	}
-	if (c.size <= 0 || c.bytes < c.size) && float64(c.bytes) < c.spread*worth(c.e.Snapshots.Size()) {
+	if last := c.e.Snapshots.Size(); (c.size <= 0 || c.bytes < c.size) && float64(c.bytes) < c.spread*worth(last) {
+		c.p.putOff.Store(c.bytes >= last)
 		return
 	}
 	c.plan()

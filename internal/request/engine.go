@@ -51,8 +51,7 @@ type Log interface {
 	Roll() error
 }
 
-// Snapshotter is told when a snapshot is due. The writer calls
-// it; it must not block.
+// Snapshotter is told when a snapshot is due, by any goroutine. It must not block.
 type Snapshotter interface {
 	// Due starts a snapshot; freeze, which it may call at once or not at all,
 	// gives the state.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -470,10 +471,10 @@ func FuzzRead(f *testing.F) {
 // dueCounter is a Snapshotter that only counts.
 type dueCounter struct {
 	size int64
-	due  int
+	due  atomic.Int64
 }
 
-func (d *dueCounter) Due(func() Frozen) { d.due++ }
+func (d *dueCounter) Due(func() Frozen) { d.due.Add(1) }
 func (d *dueCounter) Size() int64       { return d.size }
 
 func TestSnapshotsWaitForALogOfSomeLength(t *testing.T) {
@@ -490,8 +491,8 @@ func TestSnapshotsWaitForALogOfSomeLength(t *testing.T) {
 				c.Drain()
 			}
 			w.Close()
-			if got := snaps.due > 0; got != tc.want {
-				t.Errorf("%d snapshots due, wanted some: %v", snaps.due, tc.want)
+			if got := snaps.due.Load() > 0; got != tc.want {
+				t.Errorf("%d snapshots due, wanted some: %v", snaps.due.Load(), tc.want)
 			}
 		})
 	}

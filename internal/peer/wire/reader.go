@@ -27,8 +27,8 @@ type Reader struct {
 	// own is a copy of what stands at buf[ownFrom], as long as that is not moved.
 	own     []byte
 	ownFrom int
-	auth       []Identity
-	err        error
+	auth    []Identity
+	err     error
 }
 
 // NewReader reads from src. A packet whose data, or whose identities together, have more than limit bytes is an error.
