@@ -70,6 +70,9 @@ func (s *state) AddNode(path string, data []byte, acl int64, stat *proto.StatPer
 	return s.loader.AddNode(path, data, acl, stat)
 }
 
+// Expect is storage.Expecter's.
+func (s *state) Expect(nodes int) { s.loader.Expect(nodes) }
+
 // Finish is storage.SnapshotSink's.
 func (s *state) Finish(info *storage.SnapshotInfo) error {
 	zxid := info.Zxid

@@ -129,6 +129,13 @@ func (s *Store) readSnapshot(ctx context.Context, snap snapshotInfo, sink Snapsh
 // digest of before is of no use: that of a leader that has just begun an epoch.
 type fileSink struct{ SnapshotSink }
 
+// Expect implements Expecter.
+func (s fileSink) Expect(nodes int) {
+	if e, ok := s.SnapshotSink.(Expecter); ok {
+		e.Expect(nodes)
+	}
+}
+
 func (s fileSink) Finish(info *SnapshotInfo) error {
 	info.HasLastZxid = false
 	info.HasDigest = info.HasDigest && info.Digest.Zxid >= info.Zxid

@@ -222,7 +222,12 @@ func (d *snapDecoder) fieldAt(at int) (int, error) {
 
 func (d *snapDecoder) nodes(ctx context.Context) error {
 	var stat proto.StatPersisted
-	for i := 0; ; i++ {
+	start := d.in.off
+	for i, tell := 0, expectFirst; ; i++ {
+		if i == tell {
+			d.expect(i, start)
+			tell *= expectTimes
+		}
 		if i%snapshotCtxEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -234,6 +239,22 @@ func (d *snapDecoder) nodes(ctx context.Context) error {
 			d.info.Nodes = i
 			return nil
 		}
+	}
+}
+
+// The sink is told what to expect after expectFirst nodes, then after expectTimes as many as
+// the last time.
+const (
+	expectFirst = 1 << 14
+	expectTimes = 4
+)
+
+// expect tells the sink how many nodes are likely to come, after n that begin at start. Of a
+// stream and of a compressed file nobody knows.
+func (d *snapDecoder) expect(n int, start int64) {
+	e, ok := d.sink.(Expecter)
+	if read := d.in.off - start; ok && d.info.Compression == None && d.info.Size > d.in.off && read > 0 {
+		e.Expect(int(float64(n) * float64(d.info.Size-start) / float64(read)))
 	}
 }
 

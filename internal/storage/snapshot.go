@@ -74,6 +74,13 @@ type SnapshotSink interface {
 	Finish(info *SnapshotInfo) error
 }
 
+// Expecter is a SnapshotSink that wants to know how many nodes are likely to come.
+type Expecter interface {
+	// Expect is called now and then while nodes are added. The snapshot will have
+	// about so many, if those to come are as long as those that came.
+	Expect(nodes int)
+}
+
 // SnapshotInfo describes a snapshot that was read or written.
 type SnapshotInfo struct {
 	Path        string

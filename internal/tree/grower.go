@@ -46,6 +46,37 @@ func (g *grower) plan() {
 	g.next = from + (to-from)*g.cursor>>shardBits
 }
 
+// expect makes tables for n entries in all.
+func (x *index) expect(n int) {
+	if n > x.grower.n {
+		x.regrow(n)
+	}
+}
+
+// fit makes the tables smaller if they are for more than twice as many entries as there are.
+func (x *index) fit() {
+	if g := &x.grower; g.level > larger(minLevel) && g.n < share(g.from, startLoad)/2 {
+		x.regrow(g.n)
+	}
+}
+
+// regrow makes all tables as large as they are when there are n entries.
+func (x *index) regrow(n int) {
+	g := &x.grower
+	has := g.n
+	g.start(n)
+	g.n = has
+	size := minLevel
+	for larger(size) < g.level {
+		size = larger(size)
+	}
+	for i := range x.shards {
+		if s := &x.shards[i]; s.size() != size {
+			x.resize(s, max(size, tableBytes(s.n+s.n/4)), 0)
+		}
+	}
+}
+
 // grow counts an entry and makes a shard larger if it is time.
 func (x *index) grow() {
 	g := &x.grower

@@ -116,6 +116,14 @@ func (l *Loader) AddNode(path string, data []byte, aclID int64, st *proto.StatPe
 	return l.err
 }
 
+// Expect makes room in the index for so many znodes in all: growing to that step by step takes
+// a tenth of the time of loading. It may be wrong: at most expectMost times as many are
+// believed as came so far, and Finish gives back what is far too much.
+func (l *Loader) Expect(znodes int) {
+	const expectMost = 4
+	l.t.index.expect(min(znodes/5*4, expectMost*l.t.index.grower.n))
+}
+
 func (l *Loader) fail(err error) error {
 	if l.err == nil {
 		l.err = err
@@ -163,6 +171,7 @@ func (l *Loader) Finish(zxid int64) (t *Tree, mismatch bool, err error) {
 	if t.count == 0 {
 		return nil, false, fmt.Errorf("%w: no znodes in the snapshot", ErrInvalid)
 	}
+	t.index.fit()
 	t.zxid = zxid
 	t.setUpQuotas()
 	for _, n := range l.ids {
