@@ -570,6 +570,8 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) error {
 			}
 			bytes += len(data)
 		}
+		c.handOver()
+		c.refused(c.p.flight.leave(flown))
 		clear(flown) // they hold on to clients
 		c.turn(end - from)
 	}
@@ -624,12 +626,17 @@ func (c *committer) agreed(data []byte, x *flown) error {
 		return nil
 	}
 	c.answer(it)
-	for i := range x.stuck {
-		c.res.Code = x.stuck[i].code
-		c.answer(&x.stuck[i])
+	c.refused(x.stuck)
+	return nil
+}
+
+// refused answers writes that were not forwarded.
+func (c *committer) refused(list []item) {
+	for i := range list {
+		c.res.Code = list[i].code
+		c.answer(&list[i])
 		c.answered++
 	}
-	return nil
 }
 
 // opOf keeps a refused createSession or closeSession from counting as one.

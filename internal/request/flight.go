@@ -30,7 +30,10 @@ type flight struct {
 }
 
 // waiters are the writes of one session, in order.
-type waiters = fifo[waiting]
+type waiters struct {
+	fifo[waiting]
+	taken int // so many of them, from the head on, are being answered
+}
 
 // waiting is a write that was forwarded, with what is needed to do that again.
 type waiting struct {
@@ -48,6 +51,9 @@ type fifo[T any] struct {
 func (f *fifo[T]) len() int { return len(f.items) - f.first }
 
 func (f *fifo[T]) head() *T { return &f.items[f.first] }
+
+// at is the one behind i others.
+func (f *fifo[T]) at(i int) *T { return &f.items[f.first+i] }
 
 // push adds items at the end.
 func (f *fifo[T]) push(items ...T) {
@@ -114,12 +120,14 @@ func (f *flight) tell() {
 // flown is the write that a transaction is the outcome of, and what follows from that.
 type flown struct {
 	item
-	ours  bool   // it came in here
-	stuck []item // the next writes of its session, which were not forwarded
+	ours  bool     // it came in here
+	from  *waiters // it waits there, until leave
+	stuck []item   // the next writes of its session, which were not forwarded
 }
 
 // take finds the writes that transactions are the outcomes of, one for each of the list.
-// What has no whole header is nobody's.
+// What has no whole header is nobody's. Writes of a learner's clients go on waiting until
+// leave: whatever their session writes meanwhile is not answered before them.
 func (f *flight) take(list []flown, entry func(i int) []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -138,22 +146,51 @@ func (f *flight) one(x *flown, h *txn.Header) {
 	if f.led.len() > 0 && f.led.head().zxid == h.Zxid {
 		x.item, x.ours = *f.led.head(), true
 		f.led.drop()
-	} else if w := f.local[h.ClientID]; w != nil && w.head().xid == h.Cxid {
-		x.item, x.ours = w.head().item, true
-		f.drop(h.ClientID, w)
+		return
 	}
-	if x.client != nil && x.session != nil {
-		x.stuck = f.stuck(x.session.ID())
+	w := f.local[h.ClientID]
+	if w == nil || w.taken == w.len() || w.at(w.taken).xid != h.Cxid {
+		return
+	}
+	x.item, x.ours, x.from = w.at(w.taken).item, true, w
+	w.taken++
+	if x.client != nil {
+		x.stuck = w.takeStuck(nil)
 	}
 }
 
-// drop takes the first write of a session away that waits. The lock is held.
-func (f *flight) drop(session int64, w *waiters) {
-	f.bytes -= len(w.head().body)
-	w.drop()
-	if w.len() == 0 {
-		f.empty(session, w)
+// takeStuck appends the next writes that were not forwarded, and takes them.
+func (w *waiters) takeStuck(list []item) []item {
+	for ; w.taken < w.len() && w.at(w.taken).code != proto.OK; w.taken++ {
+		list = append(list, w.at(w.taken).item)
 	}
+	return list
+}
+
+// leave forgets what was taken, and has been answered. The result are writes that were not
+// forwarded, came meanwhile, and are next: they are to be answered now.
+func (f *flight) leave(list []flown) (stuck []item) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range list {
+		w := list[i].from
+		if w == nil || w.taken == 0 {
+			continue
+		}
+		id := list[i].session.ID()
+		if f.local[id] != w {
+			continue // the role has changed, and nothing waits any more
+		}
+		stuck = w.takeStuck(stuck)
+		for ; w.taken > 0; w.taken-- {
+			f.bytes -= len(w.head().body)
+			w.drop()
+		}
+		if w.len() == 0 {
+			f.empty(id, w)
+		}
+	}
+	return stuck
 }
 
 // waiters are those of a session, none at first. The lock is held.
@@ -179,15 +216,4 @@ func (f *flight) empty(session int64, w *waiters) {
 	if len(f.spare) < spareMost && cap(w.items) <= itemsMost {
 		f.spare = append(f.spare, w)
 	}
-}
-
-// stuck are the writes of a session that were not forwarded and are next. The lock is
-// held.
-func (f *flight) stuck(session int64) (list []item) {
-	w := f.local[session]
-	for w != nil && w.len() > 0 && w.head().code != proto.OK {
-		list = append(list, w.head().item)
-		f.drop(session, w)
-	}
-	return list
 }
