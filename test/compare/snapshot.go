@@ -10,11 +10,12 @@ import (
 	"github.com/quollhq/quoll/internal/bench"
 )
 
-// neverSnapshot and oftenSnapshot are values of snapCount. At 20,000 writes per second the second one begins a snapshot
-// every one to two seconds, so that one is nearly always being written.
-const (
-	neverSnapshot = "1000000000"
-	oftenSnapshot = "40000"
+// neverSnapshot and oftenSnapshot are configurations. At 20,000 writes per second, of 200 bytes in the log each, the second
+// one begins a snapshot every one to two seconds, so that one is nearly always being written. quoll's snapshots are
+// then due by the length of the log: by count they wait until it is long beside the last one.
+var (
+	neverSnapshot = map[string]string{"snapCount": "1000000000", "snapSizeLimitInKb": "-1"}
+	oftenSnapshot = map[string]string{"snapCount": "40000", "snapSizeLimitInKb": "8192"}
 )
 
 // snapshot measures writes at a fixed rate on many znodes, without snapshots and with one being written all the time.
@@ -44,8 +45,8 @@ func snapshot(ctx context.Context, c *comparison) error {
 }
 
 // writeOver fills a fresh server and sets its znodes at a fixed rate.
-func (c *comparison) writeOver(ctx context.Context, s subject, snapCount string) (res *bench.Result, err error) {
-	p, err := c.fresh(ctx, s, map[string]string{"snapCount": snapCount, "snapSizeLimitInKb": "-1"})
+func (c *comparison) writeOver(ctx context.Context, s subject, keys map[string]string) (res *bench.Result, err error) {
+	p, err := c.fresh(ctx, s, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +64,8 @@ func (c *comparison) writeOver(ctx context.Context, s subject, snapCount string)
 	}
 	written := snapshots(p) - before
 	c.say("%-7s %d snapshots meanwhile: p99.9 %.0f us, longest gap %.1f ms", s.name(), written, latencyOf(res).P999, res.Stalls.LongestGap)
-	if snapCount == oftenSnapshot && written == 0 {
-		return nil, fmt.Errorf("%s wrote no snapshot within %s although snapCount is %s", s.name(), seconds, snapCount)
+	if count := keys["snapCount"]; count == oftenSnapshot["snapCount"] && written == 0 {
+		return nil, fmt.Errorf("%s wrote no snapshot within %s although snapCount is %s", s.name(), seconds, count)
 	}
 	return res, nil
 }
