@@ -16,7 +16,7 @@ const (
 	// fillPiece is how many zeros are written between two syncs: not too many,
 	// for a sync of the log waits for those that are on their way, nor too few,
 	// for each sync has its price.
-	fillPiece = 512 << 10
+	fillPiece = 256 << 10
 	// fillAhead is how many zeros there are before the records at the most. A
 	// log that rolls early has them for nothing, so it is less than what is
 	// allocated: about a tenth of a second of writing at full speed.
