@@ -36,8 +36,8 @@ func newSnapshots(ctx context.Context, store *storage.Store, log *slog.Logger, d
 	return &snapshots{store: store, log: log, digest: digest, ctx: ctx, stop: stop, busy: make(chan struct{}, 1)}
 }
 
-// Due starts a snapshot unless one is being written.
-func (s *snapshots) Due(freeze func() request.Frozen) {
+// Due starts a snapshot unless one is being written, or freeze gives none.
+func (s *snapshots) Due(freeze func() (request.Frozen, bool)) {
 	select {
 	case s.busy <- struct{}{}:
 	default:
@@ -48,7 +48,11 @@ func (s *snapshots) Due(freeze func() request.Frozen) {
 		s.end()
 		return
 	}
-	f := freeze()
+	f, ok := freeze()
+	if !ok {
+		s.end()
+		return
+	}
 	go func() {
 		defer s.end()
 		if _, err := s.write(f); err != nil {

@@ -73,7 +73,7 @@ func (c *committer) plan() {
 	}
 	c.spread = 0.75 + c.e.Rand.Float64()/2
 	c.logged, c.bytes = 0, 0
-	c.p.putOff.Store(false)
+	c.p.putOff.Store(notPutOff)
 	c.tellf = c.tell
 }
 
@@ -109,9 +109,9 @@ func (c *committer) begin() {
 func (c *committer) turn(n int) {
 	c.handOver()
 	c.e.zxid.Store(c.e.Tree.Zxid())
-	c.e.Tree.Unlock()
-	c.p.inFlight.Add(-int64(c.answered))
+	c.p.inFlight.Add(-int64(c.answered)) // before Rest can forget them
 	c.answered = 0
+	c.e.Tree.Unlock()
 	c.count()
 	if c.unsent += n; c.unsent >= flushChunk {
 		c.flush()
@@ -130,7 +130,7 @@ func (c *committer) applied(n, bytes int) {
 }
 
 func (c *committer) snapshotIfDue() {
-	if c.p.early.Load() && c.p.early.Swap(false) {
+	if c.p.putOff.Load() == early {
 		c.plan()
 	}
 	if c.logged >= c.limit || c.size > 0 && c.bytes >= c.size {
@@ -364,11 +364,15 @@ func (c *committer) snapshot() {
 		return
 	}
 	if last := c.e.Snapshots.Size(); (c.size <= 0 || c.bytes < c.size) && float64(c.bytes) < c.spread*worth(last) {
-		c.p.putOff.Store(c.bytes >= last)
+		if c.bytes >= last {
+			c.p.putOff.CompareAndSwap(notPutOff, putOff)
+		} else {
+			c.p.putOff.CompareAndSwap(putOff, notPutOff)
+		}
 		return
 	}
 	c.plan()
-	c.e.Snapshots.Due(c.e.freeze)
+	c.e.Snapshots.Due(func() (Frozen, bool) { return c.e.freeze(), true })
 }
 
 // worth is how many bytes of log a snapshot of so many bytes is worth: as long as
@@ -385,17 +389,22 @@ func worth(snapshot int64) float64 {
 	return float64(max(snapshot, min(times*snapshot, soon)))
 }
 
-// freeze is the state as of now. The writer calls it, or somebody
-// who keeps it from applying.
+// freeze is the state as of now. Transactions may come while it is called, and are in it,
+// or behind it.
 func (e *Engine) freeze() Frozen {
 	failpoint.Pass(failpoint.Freeze)
+	e.Tree.Lock()
+	defer e.Tree.Unlock()
+	return e.freezeLocked()
+}
+
+// freezeLocked is freeze for who holds the tree's lock.
+func (e *Engine) freezeLocked() Frozen {
 	if e.Ensemble != nil {
 		e.Ensemble.Roll()
 	} else {
 		e.pipe.roll.Store(true)
 	}
-	e.Tree.Lock()
-	defer e.Tree.Unlock()
 	sessions := make(map[int64]int32, len(e.Live))
 	for id, timeout := range e.Live {
 		sessions[id] = timeout

@@ -54,8 +54,8 @@ type Log interface {
 // Snapshotter is told when a snapshot is due, by any goroutine. It must not block.
 type Snapshotter interface {
 	// Due starts a snapshot; freeze, which it may call at once or not at all,
-	// gives the state.
-	Due(freeze func() Frozen)
+	// gives the state, or tells that none is to be written any more.
+	Due(freeze func() (Frozen, bool))
 	// Size is the length of the last snapshot on disk, in bytes; 0 before
 	// there is one.
 	Size() int64

@@ -474,8 +474,14 @@ type dueCounter struct {
 	due  atomic.Int64
 }
 
-func (d *dueCounter) Due(func() Frozen) { d.due.Add(1) }
-func (d *dueCounter) Size() int64       { return d.size }
+func (d *dueCounter) Due(freeze func() (Frozen, bool)) {
+	if f, ok := freeze(); ok {
+		f.View.Close()
+		d.due.Add(1)
+	}
+}
+
+func (d *dueCounter) Size() int64 { return d.size }
 
 func TestSnapshotsWaitForALogOfSomeLength(t *testing.T) {
 	for name, tc := range map[string]struct {

@@ -130,7 +130,9 @@ func (e *Engine) Rest() {
 	p.queue.refuse()
 	p.term.Lock()
 	defer p.term.Unlock()
+	e.Tree.Lock() // what was answered by now is counted
 	p.inFlight.Store(0)
+	e.Tree.Unlock()
 	e.mu.Lock()
 	clear(e.left)
 	e.mu.Unlock()
@@ -560,7 +562,7 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) error {
 		for ; i < end; i++ {
 			data := entry(i)
 			if err := c.agreed(data, &flown[i-from]); err != nil {
-				c.handOver()
+				c.giveUp()
 				e.Tree.Unlock()
 				c.applied(i, bytes)
 				if d := (*Difference)(nil); !errors.As(err, &d) {
@@ -571,7 +573,10 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) error {
 			bytes += len(data)
 		}
 		c.handOver()
-		c.refused(c.p.flight.leave(flown))
+		for stuck := c.p.flight.leave(flown); len(stuck) > 0; stuck = c.p.flight.leave(flown) {
+			c.refused(stuck)
+			c.handOver()
+		}
 		clear(flown) // they hold on to clients
 		c.turn(end - from)
 	}
@@ -628,6 +633,16 @@ func (c *committer) agreed(data []byte, x *flown) error {
 	c.answer(it)
 	c.refused(x.stuck)
 	return nil
+}
+
+// giveUp ends a chunk of which a transaction could not be applied, or shows that the tree is
+// another's: no snapshot is to be made of that. The tree's lock is held.
+func (c *committer) giveUp() {
+	c.handOver()
+	c.p.inFlight.Add(-int64(c.answered))
+	c.answered, c.landed = 0, 0
+	clear(c.flown[:])
+	c.p.putOff.Store(notPutOff)
 }
 
 // refused answers writes that were not forwarded.

@@ -16,6 +16,7 @@ import (
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/session"
 	"github.com/quollhq/quoll/internal/storage"
+	"github.com/quollhq/quoll/internal/tree"
 	"github.com/quollhq/quoll/internal/txn"
 )
 
@@ -408,6 +409,64 @@ func TestMovedSession(t *testing.T) {
 	s.Read(c, []Request{{Xid: 1, Op: proto.OpExists, Body: readBody("/", false)}}, time.Now())
 	if frames, last := c.Take(); len(frames) != 0 || !last {
 		t.Errorf("a read: frames %x, last %v", frames, last)
+	}
+}
+
+// TestRefusedAfterAMove answers a multi that is refused where it arrives, whatever became of the
+// multi that was applied last.
+func TestRefusedAfterAMove(t *testing.T) {
+	s := newSeat(t, nil)
+	s.Follow()
+	c, m := s.enter(7)
+	c.add(1)
+	w := &s.pipe.commit
+	w.begin()
+	s.Tree.Lock()
+	w.res.Multi = []tree.Outcome{{Code: proto.SessionMoved}}
+	w.refused([]item{{client: c, session: c.Session, xid: 1, op: proto.OpMulti, code: proto.MarshallingError}})
+	w.turn(1)
+	w.flush()
+	if h, _ := m.next(t); h.Xid != 1 || h.Err != proto.MarshallingError {
+		t.Errorf("reply %+v", h)
+	}
+}
+
+// TestDifferenceEndsAChunk counts what was answered before it, and puts no snapshot off.
+func TestDifferenceEndsAChunk(t *testing.T) {
+	s := newSeat(t, func(o *Options) {
+		o.SnapCount, o.Snapshots = 2, &dueCounter{size: 60}
+		o.Differs = func(*Difference) bool { return true }
+	})
+	s.Follow()
+	c, m := s.enter(7)
+	s.submit(c, create(1, "/a"), create(2, "/b"), create(3, "/c"))
+	s.commit(refusal(8, 1, 1, proto.NoAuth), refusal(8, 2, 2, proto.NoAuth))
+	if s.pipe.putOff.Load() != putOff {
+		t.Fatal("no snapshot is put off")
+	}
+	wrong := txn.Txn{
+		Header:    txn.Header{ClientID: 8, Cxid: 3, Zxid: 5, Type: proto.OpSetData},
+		Body:      txn.Body{Type: proto.OpSetData, Path: "/", Data: []byte("x"), Version: 1},
+		HasDigest: true, TreeDigest: 1,
+	}
+	list := [][]byte{refusal(7, 1, 3, proto.NoAuth), refusal(7, 2, 4, proto.NoNode), wrong.Append(nil)}
+	err := s.Commit(len(list), func(i int) []byte { return list[i] })
+	if d := (*Difference)(nil); !errors.As(err, &d) || d.Zxid != 5 {
+		t.Fatalf("%v", err)
+	}
+	for i, want := range []proto.Code{proto.NoAuth, proto.NoNode} {
+		if h, _ := m.next(t); h.Xid != int32(i+1) || h.Err != want {
+			t.Errorf("reply %d: %+v", i, h)
+		}
+	}
+	if n := s.Metrics.DigestMismatches.Swap(0); n != 1 {
+		t.Errorf("%d differences are counted", n)
+	}
+	if n := s.InFlight(); n != 1 {
+		t.Errorf("%d writes in flight, want the one that was not answered", n)
+	}
+	if _, ok := s.freezePutOff(); ok {
+		t.Error("a state that differs is to be a snapshot")
 	}
 }
 

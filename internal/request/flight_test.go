@@ -57,8 +57,13 @@ func TestFlightInOrder(t *testing.T) {
 	comes(6, proto.MarshallingError)
 	comes(7, proto.MarshallingError)
 	answer(&list[0])
-	for _, it := range f.leave(list) {
-		got = append(got, it.xid)
+	for left := f.leave(list); len(left) > 0; left = f.leave(list) {
+		for _, it := range left {
+			if f.local[s.ID()] == nil {
+				t.Fatal("a write that is refused now would be answered before one that came before it")
+			}
+			got = append(got, it.xid)
+		}
 	}
 	if want := []int32{1, 2, 3, 4, 5, 6, 7}; !slices.Equal(got, want) {
 		t.Errorf("answered %v, want %v", got, want)

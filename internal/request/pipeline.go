@@ -49,8 +49,7 @@ type pipeline struct {
 	inFlight  atomic.Int64
 	preparing atomic.Int64  // writes in the batch that is being made durable
 	roll      atomic.Bool   // the next batch starts a new log file
-	putOff    atomic.Bool   // a snapshot is due by count, and is worth while when it is quiet
-	early     atomic.Bool   // that was written, and the next one is to be planned
+	putOff    atomic.Int32  // of a snapshot that is due by count: notPutOff, putOff or early
 	over      chan struct{} // closed when the writer has ended
 	flushes   chan []*Client
 	spare     sync.Pool // of lists for flushes

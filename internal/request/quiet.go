@@ -3,6 +3,8 @@ package request
 import (
 	"context"
 	"time"
+
+	"github.com/quollhq/quoll/internal/failpoint"
 )
 
 const (
@@ -10,6 +12,13 @@ const (
 	quietMost = 100
 	// quietLooks is after how many looks in a row it is quiet.
 	quietLooks = 2
+)
+
+// What becomes of a snapshot that is due by count, and not worth while under load.
+const (
+	notPutOff int32 = iota // there is none
+	putOff                 // it is written when it is quiet
+	early                  // that was done, and the writer has the next one to plan
 )
 
 // RunQuiet looks again and again whether there is little to do, until ctx is done. A
@@ -24,12 +33,22 @@ func (e *Engine) RunQuiet(ctx context.Context, every time.Duration) {
 			return
 		case <-ticker.C:
 		}
-		p := &e.pipe
-		if q.look(e.Zxid()) && e.Serving() && p.putOff.CompareAndSwap(true, false) {
-			p.early.Store(true)
-			e.Snapshots.Due(e.freeze)
+		if q.look(e.Zxid()) && e.pipe.putOff.Load() == putOff {
+			e.Snapshots.Due(e.freezePutOff)
 		}
 	}
+}
+
+// freezePutOff is freeze, unless there is nothing to be written any more: the member rests and
+// may be given another state, it has been given one, or what it has differs from its leader's.
+func (e *Engine) freezePutOff() (Frozen, bool) {
+	failpoint.Pass(failpoint.Freeze)
+	e.Tree.Lock()
+	defer e.Tree.Unlock()
+	if !e.Serving() || !e.pipe.putOff.CompareAndSwap(putOff, early) {
+		return Frozen{}, false
+	}
+	return e.freezeLocked(), true
 }
 
 // quiet finds out whether there is little to do.

@@ -35,7 +35,7 @@ func (c *committer) answer(it *item) {
 	switch {
 	case it.op == proto.OpCreateSession: // the handshake answers that
 		c.settle(it.client, false)
-	case code == proto.SessionMoved, it.op == proto.OpMulti && c.moved():
+	case code == proto.SessionMoved, code == proto.OK && it.op == proto.OpMulti && c.moved():
 		c.settle(it.client, true)
 	default:
 		c.reply(it, code)

@@ -188,8 +188,11 @@ func (m *machine) watch() {
 }
 
 // Due is request.Snapshotter's. Snapshots are written beside the log.
-func (m *machine) Due(freeze func() request.Frozen) {
-	f := freeze()
+func (m *machine) Due(freeze func() (request.Frozen, bool)) {
+	f, ok := freeze()
+	if !ok {
+		return
+	}
 	m.tasks.Go(func() {
 		_ = m.snapshot(f) // the power is off; the start tells whether that did harm
 	})

@@ -68,7 +68,7 @@ func (r *Reader) Own(p *Packet) {
 		return
 	}
 	at := r.last + packetHead - r.ownFrom
-	if at < 0 || at+len(p.Data) > len(r.own) {
+	if r.own == nil || at < 0 || at+len(p.Data) > len(r.own) {
 		r.ownFrom, at = r.last+packetHead, 0
 		r.own = append([]byte{}, r.buf[r.ownFrom:r.end]...)
 	}
