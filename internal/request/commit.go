@@ -3,6 +3,7 @@ package request
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/quollhq/quoll/internal/audit"
@@ -45,6 +46,7 @@ type committer struct {
 	now      time.Time
 	row      row       // replies that are not in an outbox yet
 	dirty    []*Client // got something that is not sent
+	last     *Client   // got the last reply
 	unsent   int       // transactions since the last flush
 	answered int       // writes that are in flight no more, and are not counted off
 	landed   int       // transactions that this leader has proposed, of those being applied
@@ -114,7 +116,7 @@ func (c *committer) turn(n int) {
 	c.e.Tree.Unlock()
 	c.count()
 	if c.unsent += n; c.unsent >= flushChunk {
-		c.flush()
+		c.flushBut(c.last)
 	}
 }
 
@@ -149,9 +151,22 @@ func chunk(items []item) int {
 	return n
 }
 
+// flushBut is flush but for a client that may get more in a moment, unless it is the only
+// one: what is sent to it in two pieces makes it write in two pieces.
+func (c *committer) flushBut(last *Client) {
+	i := slices.Index(c.dirty, last)
+	if i < 0 || len(c.dirty) == 1 {
+		c.flush()
+		return
+	}
+	c.dirty = slices.Delete(c.dirty, i, i+1)
+	c.flush()
+	c.dirty = append(c.dirty, last)
+}
+
 // flush sends what the clients got.
 func (c *committer) flush() {
-	c.unsent = 0
+	c.unsent, c.last = 0, nil
 	if len(c.dirty) > flushHere {
 		c.leave()
 		return

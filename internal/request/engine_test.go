@@ -55,6 +55,7 @@ type memConn struct {
 	mu     sync.Mutex
 	got    []byte
 	closed bool
+	sent   int // times that something was
 	more   chan struct{}
 }
 
@@ -62,6 +63,9 @@ func (m *memConn) Flush() {
 	frames, _ := m.c.Take()
 	m.mu.Lock()
 	m.got = append(m.got, frames...)
+	if len(frames) > 0 {
+		m.sent++
+	}
 	m.mu.Unlock()
 	select {
 	case m.more <- struct{}{}:

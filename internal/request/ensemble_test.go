@@ -389,6 +389,34 @@ func TestFollowerKeepsOrder(t *testing.T) {
 	}
 }
 
+// TestRepliesInARowStayTogether sends a client its replies at once, though others are sent theirs
+// while it gets them; one that is alone is not kept waiting.
+func TestRepliesInARowStayTogether(t *testing.T) {
+	s := newSeat(t, nil)
+	s.Follow()
+	var agreed [][]byte
+	write := func(c *Client, n int) {
+		for i := range int32(n) {
+			s.submit(c, create(i, "/a"))
+			agreed = append(agreed, refusal(c.Session.ID(), i, s.Zxid()+int64(len(agreed))+1, proto.NoAuth))
+		}
+	}
+	a, toA := s.enter(7)
+	b, toB := s.enter(8)
+	write(a, flushChunk-20)
+	write(b, 40)
+	s.commit(agreed...)
+	if toA.sent != 1 || toB.sent != 1 {
+		t.Errorf("two in a row: %d and %d sends, want one for each", toA.sent, toB.sent)
+	}
+	agreed = nil
+	write(a, 2*flushChunk)
+	s.commit(agreed...)
+	if toA.sent < 3 {
+		t.Errorf("a client alone was sent all of %d replies in %d pieces", 2*flushChunk, toA.sent-1)
+	}
+}
+
 // TestMovedSession ends the connection, as Apache's servers do: the client may be
 // here again by a later one.
 func TestMovedSession(t *testing.T) {

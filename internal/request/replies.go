@@ -93,6 +93,7 @@ func (c *committer) handOver() {
 	cl.mu.Unlock()
 	c.tally(r.op, r.latency, r.n, bytes)
 	c.touch(cl)
+	c.last = cl
 	r.client, r.n = nil, 0
 }
 
