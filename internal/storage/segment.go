@@ -17,11 +17,6 @@ const (
 	// for a sync of the log waits for those that are on their way, nor too few,
 	// for each sync has its price.
 	fillPiece = 256 << 10
-	// fillHaste is how many there are when records come close, fillShort and less behind
-	// them: each sync is one that takes the disk from the log. Not while a snapshot is
-	// being written: three that write much at once make a sync of the log wait too long.
-	fillHaste = 512 << 10
-	fillShort = 3 << 20
 	// fillAhead is how many zeros there are before the records at the most. A
 	// log that rolls early has them for nothing, so it is less than what is
 	// allocated: about a tenth of a second of writing at full speed.
@@ -46,7 +41,6 @@ type segment struct {
 	ahead int64 // how many zeros to have before the records
 	alloc int64 // by how much room on disk is reserved
 	log   *slog.Logger
-	snaps *atomic.Int32 // how many snapshots are being written
 	wake  chan int64    // the offset of the records, when zeros run short
 	end   chan int64    // the length that the file shall have
 	done  chan struct{} // the goroutine has ended
@@ -70,7 +64,7 @@ func newSegment(s *Store, path string) (*segment, error) {
 	}
 	seg := &segment{
 		path: path, off: fileHeader,
-		ahead: min(max(s.opts.Preallocate, 0), fillAhead), alloc: max(s.opts.Preallocate, 0), log: s.log, snaps: &s.snaps,
+		ahead: min(max(s.opts.Preallocate, 0), fillAhead), alloc: max(s.opts.Preallocate, 0), log: s.log,
 		wake: make(chan int64, 1), end: make(chan int64, 1), done: make(chan struct{}),
 	}
 	seg.synced.Store(fileHeader)
@@ -175,12 +169,13 @@ func trim(f File, length int64) error {
 }
 
 // zeros are never written to.
-var zeros [fillHaste]byte
+var zeros [fillPiece]byte
 
 // fill writes zeros up to the offset upto, unless the file ends before: then
 // its length is returned. A failure is only a loss of speed, or the first sign
 // of what the log itself will meet.
 func (g *segment) fill(f File, upto int64) (length int64, err error) {
+	zeros := zeros[:min(fillPiece, g.ahead)]
 	if reserve := (upto + g.alloc - 1) / g.alloc * g.alloc; reserve > g.reserved {
 		if err := f.Allocate(0, reserve); err != nil {
 			return 0, fmt.Errorf("no room for a log of %d bytes, by preAllocSize: %w", reserve, err)
@@ -194,7 +189,7 @@ func (g *segment) fill(f File, upto int64) (length int64, err error) {
 		case <-time.After(rest):
 		}
 		start := time.Now()
-		easy, more, err := g.fillPiece(f, upto)
+		easy, more, err := g.fillPiece(f, zeros, upto)
 		if err == nil && more {
 			err = f.Sync()
 		}
@@ -210,17 +205,13 @@ func (g *segment) fill(f File, upto int64) (length int64, err error) {
 
 // fillPiece writes one piece, unless all is done. easy tells that records are
 // far behind.
-func (g *segment) fillPiece(f File, upto int64) (easy, more bool, err error) {
+func (g *segment) fillPiece(f File, zeros []byte, upto int64) (easy, more bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.zeroed >= upto {
 		return false, false, nil
 	}
-	piece := int64(fillPiece)
-	if g.zeroed-g.used < fillShort && g.snaps.Load() == 0 {
-		piece = fillHaste
-	}
-	n, err := f.WriteAt(zeros[:min(piece, g.ahead)], g.zeroed)
+	n, err := f.WriteAt(zeros, g.zeroed)
 	g.zeroed += int64(n)
 	return g.zeroed-g.used > fillEase, true, err
 }

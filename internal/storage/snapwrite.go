@@ -62,8 +62,6 @@ func (s *Store) writeAside(ctx context.Context, name string, src SnapshotSource,
 	if err != nil {
 		return err
 	}
-	s.snaps.Add(1)
-	defer s.snaps.Add(-1)
 	out := &syncingWriter{ctx: ctx, f: f}
 	err = EncodeSnapshot(out, src, info, !s.opts.NoDigest, !s.opts.NoLastZxid)
 	if err == nil {

@@ -91,7 +91,6 @@ type Store struct {
 	writer  *Log
 	locks   []io.Closer
 	copies  atomic.Int64 // how many were begun
-	snaps   atomic.Int32 // how many snapshots are being written
 }
 
 // Open finds and checks the directories and removes what unfinished writes
