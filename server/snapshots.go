@@ -36,22 +36,22 @@ func newSnapshots(ctx context.Context, store *storage.Store, log *slog.Logger, d
 	return &snapshots{store: store, log: log, digest: digest, ctx: ctx, stop: stop, busy: make(chan struct{}, 1)}
 }
 
-// Due starts a snapshot unless one is being written, or freeze gives none.
-func (s *snapshots) Due(freeze func() (request.Frozen, bool)) {
+// Due starts a snapshot, unless freeze gives none, or the server ends. It is false if one is being
+// written.
+func (s *snapshots) Due(freeze func() (request.Frozen, bool)) bool {
 	select {
 	case s.busy <- struct{}{}:
 	default:
-		s.log.Warn("snapshot skipped: the one before is still being written")
-		return
+		return s.ctx.Err() != nil
 	}
 	if s.ctx.Err() != nil {
 		s.end()
-		return
+		return true
 	}
 	f, ok := freeze()
 	if !ok {
 		s.end()
-		return
+		return true
 	}
 	go func() {
 		defer s.end()
@@ -59,6 +59,7 @@ func (s *snapshots) Due(freeze func() (request.Frozen, bool)) {
 			s.log.Error("snapshot failed; the transaction logs still hold everything", "error", err)
 		}
 	}()
+	return true
 }
 
 // Take writes a snapshot of the state as of now, after one that is being

@@ -3,7 +3,6 @@ package request
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/quollhq/quoll/internal/audit"
@@ -43,10 +42,10 @@ type committer struct {
 	limit    int
 	size     int64
 	spread   float64 // of worth, from 3/4 to 5/4
+	late     bool    // a snapshot is due, and waits for the one before
 	now      time.Time
 	row      row       // replies that are not in an outbox yet
 	dirty    []*Client // got something that is not sent
-	last     *Client   // got the last reply
 	unsent   int       // transactions since the last flush
 	answered int       // writes that are in flight no more, and are not counted off
 	landed   int       // transactions that this leader has proposed, of those being applied
@@ -74,7 +73,7 @@ func (c *committer) plan() {
 		c.size = c.e.SnapSize/2 + c.e.Rand.Int64N(c.e.SnapSize/2+1)
 	}
 	c.spread = 0.75 + c.e.Rand.Float64()/2
-	c.logged, c.bytes = 0, 0
+	c.logged, c.bytes, c.late = 0, 0, false
 	c.p.putOff.Store(notPutOff)
 	c.tellf = c.tell
 }
@@ -116,7 +115,7 @@ func (c *committer) turn(n int) {
 	c.e.Tree.Unlock()
 	c.count()
 	if c.unsent += n; c.unsent >= flushChunk {
-		c.flushBut(c.last)
+		c.flush()
 	}
 }
 
@@ -151,22 +150,9 @@ func chunk(items []item) int {
 	return n
 }
 
-// flushBut is flush but for a client that may get more in a moment, unless it is the only
-// one: what is sent to it in two pieces makes it write in two pieces.
-func (c *committer) flushBut(last *Client) {
-	i := slices.Index(c.dirty, last)
-	if i < 0 || len(c.dirty) == 1 {
-		c.flush()
-		return
-	}
-	c.dirty = slices.Delete(c.dirty, i, i+1)
-	c.flush()
-	c.dirty = append(c.dirty, last)
-}
-
 // flush sends what the clients got.
 func (c *committer) flush() {
-	c.unsent, c.last = 0, nil
+	c.unsent = 0
 	if len(c.dirty) > flushHere {
 		c.leave()
 		return
@@ -386,8 +372,12 @@ func (c *committer) snapshot() {
 		}
 		return
 	}
-	c.plan()
-	c.e.Snapshots.Due(func() (Frozen, bool) { return c.e.freeze(), true })
+	if c.e.Snapshots.Due(func() (Frozen, bool) { return c.e.freeze(), true }) {
+		c.plan()
+	} else if !c.late {
+		c.late = true
+		c.e.Logger.Warn("a snapshot is due, and the one before is still being written: is the disk slow, or snapCount small?")
+	}
 }
 
 // worth is how many bytes of log a snapshot of so many bytes is worth: as long as

@@ -54,8 +54,9 @@ type Log interface {
 // Snapshotter is told when a snapshot is due, by any goroutine. It must not block.
 type Snapshotter interface {
 	// Due starts a snapshot; freeze, which it may call at once or not at all,
-	// gives the state, or tells that none is to be written any more.
-	Due(freeze func() (Frozen, bool))
+	// gives the state, or tells that none is to be written any more. It is false if one
+	// is being written: then it is to be asked again.
+	Due(freeze func() (Frozen, bool)) bool
 	// Size is the length of the last snapshot on disk, in bytes; 0 before
 	// there is one.
 	Size() int64

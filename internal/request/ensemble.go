@@ -572,11 +572,8 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) error {
 			}
 			bytes += len(data)
 		}
-		c.handOver()
-		for stuck := c.p.flight.leave(flown); len(stuck) > 0; stuck = c.p.flight.leave(flown) {
-			c.refused(stuck)
-			c.handOver()
-		}
+		e.zxid.Store(e.Tree.Zxid()) // is in what is refused from now on
+		c.p.flight.leave(flown, c)
 		clear(flown) // they hold on to clients
 		c.turn(end - from)
 	}
@@ -643,6 +640,8 @@ func (c *committer) giveUp() {
 	c.answered, c.landed = 0, 0
 	clear(c.flown[:])
 	c.p.putOff.Store(notPutOff)
+	c.e.zxid.Store(c.e.Tree.Zxid())
+	c.count()
 }
 
 // refused answers writes that were not forwarded.
@@ -671,6 +670,7 @@ func (e *Engine) Install(t *tree.Tree, sessions map[int64]int32, logged int) {
 	e.Tree.Swap(t)
 	p.swapSessions(&Replacement{Sessions: sessions, Now: e.Clock})
 	e.zxid.Store(e.Tree.Zxid())
+	p.putOff.Store(notPutOff)
 	e.Tree.Unlock()
 	t.Close()
 	p.commit.plan()

@@ -389,31 +389,39 @@ func TestFollowerKeepsOrder(t *testing.T) {
 	}
 }
 
-// TestRepliesInARowStayTogether sends a client its replies at once, though others are sent theirs
-// while it gets them; one that is alone is not kept waiting.
-func TestRepliesInARowStayTogether(t *testing.T) {
+// TestRefusedWhileApplied answers a write that is refused where it arrives behind the one before
+// it of its session, also if it arrives while that is being applied.
+func TestRefusedWhileApplied(t *testing.T) {
 	s := newSeat(t, nil)
 	s.Follow()
-	var agreed [][]byte
-	write := func(c *Client, n int) {
-		for i := range int32(n) {
-			s.submit(c, create(i, "/a"))
-			agreed = append(agreed, refusal(c.Session.ID(), i, s.Zxid()+int64(len(agreed))+1, proto.NoAuth))
+	c, m := s.enter(7)
+	s.submit(c, create(1, "/a"))
+	list := [][]byte{refusal(7, 1, 1, proto.NoAuth)}
+	torn := []Request{{Xid: 2, Op: proto.OpSetData, Body: []byte{0, 0, 0}}}
+	err := s.Commit(1, func(i int) []byte {
+		f := &s.pipe.flight
+		if torn == nil || !f.mu.TryLock() {
+			return list[i] // who applies is looking for who waits
+		}
+		w := f.local[7]
+		taken := w != nil && w.taken == 1
+		f.mu.Unlock()
+		if taken {
+			s.submit(c, torn...)
+			torn = nil
+		}
+		return list[i]
+	})
+	if err != nil || torn != nil {
+		t.Fatalf("%v, and the write that is refused was sent: %v", err, torn == nil)
+	}
+	for i, want := range []proto.Code{proto.NoAuth, proto.MarshallingError} {
+		if h, _ := m.next(t); h.Xid != int32(i+1) || h.Err != want || h.Zxid != 1 {
+			t.Errorf("reply %d: %+v, want %d of %d", i, h, want, i+1)
 		}
 	}
-	a, toA := s.enter(7)
-	b, toB := s.enter(8)
-	write(a, flushChunk-20)
-	write(b, 40)
-	s.commit(agreed...)
-	if toA.sent != 1 || toB.sent != 1 {
-		t.Errorf("two in a row: %d and %d sends, want one for each", toA.sent, toB.sent)
-	}
-	agreed = nil
-	write(a, 2*flushChunk)
-	s.commit(agreed...)
-	if toA.sent < 3 {
-		t.Errorf("a client alone was sent all of %d replies in %d pieces", 2*flushChunk, toA.sent-1)
+	if s.InFlight() != 0 || c.Pending() != 0 || len(s.pipe.flight.local) != 0 {
+		t.Errorf("%d in flight, %d of the client's, %d sessions", s.InFlight(), c.Pending(), len(s.pipe.flight.local))
 	}
 }
 

@@ -16,7 +16,6 @@ type flight struct {
 	led    fifo[item]         // proposed by this leader, by zxid
 	local  map[int64]*waiters // of this learner's clients, by session
 	spare  []*waiters         // are empty, to be used again
-	round  uint64             // of leave
 	bytes  int                // of the bodies in local
 	going  []Forwarded        // what is to be forwarded; the bodies are of who waits for that
 	asked  *moment            // is being confirmed, nil if none is
@@ -33,8 +32,7 @@ type flight struct {
 // waiters are the writes of one session, in order.
 type waiters struct {
 	fifo[waiting]
-	taken int    // so many of them, from the head on, are being answered
-	left  uint64 // the round of leave that has looked at them last
+	taken int // so many of them, from the head on, are being answered
 }
 
 // waiting is a write that was forwarded, with what is needed to do that again.
@@ -169,34 +167,36 @@ func (w *waiters) takeStuck(list []item) []item {
 	return list
 }
 
-// leave forgets what was taken, and has been answered. The result are writes that were not
-// forwarded, came meanwhile, and are next: they are taken now, and to be answered before leave
-// is called again. It is over when there are none.
-func (f *flight) leave(list []flown) (stuck []item) {
+// refuser answers writes that were not forwarded.
+type refuser interface {
+	refused(list []item)
+	handOver() // has the answers in the outboxes
+}
+
+// leave forgets what was taken, and has been answered. Writes that were not forwarded, came
+// meanwhile, and are next, are answered now: with the lock held, so that none comes before them.
+func (f *flight) leave(list []flown, by refuser) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.round++
 	for i := range list {
 		w := list[i].from
-		if w == nil || w.taken == 0 || w.left == f.round {
+		if w == nil || w.taken == 0 {
 			continue
 		}
-		w.left = f.round
 		id := list[i].session.ID()
 		if f.local[id] != w {
 			continue // the role has changed, and nothing waits any more
 		}
+		by.refused(w.takeStuck(nil))
 		for ; w.taken > 0; w.taken-- {
 			f.bytes -= len(w.head().body)
 			w.drop()
 		}
 		if w.len() == 0 {
 			f.empty(id, w)
-			continue
 		}
-		stuck = w.takeStuck(stuck)
 	}
-	return stuck
+	by.handOver()
 }
 
 // waiters are those of a session, none at first. The lock is held.

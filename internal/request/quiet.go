@@ -45,7 +45,7 @@ func (e *Engine) freezePutOff() (Frozen, bool) {
 	failpoint.Pass(failpoint.Freeze)
 	e.Tree.Lock()
 	defer e.Tree.Unlock()
-	if !e.Serving() || !e.pipe.putOff.CompareAndSwap(putOff, early) {
+	if !e.Serving() || e.ReadsOnly() || !e.pipe.putOff.CompareAndSwap(putOff, early) {
 		return Frozen{}, false
 	}
 	return e.freezeLocked(), true

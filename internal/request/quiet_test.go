@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/internal/proto"
+	"github.com/quollhq/quoll/internal/tree"
 )
 
 func TestQuiet(t *testing.T) {
@@ -28,6 +29,53 @@ func TestQuiet(t *testing.T) {
 		if got := q.look(tc.zxid); got != tc.want {
 			t.Errorf("look %d: %v, want %v", i, got, tc.want)
 		}
+	}
+}
+
+// A snapshot that is put off is not written of a state that is not in force.
+func TestNoQuietSnapshotOutOfForce(t *testing.T) {
+	for name, leave := range map[string]func(*seat){
+		"resting":   func(s *seat) { s.Rest() },
+		"reads":     func(s *seat) { s.Rest(); s.ReadOnly() },
+		"installed": func(s *seat) { s.Rest(); s.Install(tree.New(tree.Options{}), nil, 0); s.Follow() },
+	} {
+		s := newSeat(t, nil)
+		s.Follow()
+		s.pipe.putOff.Store(putOff)
+		leave(s)
+		if _, ok := s.freezePutOff(); ok {
+			t.Errorf("%s: it is written", name)
+		}
+	}
+	s := newSeat(t, nil)
+	s.Follow()
+	s.pipe.putOff.Store(putOff)
+	f, ok := s.freezePutOff()
+	if !ok {
+		t.Fatal("a follower writes none")
+	}
+	f.View.Close()
+}
+
+// A snapshot that is due while one is being written comes behind it.
+func TestSnapshotBehindAnother(t *testing.T) {
+	snaps := &dueCounter{}
+	snaps.busy.Store(true)
+	w := newWorld(t, func(o *Options) { o.SnapCount, o.Snapshots = 10, snaps })
+	c, m := w.client()
+	set := func(xid int32) {
+		w.submit(c, Request{Xid: xid, Op: proto.OpSetData, Body: setBody("/", "x", -1)})
+		m.next(t)
+	}
+	for xid := range int32(10) {
+		set(xid)
+	}
+	snaps.busy.Store(false)
+	set(10)
+	set(11)
+	w.Close()
+	if n := snaps.due.Load(); n != 1 {
+		t.Errorf("%d snapshots, want one", n)
 	}
 }
 

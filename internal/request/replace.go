@@ -86,6 +86,7 @@ func (p *pipeline) replace(r *Replacement) (int64, error) {
 	e.Tree.Swap(r.Tree)
 	gone := p.swapSessions(r)
 	e.zxid.Store(zxid)
+	p.putOff.Store(notPutOff)
 	e.Tree.Unlock()
 	r.Tree.Close()
 

@@ -93,7 +93,6 @@ func (c *committer) handOver() {
 	cl.mu.Unlock()
 	c.tally(r.op, r.latency, r.n, bytes)
 	c.touch(cl)
-	c.last = cl
 	r.client, r.n = nil, 0
 }
 

@@ -211,7 +211,7 @@ func (g *segment) fillPiece(f File, zeros []byte, upto int64) (easy, more bool, 
 	if g.zeroed >= upto {
 		return false, false, nil
 	}
-	n, err := f.WriteAt(zeros, g.zeroed)
+	n, err := f.WriteAt(zeros[:min(int64(len(zeros)), g.reserved-g.zeroed)], g.zeroed)
 	g.zeroed += int64(n)
 	return g.zeroed-g.used > fillEase, true, err
 }

@@ -188,14 +188,15 @@ func (m *machine) watch() {
 }
 
 // Due is request.Snapshotter's. Snapshots are written beside the log.
-func (m *machine) Due(freeze func() (request.Frozen, bool)) {
+func (m *machine) Due(freeze func() (request.Frozen, bool)) bool {
 	f, ok := freeze()
 	if !ok {
-		return
+		return true
 	}
 	m.tasks.Go(func() {
 		_ = m.snapshot(f) // the power is off; the start tells whether that did harm
 	})
+	return true
 }
 
 // Size is request.Snapshotter's.
