@@ -15,6 +15,7 @@ default_version=3.9.4
 older_version=3.8.6
 failures=()
 
+usage() { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$root/scripts/install-peers.sh"; }
 say() { printf 'peers: %s\n' "$*"; }
 missing() { failures+=("$1"); printf 'peers: MISSING %s\n' "$1" >&2; }
 
@@ -153,6 +154,11 @@ go_client() {
 }
 
 main() {
+  case "$#:${1:-}" in
+    0: | 1:zookeeper | 2:zookeeper) ;;
+    *:-h | *:--help) usage; exit ;;
+    *) { echo "unknown arguments: $*"; usage; } >&2; exit 2 ;;
+  esac
   mkdir -p "$peers" || { missing "a cache directory: $peers cannot be made; QUOLL_CACHE names another"; exit 1; }
   exec 9>"$peers/.lock" # two test runs may start at once
   flock 9

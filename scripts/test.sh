@@ -11,6 +11,8 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
+usage() { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' scripts/test.sh; }
+
 fuzztime=${FUZZTIME:-3s}
 export QUOLL_RACE=${QUOLL_RACE:-1}
 # Or each process that is built with the race detector sleeps for a second at its end.
@@ -114,11 +116,12 @@ section() {
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 sections=("$@")
+case ${1:-} in -h | --help) usage; exit ;; esac
 ((${#sections[@]})) || sections=(peers format vet staticcheck unit simulation fuzz blackbox)
 for s in "${sections[@]}"; do
   case $s in
   peers | format | vet | staticcheck | unit | simulation | fuzz | blackbox) section "$s" ;;
-  *) echo "unknown section: $s" >&2; exit 2 ;;
+  *) { echo "unknown section: $s"; usage; } >&2; exit 2 ;;
   esac
 done
 

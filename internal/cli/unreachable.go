@@ -37,7 +37,7 @@ func advice(err error) string {
 	var op *net.OpError // and not the context that a caller waits with
 	switch {
 	case hangsUp(err):
-		return "A server hangs up on clients when it has no quorum, is starting, only leads (leaderServes=no), has too many connections (maxClientCnxns), or does not " +
+		return "A server hangs up on clients when it has no quorum, is starting, only leads (leaderServes=no), was removed from the ensemble, has too many connections (maxClientCnxns), or does not " +
 			"speak TLS as the client does (--client-configuration). Its log says which, and so does /readyz?verbose at its admin port."
 	case errors.Is(err, client.ErrMalformed):
 		return "What answers there is no ZooKeeper server, or wants TLS."
