@@ -374,7 +374,14 @@ func (c *committer) snapshot() {
 	}
 	if c.e.Snapshots.Due(func() (Frozen, bool) { return c.e.freeze(), true }) {
 		c.plan()
-	} else if !c.late {
+		return
+	}
+	// It is due again after a quarter of the way: snapshots without a pause leave the disk none.
+	c.logged = min(c.logged, c.limit*3/4)
+	if c.size > 0 {
+		c.bytes = min(c.bytes, c.size*3/4)
+	}
+	if !c.late {
 		c.late = true
 		c.e.Logger.Warn("a snapshot is due, and the one before is still being written: is the disk slow, or snapCount small?")
 	}

@@ -71,8 +71,9 @@ func TestSnapshotBehindAnother(t *testing.T) {
 		set(xid)
 	}
 	snaps.busy.Store(false)
-	set(10)
-	set(11)
+	for xid := int32(10); xid < 13; xid++ { // it is due again after a quarter of at most ten
+		set(xid)
+	}
 	w.Close()
 	if n := snaps.due.Load(); n != 1 {
 		t.Errorf("%d snapshots, want one", n)
