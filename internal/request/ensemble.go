@@ -562,8 +562,7 @@ func (e *Engine) Commit(n int, entry func(i int) []byte) error {
 		for ; i < end; i++ {
 			data := entry(i)
 			if err := c.agreed(data, &flown[i-from]); err != nil {
-				c.giveUp()
-				e.Tree.Unlock()
+				c.giveUp(i - from)
 				c.applied(i, bytes)
 				if d := (*Difference)(nil); !errors.As(err, &d) {
 					e.pipe.fail(err)
@@ -632,16 +631,13 @@ func (c *committer) agreed(data []byte, x *flown) error {
 	return nil
 }
 
-// giveUp ends a chunk of which a transaction could not be applied, or shows that the tree is
-// another's: no snapshot is to be made of that. The tree's lock is held.
-func (c *committer) giveUp() {
-	c.handOver()
-	c.p.inFlight.Add(-int64(c.answered))
-	c.answered, c.landed = 0, 0
+// giveUp is turn behind a transaction that could not be applied, or shows that the tree is
+// another's: no snapshot is to be made of that.
+func (c *committer) giveUp(n int) {
+	c.landed = 0
 	clear(c.flown[:])
 	c.p.putOff.Store(notPutOff)
-	c.e.zxid.Store(c.e.Tree.Zxid())
-	c.count()
+	c.turn(n)
 }
 
 // refused answers writes that were not forwarded.
@@ -670,11 +666,10 @@ func (e *Engine) Install(t *tree.Tree, sessions map[int64]int32, logged int) {
 	e.Tree.Swap(t)
 	p.swapSessions(&Replacement{Sessions: sessions, Now: e.Clock})
 	e.zxid.Store(e.Tree.Zxid())
-	p.putOff.Store(notPutOff)
+	p.commit.plan() // what was put off was of the state before
+	p.commit.logged = logged
 	e.Tree.Unlock()
 	t.Close()
-	p.commit.plan()
-	p.commit.logged = logged
 }
 
 // ShowConfig makes a text the data of /zookeeper/config, with the version of the

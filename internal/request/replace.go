@@ -86,13 +86,12 @@ func (p *pipeline) replace(r *Replacement) (int64, error) {
 	e.Tree.Swap(r.Tree)
 	gone := p.swapSessions(r)
 	e.zxid.Store(zxid)
-	p.putOff.Store(notPutOff)
+	p.commit.plan() // what was put off was of the state before
 	e.Tree.Unlock()
 	r.Tree.Close()
 
 	p.prep.overlay = newOverlay()
 	p.prep.zxid, p.prep.digest = zxid, e.Tree.Digest()
-	p.commit.plan()
 	for _, id := range gone {
 		if e.SessionClosed != nil {
 			e.SessionClosed(id)

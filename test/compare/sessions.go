@@ -98,7 +98,7 @@ func idleEnsemble(ctx context.Context, c *comparison) error {
 // onFresh runs one load on a fresh server.
 func (c *comparison) onFresh(ctx context.Context, s subject, args ...string) (res *bench.Result, err error) {
 	// No snapshot of the znodes that the load makes: what is kept for it would count as well.
-	p, err := c.fresh(ctx, s, map[string]string{"snapCount": neverSnapshot["snapCount"], "snapSizeLimitInKb": "-1"})
+	p, err := c.fresh(ctx, s, neverSnapshot)
 	if err != nil {
 		return nil, err
 	}
