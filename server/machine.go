@@ -282,31 +282,34 @@ func (m *machine) take(was bool, reason string) {
 
 // Requests is peer.Machine's.
 func (m *machine) Requests(learner zab.Link, epoch int64, asked []wire.ClientRequest) {
-	var list []request.Forwarded
-	var known identities
-	for i := range asked {
-		r := &asked[i]
-		if proto.Op(r.Op) == proto.OpSync {
-			m.forwarded(learner, epoch, list)
-			list = nil
-			// A member of quoll's that asks for itself sends no number, and waits for
-			// what it has forwarded before.
-			m.s.engine.RemoteSync(owner(learner), epoch, r.Cxid != 0, func() { m.peer.Sync(learner, &zab.Message{Type: zab.Sync}) })
-			continue
+	for len(asked) > 0 {
+		n := slices.IndexFunc(asked, func(r wire.ClientRequest) bool { return proto.Op(r.Op) == proto.OpSync })
+		if n < 0 {
+			m.forwarded(learner, epoch, asked)
+			return
 		}
-		if list == nil {
-			list = make([]request.Forwarded, 0, len(asked)-i)
-		}
-		list = append(list, request.Forwarded{Session: r.Session, Xid: r.Cxid, Op: proto.Op(r.Op), Body: r.Body, IDs: known.of(r.Auth)})
+		m.forwarded(learner, epoch, asked[:n])
+		// A member of quoll's that asks for itself sends no number, and waits for
+		// what it has forwarded before.
+		m.s.engine.RemoteSync(owner(learner), epoch, asked[n].Cxid != 0, func() { m.peer.Sync(learner, &zab.Message{Type: zab.Sync}) })
+		asked = asked[n+1:]
 	}
-	m.forwarded(learner, epoch, list)
 }
 
-// forwarded hands requests of a learner to the engine.
-func (m *machine) forwarded(learner zab.Link, epoch int64, list []request.Forwarded) {
-	if len(list) > 0 {
-		m.s.engine.Remote(owner(learner), epoch, list)
+// forwarded hands writes of a learner to the engine.
+func (m *machine) forwarded(learner zab.Link, epoch int64, asked []wire.ClientRequest) {
+	if len(asked) == 0 {
+		return
 	}
+	m.s.engine.Remote(owner(learner), epoch, func(yield func(request.Forwarded) bool) {
+		var known identities
+		for i := range asked {
+			r := &asked[i]
+			if !yield(request.Forwarded{Session: r.Session, Xid: r.Cxid, Op: proto.Op(r.Op), Body: r.Body, IDs: known.of(r.Auth)}) {
+				return
+			}
+		}
+	})
 }
 
 // Answered is peer.Machine's.

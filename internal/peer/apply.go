@@ -6,7 +6,8 @@ import "github.com/quollhq/quoll/internal/zab"
 type job struct {
 	restore   State
 	commit    []zab.Entry
-	size      int // of commit, which counts for the budget
+	list      []zab.Entry // done with when commit is applied; nil if a later job has more of it
+	size      int         // of commit, which counts for the budget
 	reads     []zab.Read
 	messages  []zab.Upcall
 	configure *zab.Membership
@@ -62,6 +63,9 @@ func (p *Peer) runJob(m Machine, j *job) {
 	if len(j.commit) > 0 {
 		m.Apply(j.commit)
 		p.waiting.sub(j.size)
+		if j.list != nil {
+			p.applied.add(j.list)
+		}
 	}
 	for _, r := range j.reads {
 		m.Confirmed(r)

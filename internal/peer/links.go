@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -54,13 +55,15 @@ func (h handler) Up(c *link.Conn) {
 }
 
 // Received implements link.Handler. Requests of a learner that is in sync are the machine's at once: the agreement has
-// nothing to say about them.
+// nothing to say about them. Those of another one get memory of their own.
 func (h handler) Received(c *link.Conn, batch []link.Packet) {
 	if to := contactOf(c).route.Load(); to != nil {
 		if batch = h.requests(c, to, batch); len(batch) == 0 {
 			c.Recycle(batch)
 			return
 		}
+	} else {
+		ownRequests(batch)
 	}
 	if h.give(c.Done(), func() { h.p.loop.received(c, batch); c.Recycle(batch) }) || len(batch) == 0 {
 		return
@@ -70,9 +73,18 @@ func (h handler) Received(c *link.Conn, batch []link.Packet) {
 	}
 }
 
+// ownRequests has requests outlive the call of Received.
+func ownRequests(batch []link.Packet) {
+	for i := range batch {
+		if batch[i].Type == wire.Request {
+			batch[i].Data = bytes.Clone(batch[i].Data)
+		}
+	}
+}
+
 // requests brings the requests among packets where they belong, and returns the other packets.
 func (h handler) requests(c, to *link.Conn, batch []link.Packet) (others []link.Packet) {
-	var list []wire.ClientRequest
+	list := contactOf(c).asked[:0]
 	others = batch[:0]
 	for i := range batch {
 		if batch[i].Type != wire.Request {
@@ -83,9 +95,6 @@ func (h handler) requests(c, to *link.Conn, batch []link.Packet) (others []link.
 		if err != nil {
 			h.p.broke(c, wire.Request, err)
 			return nil
-		}
-		if list == nil {
-			list = make([]wire.ClientRequest, 0, len(batch)-i)
 		}
 		list = append(list, r)
 	}
@@ -98,6 +107,8 @@ func (h handler) requests(c, to *link.Conn, batch []link.Packet) (others []link.
 	} else if c.Pace() == nil {
 		h.p.passOn(c, to, list)
 	}
+	clear(list) // they hold on to their bytes
+	contactOf(c).asked = list
 	return others
 }
 

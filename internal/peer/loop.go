@@ -144,6 +144,9 @@ func (l *loop) round(vote *mesh.Message) {
 		return
 	}
 	l.tick()
+	for _, list := range l.p.applied.take() {
+		l.p.zab.Reuse(list) // what was sent of it was sent in the round that made it
+	}
 	if vote != nil {
 		l.vote(*vote)
 	}
@@ -222,6 +225,9 @@ func (l *loop) stored(jobs []write) {
 		seq = max(seq, jobs[i].Seq)
 	}
 	l.p.zab.Stored(seq)
+	for i := range jobs {
+		l.p.zab.Reuse(jobs[i].Entries)
+	}
 }
 
 // ack acknowledges transactions to the leader.
@@ -243,7 +249,7 @@ func (l *loop) ack(w *zab.Write) {
 // leader hands over a batch waits, for it may go on leading, and the numbers behind the batch are given away.
 func (l *loop) propose(b Batch) {
 	failpoint.Pass(failpoint.Propose)
-	entries := b.Entries()
+	entries := b.Entries(l.p.zab.List(1))
 	next := l.p.zab.NextZxid()
 	switch leads := l.p.zab.Status().Epoch == zab.EpochOf(entries[0].Zxid); {
 	case leads && next == 0 && l.p.zab.HandingOver():
@@ -407,7 +413,7 @@ func (l *loop) tellMachine(r *zab.Ready) {
 		l.states[s.Link] = newFuture()
 		l.push(job{freeze: l.states[s.Link]})
 	}
-	j := job{commit: commits, reads: r.Reads, messages: r.Upcalls, configure: r.Config}
+	j := job{commit: commits, list: r.Commit, reads: r.Reads, messages: r.Upcalls, configure: r.Config}
 	if r.Status != nil && !r.Status.Serving() {
 		l.p.uplink.Store(nil)
 		j.serve = &Role{Status: *r.Status}

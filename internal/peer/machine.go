@@ -19,14 +19,15 @@ type Machine interface {
 	// does not serve at that time.
 	Restore(State)
 	// Apply applies committed transactions, in order, each right after the one before. Entries and what they point to
-	// must not be changed.
+	// must not be changed, and the list is the peer's again afterwards.
 	Apply(entries []zab.Entry)
 	// Freeze is the state as of everything that was applied so far. It is read, and then closed, by another goroutine.
 	Freeze() Frozen
 	// Serve tells what the member is from now on. Unless role.Serving, clients are let go and what was being proposed
 	// is forgotten: some of it may still be committed, and is then applied like anything else.
 	Serve(role Role)
-	// Requests hands over what clients of a learner ask the leader of this epoch for, in order. The list is the machine's.
+	// Requests hands over what clients of a learner ask the leader of this epoch for, in order. The list is the peer's again
+	// afterwards, and so are the requests' bodies.
 	// It is called by any goroutine, one at a time for each learner, and must not wait. It may be called before the machine
 	// has heard that this member leads in that epoch, and when it has heard that it does not any more.
 	Requests(learner zab.Link, epoch int64, list []wire.ClientRequest)
@@ -97,9 +98,8 @@ type Batch struct {
 	Farewell zab.Farewells
 }
 
-// Entries are the batch's transactions. They alias Records.
-func (b *Batch) Entries() []zab.Entry {
-	into := make([]zab.Entry, 0, count(b.Records))
+// Entries are the batch's transactions, appended to an empty list. They alias Records.
+func (b *Batch) Entries(into []zab.Entry) []zab.Entry {
 	for at := 0; at < len(b.Records); {
 		entry := storage.Entry(b.Records, at)
 		into = append(into, zab.Entry{Zxid: storage.Zxid(entry), Data: entry})

@@ -23,7 +23,9 @@ type contact struct {
 	term     int64 // the epoch of the leader that they are for; set before route
 	since    time.Time
 	requests atomic.Int64
-	zxid     atomic.Int64 // the last that was sent, -1 if none was
+	// asked is the list that requests are handed over in, of the goroutine that reads.
+	asked []wire.ClientRequest
+	zxid  atomic.Int64 // the last that was sent, -1 if none was
 	// before is what had gone over it when it was counted anew. The loop's.
 	before link.Traffic
 	// sid is the member at the other end, -1 while that is unknown; observer tells that it is an observer. The loop's.

@@ -77,3 +77,14 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Requests that wait for the loop do not lie in what the connection is read into.
+func TestRequestsOutliveTheBuffer(t *testing.T) {
+	buf := []byte("a request, a ping")
+	batch := []link.Packet{{Packet: wire.Packet{Type: wire.Request, Data: buf[:9]}}, {Packet: wire.Packet{Type: wire.Ping, Data: buf[11:]}}}
+	ownRequests(batch)
+	clear(buf[:9])
+	if got := string(batch[0].Data); got != "a request" {
+		t.Errorf("%q", got)
+	}
+}

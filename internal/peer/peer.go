@@ -140,8 +140,9 @@ type Peer struct {
 	ports    struct{ election, quorum, observers *port }
 	disk     *disk
 	machine  *queue[job]
-	stopped  chan struct{} // closed when the loop has ended
-	applying sync.Mutex    // held by who calls the machine
+	applied  *queue[[]zab.Entry] // lists that the machine has applied, for the loop to use again
+	stopped  chan struct{}       // closed when the loop has ended
+	applying sync.Mutex          // held by who calls the machine
 	tasks    sync.WaitGroup
 
 	loop loop
@@ -155,7 +156,7 @@ func New(ctx context.Context, cfg Config) (*Peer, error) {
 	cfg.defaults()
 	p := &Peer{
 		cfg: cfg, log: cfg.Logger, waiting: budget{limit: cfg.MaxWaiting},
-		ahead: make(chan struct{}, readAhead), inbox: newQueue[func()](), machine: newQueue[job](), stopped: make(chan struct{}),
+		ahead: make(chan struct{}, readAhead), inbox: newQueue[func()](), machine: newQueue[job](), applied: newQueue[[]zab.Entry](), stopped: make(chan struct{}),
 	}
 	p.disk = &disk{p: p, store: cfg.Store, jobs: newQueue[write]()}
 	dir, err := newDirectory(cfg.MultiAddress, cfg.Active, cfg.LastSeen)

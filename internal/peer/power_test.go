@@ -111,7 +111,7 @@ func appendToLog(t testing.TB, opts storage.Options, b peer.Batch) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entries := b.Entries()
+	entries := b.Entries(nil)
 	if err := store.Log().Append(b.Records, loaded.LastZxid+1, entries[len(entries)-1].Zxid, len(entries)); err != nil {
 		t.Fatal(fmt.Errorf("append: %w", err))
 	}

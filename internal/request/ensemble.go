@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -233,15 +234,17 @@ func (p *pipeline) drop() {
 }
 
 // Remote takes requests that a learner has forwarded to the leader of this epoch,
-// in order. They are the engine's from then on. The ensemble's commits are the
-// answers. What comes before the engine leads in that epoch waits for it; what comes
+// in order, with bodies that are copied. The ensemble's commits are the answers. What comes before the engine leads in that epoch waits for it; what comes
 // behind is dropped: by then the learner may have sent it to another leader.
-func (e *Engine) Remote(owner session.Owner, epoch int64, list []Forwarded) {
-	size := 0
-	for i := range list {
-		size += len(list[i].Body)
+func (e *Engine) Remote(owner session.Owner, epoch int64, list iter.Seq[Forwarded]) {
+	s := submissions.Get().(*submission)
+	s.begin(nil, e.Now(), usualBodies)
+	s.owner = owner
+	for f := range list {
+		f.Body = s.keep(f.Body)
+		s.remote = append(s.remote, f)
 	}
-	e.pipe.queue.push(&submission{size: size, when: e.Now(), owner: owner, remote: list}, epoch)
+	e.pipe.queue.push(s, epoch)
 }
 
 // RemoteSync calls ask once all that the learner has forwarded so far to the leader of

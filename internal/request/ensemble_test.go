@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -551,7 +552,7 @@ func TestRemoteDoesNotWait(t *testing.T) {
 		s.submit(c, Request{Xid: int32(i + 1), Op: proto.OpCreate, Body: createBody(fmt.Sprint("/b", i), string(make([]byte, 200)), 0)})
 	}
 	for i := range 10 {
-		s.Remote(9, 1, []Forwarded{{Session: 8, Xid: int32(i + 1), Op: proto.OpCreate, Body: createBody(fmt.Sprint("/a", i), "", 0)}})
+		s.Remote(9, 1, slices.Values([]Forwarded{{Session: 8, Xid: int32(i + 1), Op: proto.OpCreate, Body: createBody(fmt.Sprint("/a", i), "", 0)}}))
 	}
 	close(s.others.gate)
 	s.commit(s.others.take(t, 12)...)
@@ -574,7 +575,7 @@ func TestRemoteSync(t *testing.T) {
 	xid := int32(0)
 	write := func() {
 		xid++
-		s.Remote(9, 1, []Forwarded{{Session: 8, Xid: xid, Op: proto.OpCreate, Body: createBody(fmt.Sprint("/a", xid), "", 0)}})
+		s.Remote(9, 1, slices.Values([]Forwarded{{Session: 8, Xid: xid, Op: proto.OpCreate, Body: createBody(fmt.Sprint("/a", xid), "", 0)}}))
 	}
 	next := func(want string) {
 		t.Helper()
@@ -697,7 +698,7 @@ func TestBatchesWaitForThoseUnderWay(t *testing.T) {
 		for i := range list {
 			list[i] = Forwarded{Session: 8, Xid: int32(from + i), Op: proto.OpCreate, Body: createBody(fmt.Sprint("/a", from+i), "", 0)}
 		}
-		s.Remote(9, 1, list)
+		s.Remote(9, 1, slices.Values(list))
 	}
 	write(0, 4)
 	first := s.others.take(t, 4)

@@ -113,7 +113,7 @@ func TestHold(t *testing.T) {
 		_, err := s.Renew(make(chan struct{}), 8, 30000, 0)
 		renewed <- err
 	}()
-	s.Remote(9, 1, []Forwarded{{Session: 8, Xid: 5, Op: proto.OpCreate, Body: createBody("/r", "", 0)}})
+	s.Remote(9, 1, slices.Values([]Forwarded{{Session: 8, Xid: 5, Op: proto.OpCreate, Body: createBody("/r", "", 0)}}))
 	if s.others.count() != 0 || len(moved) != 0 {
 		t.Fatal("something was decided")
 	}
@@ -130,7 +130,7 @@ func TestHold(t *testing.T) {
 	}
 	s.Hold()
 	s.submit(c, create(3, "/c"), create(4, "/d"))
-	s.Remote(9, 1, []Forwarded{{Session: 8, Xid: 6, Op: proto.OpCreate, Body: createBody("/r2", "", 0)}})
+	s.Remote(9, 1, slices.Values([]Forwarded{{Session: 8, Xid: 6, Op: proto.OpCreate, Body: createBody("/r2", "", 0)}}))
 	if !s.Pause(nil) {
 		t.Fatal("the clients are not kept")
 	}
@@ -278,7 +278,7 @@ func TestRequestsBeforeTheTerm(t *testing.T) {
 	s := newSeat(t, nil)
 	ask := func(epoch int64, xid int32) {
 		s.Sessions.Commit(8, 30000, 0)
-		s.Remote(9, epoch, []Forwarded{{Session: 8, Xid: xid, Op: proto.OpCreate, Body: createBody(fmt.Sprint("/", xid), "", 0)}})
+		s.Remote(9, epoch, slices.Values([]Forwarded{{Session: 8, Xid: xid, Op: proto.OpCreate, Body: createBody(fmt.Sprint("/", xid), "", 0)}}))
 	}
 	ask(2, 1)
 	ask(1, 2)

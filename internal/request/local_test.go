@@ -1,6 +1,7 @@
 package request
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/quollhq/quoll/internal/jute"
@@ -134,7 +135,7 @@ func TestLocalSessionsElsewhere(t *testing.T) {
 		const theirs, ours = 2<<56 + 1, 3<<56 + 1
 		request := func(id int64, r Request) proto.Code {
 			t.Helper()
-			s.Remote(9, 1, []Forwarded{{Session: id, Xid: r.Xid, Op: r.Op, Body: r.Body}})
+			s.Remote(9, 1, slices.Values([]Forwarded{{Session: id, Xid: r.Xid, Op: r.Op, Body: r.Body}}))
 			p := s.others.take(t, 1)[0]
 			s.commit(p)
 			var tx txn.Txn

@@ -156,7 +156,7 @@ func (p *pipeline) prepare(s *submission) bool {
 		return false
 	}
 	p.batch.taken += s.size
-	if s.remote != nil {
+	if len(s.remote) > 0 {
 		p.batch.learners = append(p.batch.learners, s.owner)
 	}
 	s.recycle()

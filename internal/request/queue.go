@@ -34,6 +34,13 @@ type submission struct {
 // writes is how many there are.
 func (s *submission) writes() int { return max(len(s.reqs), len(s.remote), 1) }
 
+const (
+	// usualBodies is room for how many bytes of bodies a submission has at least.
+	usualBodies = 4 << 10
+	// mostBodies is room for how many are kept with it.
+	mostBodies = 64 << 10
+)
+
 var submissions = sync.Pool{New: func() any { return new(submission) }}
 
 // copyOf is reqs with bodies of their own, so that the caller can go on reading
@@ -44,26 +51,38 @@ func copyOf(c *Client, reqs []Request, when time.Time) *submission {
 	for i := range reqs {
 		n += len(reqs[i].Body)
 	}
-	if cap(s.buf) < n {
-		s.buf = make([]byte, 0, max(n, 4<<10))
-	}
-	s.client, s.when, s.own, s.done, s.size = c, when, nil, 0, n
-	s.buf, s.reqs = s.buf[:0], s.reqs[:0]
+	s.begin(c, when, n)
 	for i := range reqs {
-		from := len(s.buf)
-		s.buf = append(s.buf, reqs[i].Body...)
-		s.reqs = append(s.reqs, Request{Xid: reqs[i].Xid, Op: reqs[i].Op, Body: s.buf[from:len(s.buf):len(s.buf)]})
+		s.reqs = append(s.reqs, Request{Xid: reqs[i].Xid, Op: reqs[i].Op, Body: s.keep(reqs[i].Body)})
 	}
 	return s
 }
 
+// begin makes one that may have been used a new one without requests, with room for
+// bodies of n bytes together.
+func (s *submission) begin(c *Client, when time.Time, n int) {
+	if cap(s.buf) < n {
+		s.buf = make([]byte, 0, max(n, usualBodies))
+	}
+	s.client, s.when, s.own, s.done, s.size, s.owner = c, when, nil, 0, 0, 0
+	s.buf, s.reqs, s.remote = s.buf[:0], s.reqs[:0], s.remote[:0]
+}
+
+// keep copies a body. If there is no room for it the bodies before stay where they are.
+func (s *submission) keep(body []byte) []byte {
+	from := len(s.buf)
+	s.buf = append(s.buf, body...)
+	s.size += len(body)
+	return s.buf[from:len(s.buf):len(s.buf)]
+}
+
 func (s *submission) recycle() {
-	const most = 64 << 10
-	if cap(s.buf) > most {
+	if cap(s.buf) > mostBodies {
 		return
 	}
 	clear(s.reqs)
-	s.client, s.own, s.remote = nil, nil, nil
+	clear(s.remote)
+	s.client, s.own = nil, nil
 	submissions.Put(s)
 }
 

@@ -43,7 +43,11 @@ func (p *Peer) Propose(entries ...Entry) (n int, err error) {
 		end := n + 1
 		for last := min(len(entries), n+p.numbersLeft()); end < last && entries[end].Config == nil; end++ {
 		}
-		p.propose(entries[n:end:end])
+		run := entries[n:]
+		if end < len(entries) {
+			run = entries[n:end:end]
+		}
+		p.propose(run)
 		n = end
 	}
 	return n, nil

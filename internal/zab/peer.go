@@ -102,9 +102,6 @@ func (o *Options) defaults() {
 // never is a time that does not come.
 const never = time.Duration(1<<63 - 1)
 
-// mostUsual bounds the room that is made for transactions beforehand.
-const mostUsual = 1024
-
 // durable is a write under way and what will be true once it is done.
 type durable struct {
 	seq     uint64
@@ -133,7 +130,7 @@ type Peer struct {
 	seq     uint64 // of the last write
 	stored  uint64 // all writes up to here are durable
 	pending []durable
-	usual   int // how many transactions are written at once, about
+	lists   lists
 	// settled is the end of the log that is durable.
 	settled int64
 
@@ -385,9 +382,6 @@ func (p *Peer) Ready() Ready {
 	}
 	r := p.out
 	p.out = Ready{}
-	if n := len(r.Writes); n > 0 {
-		p.usual = min((p.usual+len(r.Writes[n-1].Entries)+1)/2, mostUsual)
-	}
 	return r
 }
 
@@ -414,6 +408,9 @@ func (p *Peer) commit(zxid int64) {
 		return
 	}
 	part := p.log.between(p.log.applied, zxid)
+	if p.out.Commit == nil {
+		p.out.Commit = p.lists.get(len(part))
+	}
 	p.out.Commit = append(p.out.Commit, part...)
 	p.log.applied = zxid
 	if len(part) == 0 || part[len(part)-1].Zxid != zxid {

@@ -197,7 +197,7 @@ func (p *Peer) write(w Write) {
 func (p *Peer) writeEntry(e *Entry, ack Link) {
 	n := len(p.out.Writes)
 	if n == 0 || !p.out.Writes[n-1].extends(ack) {
-		p.write(Write{Kind: WriteAppend, Ack: ack, Entries: append(make([]Entry, 0, p.usual), *e)})
+		p.write(Write{Kind: WriteAppend, Ack: ack, Entries: append(p.lists.get(1), *e)})
 		return
 	}
 	p.seq++

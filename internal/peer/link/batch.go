@@ -19,7 +19,7 @@ type batch struct {
 	bytes   int
 }
 
-// add copies p, whose data is its own.
+// add copies p but its data.
 func (b *batch) add(p *wire.Packet) {
 	var last *Packet
 	if n := len(b.packets); n > 0 {

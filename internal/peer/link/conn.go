@@ -206,7 +206,9 @@ func (c *Conn) next() (batch, error) {
 		if err := failpoint.Hit(failpoint.QuorumReceive); err != nil {
 			return b, err
 		}
-		c.r.Own(&p)
+		if p.Type != wire.Request {
+			c.r.Own(&p)
+		}
 		b.add(&p)
 		count++
 		if p.Type == wire.Snap {

@@ -50,7 +50,8 @@ const maxStrangers = 256
 type Handler interface {
 	// Up is the first call for a connection, of a learner as of a leader.
 	Up(c *Conn)
-	// Received hands over what has arrived, with its memory. Nothing more is read until it returns.
+	// Received hands over what has arrived, with its memory. Nothing more is read until it returns. The data of a REQUEST is
+	// valid until then only: who takes many requests at once copies them into memory that is used again.
 	Received(c *Conn, batch []Packet)
 	// Snapshot reads the state behind a SNAP packet, up to io.EOF. What it returns goes with the packet, which is the
 	// last of its batch; if the state does not end as it must, its Close is called if it has one, and it goes nowhere.

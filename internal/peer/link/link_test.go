@@ -87,7 +87,7 @@ func TestBatches(t *testing.T) {
 		for round := range 3 {
 			for i := range 200 {
 				c.Append(1, func(b []byte) []byte {
-					return wire.AppendPacket(b, &wire.Packet{Type: wire.Request, Zxid: int64(i), Data: fmt.Appendf(nil, "%d in %d", i, round),
+					return wire.AppendPacket(b, &wire.Packet{Type: []wire.Type{wire.Request, wire.Revalidate}[i%2], Zxid: int64(i), Data: fmt.Appendf(nil, "%d in %d", i, round),
 						Auth: []wire.Identity{{Scheme: "auth", ID: fmt.Sprint(i, round)}}})
 				})
 			}

@@ -1,11 +1,13 @@
 package link
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -170,6 +172,11 @@ func (h *end) Received(c *Conn, batch []Packet) {
 		h.t.Error("something is received after the end")
 	}
 	h.batches = append(h.batches, batch)
+	for i := range batch {
+		if p := &batch[i]; p.Type == wire.Request {
+			p.Data = slices.Clip(bytes.Clone(p.Data))
+		}
+	}
 	if h.news != nil {
 		select {
 		case h.news <- struct{}{}:

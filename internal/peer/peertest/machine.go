@@ -273,6 +273,7 @@ type Asked struct {
 func (m *Machine) Requests(learner zab.Link, _ int64, list []wire.ClientRequest) {
 	m.Change(func() {
 		for _, r := range list {
+			r.Body = bytes.Clone(r.Body)
 			m.Asked = append(m.Asked, Asked{learner, r})
 		}
 	})

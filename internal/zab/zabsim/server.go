@@ -191,6 +191,7 @@ func (s *server) drain() {
 	if r.Config != nil && w.tracing() {
 		w.trace("server %d: configuration %x: %q", s.id, r.Config.Version, r.Config.Text)
 	}
+	s.peer.Reuse(r.Commit)
 	if asked {
 		s.drain()
 		return
@@ -327,7 +328,12 @@ func (s *server) released(batch []zab.Write) {
 		})
 	}
 	seq := batch[len(batch)-1].Seq
-	w.on(s, "stored", func(p *zab.Peer) { p.Stored(seq) })
+	w.on(s, "stored", func(p *zab.Peer) {
+		p.Stored(seq)
+		for i := range batch {
+			p.Reuse(batch[i].Entries)
+		}
+	})
 	s.sync()
 }
 
