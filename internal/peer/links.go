@@ -58,8 +58,11 @@ func (h handler) Up(c *link.Conn) {
 // nothing to say about them. Those of another one get memory of their own.
 func (h handler) Received(c *link.Conn, batch []link.Packet) {
 	if to := contactOf(c).route.Load(); to != nil {
-		if batch = h.requests(c, to, batch); len(batch) == 0 {
-			c.Recycle(batch)
+		all := batch
+		batch = h.requests(c, to, all)
+		clear(all[len(batch):])
+		if len(batch) == 0 {
+			c.Recycle(all[:0])
 			return
 		}
 	} else {

@@ -24,19 +24,34 @@ func (t *Tree) Near(n int, body func(i int) []byte) {
 	if n < 2 || t.index.bytes < nearFrom {
 		return
 	}
-	var paths [nearBatch]string
-	k := 0
-	for i := range n {
-		d := jute.NewDecoder(body(i))
-		if paths[k] = d.AliasString(); paths[k] == "" {
-			continue
+	for from := 0; from < n; from += nearBatch {
+		var bodies [nearBatch][]byte
+		touched := uint64(0)
+		for i := range min(nearBatch, n-from) {
+			bodies[i] = body(from + i)
+			touched |= fetchBody(bodies[i])
 		}
-		if k++; k == nearBatch {
-			t.near(paths[:])
-			k = 0
+		keep(touched)
+		var paths [nearBatch]string
+		k := 0
+		for _, b := range bodies[:min(nearBatch, n-from)] {
+			d := jute.NewDecoder(b)
+			if paths[k] = d.AliasString(); paths[k] != "" {
+				k++
+			}
 		}
+		t.near(paths[:k])
 	}
-	t.near(paths[:k])
+}
+
+// fetchBody reads the lines of the cache that a body lies in, as far as one has about a
+// hundred bytes of data: another processor has written it.
+func fetchBody(b []byte) (touched uint64) {
+	const line, most = 64, 256
+	for at := 0; at < min(len(b), most); at += line {
+		touched |= uint64(b[at])
+	}
+	return touched
 }
 
 // near is Near for at most nearBatch paths, which may be anything.

@@ -235,10 +235,10 @@ func (c *Conn) room() []Packet {
 	}
 }
 
-// Recycle takes back the memory of packets that the Handler was given and needs no more; what they point to stays its
-// own.
+// Recycle takes back the memory of packets that the Handler was given and needs no more, all of a batch; what they point
+// to stays its own.
 func (c *Conn) Recycle(packets []Packet) {
-	clear(packets[:cap(packets)])
+	clear(packets)
 	select {
 	case c.spare <- packets[:0]:
 	default:
