@@ -312,6 +312,9 @@ func (m *machine) forwarded(learner zab.Link, epoch int64, asked []wire.ClientRe
 	})
 }
 
+// Free is peer.Machine's.
+func (m *machine) Free(filled []byte) { m.s.engine.Free(filled) }
+
 // Answered is peer.Machine's.
 func (m *machine) Answered(learner zab.Link) { m.s.engine.Answered(owner(learner)) }
 
@@ -411,9 +414,9 @@ func (m *machine) Touched() (touches []wire.Touch) {
 }
 
 // Propose is request.Ensemble's, like the methods that follow.
-func (m *machine) Propose(records, config []byte) error {
-	b := peer.Batch{Records: records, Config: config}
-	if config != nil {
+func (m *machine) Propose(p request.Proposal) error {
+	b := peer.Batch{Records: p.Records, Filled: p.Filled, Config: p.Config}
+	if p.Config != nil {
 		b.Farewell = m.farewells()
 	}
 	return m.peer.Propose(m.termNow(), b)

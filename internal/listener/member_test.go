@@ -14,7 +14,7 @@ import (
 // nobody is an ensemble that never agrees upon anything.
 type nobody struct{}
 
-func (nobody) Propose(_, _ []byte) error { return nil }
+func (nobody) Propose(request.Proposal) error { return nil }
 func (nobody) Reconfigure(*proto.ReconfigRequest, int64) ([]byte, proto.Code) {
 	return nil, proto.Unimplemented
 }

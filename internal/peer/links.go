@@ -65,10 +65,11 @@ func (h handler) Received(c *link.Conn, batch []link.Packet) {
 			c.Recycle(all[:0])
 			return
 		}
-	} else {
+	} else if !c.Dialled() {
 		ownRequests(batch)
 	}
-	if h.give(c.Done(), func() { h.p.loop.received(c, batch); c.Recycle(batch) }) || len(batch) == 0 {
+	filled := c.Filled()
+	if h.give(c.Done(), func() { h.p.loop.received(c, batch, filled); c.Recycle(batch) }) || len(batch) == 0 {
 		return
 	}
 	if r, ok := batch[len(batch)-1].Snapshot.(*received); ok {
@@ -308,8 +309,8 @@ func (l *loop) down(c *link.Conn, err error) {
 	l.p.cfg.Machine.Left(id)
 }
 
-// received takes what has arrived on a connection.
-func (l *loop) received(c *link.Conn, batch []link.Packet) {
+// received takes what has arrived on a connection, and the memory that was filled by it.
+func (l *loop) received(c *link.Conn, batch []link.Packet, filled []wire.Filled) {
 	if w := contactOf(c).waits; w != nil {
 		if err := w.hold(batch); err != nil {
 			l.p.broke(c, batch[0].Type, err)
@@ -353,6 +354,11 @@ func (l *loop) received(c *link.Conn, batch []link.Packet) {
 			return
 		}
 	}
+	if l.up != nil && l.up.conn == c && l.status.Serving() {
+		for _, f := range filled {
+			l.kept.add(f.Last, f.Memory, c.Free)
+		}
+	}
 }
 
 // goOn takes what a learner has sent while it had to wait.
@@ -360,7 +366,7 @@ func (l *loop) goOn(c *link.Conn) {
 	k := contactOf(c)
 	w := k.waits
 	k.waits = nil
-	l.received(c, w.packets)
+	l.received(c, w.packets, nil)
 }
 
 // release gives up a state that came on a connection and was not wanted.

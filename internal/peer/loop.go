@@ -52,8 +52,9 @@ type loop struct {
 	// arrivals are states that have come from a leader and were not given to the disk.
 	arrivals map[zab.Link]*received
 	dirty    map[*link.Conn]struct{} // to be flushed
-	own      []Batch                 // proposed here, on their way to the disk
-	held     []Batch                 // to be proposed if a hand-over comes to nothing
+	kept     kept
+	own      []Batch // proposed here, on their way to the disk
+	held     []Batch // to be proposed if a hand-over comes to nothing
 	status   zab.Status
 	alone    alone
 	frame    zab.Message        // what is looked at and not kept
@@ -145,6 +146,7 @@ func (l *loop) round(vote *mesh.Message) {
 	}
 	l.tick()
 	for _, list := range l.p.applied.take() {
+		l.kept.applied = list[len(list)-1].Zxid
 		l.p.zab.Reuse(list) // what was sent of it was sent in the round that made it
 	}
 	if vote != nil {
@@ -226,7 +228,10 @@ func (l *loop) stored(jobs []write) {
 	}
 	l.p.zab.Stored(seq)
 	for i := range jobs {
-		l.p.zab.Reuse(jobs[i].Entries)
+		if n := len(jobs[i].Entries); n > 0 {
+			l.kept.stored = jobs[i].Entries[n-1].Zxid
+			l.p.zab.Reuse(jobs[i].Entries)
+		}
 	}
 }
 
@@ -267,6 +272,9 @@ func (l *loop) propose(b Batch) {
 	taken := len(b.Records)
 	if n > 0 {
 		l.marks.add(&entries[n-1])
+		if b.Filled != nil {
+			l.kept.add(entries[0].Zxid-1, b.Filled, l.p.cfg.Machine.Free)
+		}
 		l.p.Metrics.proposals.proposed(entries[:n])
 	}
 	if err != nil {
@@ -314,9 +322,13 @@ func (l *loop) settle() {
 		c.WriteNow()
 	}
 	clear(l.dirty)
+	l.kept.release(l.p.zab.Forgotten())
 }
 
 func (l *loop) do(r *zab.Ready) {
+	if r.Status != nil {
+		l.kept = kept{}
+	}
 	l.findMembers()
 	r.Upcalls = l.relay(r.Upcalls)
 	stops := r.Status != nil && !r.Status.Serving()

@@ -9,7 +9,7 @@ import (
 // Machine is what an ensemble keeps equal on all members: the tree with its sessions, and those who serve it. Its
 // owner implements it.
 //
-// All methods but NewState, Requests, Answered, Left and Touched are called one after the other, in the order of what was
+// All methods but NewState, Requests, Answered, Left, Free and Touched are called one after the other, in the order of what was
 // agreed; before that, New calls Restore. They should wait neither for clients nor for the peer; while one of them waits,
 // nothing else is applied, and after some megabytes nothing is read from the leader any more.
 type Machine interface {
@@ -19,7 +19,7 @@ type Machine interface {
 	// does not serve at that time.
 	Restore(State)
 	// Apply applies committed transactions, in order, each right after the one before. Entries and what they point to
-	// must not be changed, and the list is the peer's again afterwards.
+	// must not be changed, and are the peer's again afterwards.
 	Apply(entries []zab.Entry)
 	// Freeze is the state as of everything that was applied so far. It is read, and then closed, by another goroutine.
 	Freeze() Frozen
@@ -42,6 +42,8 @@ type Machine interface {
 	Confirmed(zab.Read)
 	// Configured tells of a configuration that came into force.
 	Configured(*zab.Membership)
+	// Free gives back a piece of memory that was Batch.Filled. It is called by any goroutine, and must not wait.
+	Free(filled []byte)
 	// Touched are the sessions that were heard of here since the last call, for the leader. It is called by any
 	// goroutine, and must not wait.
 	Touched() []wire.Touch
@@ -87,9 +89,12 @@ func (r Role) Leads() bool { return r.State == zab.Leading && r.Serving() }
 // Batch is transactions that a leader proposes.
 type Batch struct {
 	// Records are the transactions as the log has them, one behind the other, of consecutive zxids. They belong to the
-	// peer from then on, which keeps them for learners that come back. Some spare capacity behind them saves the log a
+	// peer until they come back with a Filled, which keeps them for learners that come back. Some spare capacity behind them saves the log a
 	// second write.
 	Records []byte
+	// Filled, if not nil, is a piece of memory that the Records of batches before this one lie in, and of none that come
+	// now: Machine.Free has it back once nobody reads them any more, unless the member's role changes before.
+	Filled []byte
 	// Config, if not nil, is the text of the configuration that the last transaction brings. If it cannot be proposed any
 	// more, although Reconfigure said so a moment before, the leader steps down: the numbers behind it are given away.
 	Config []byte

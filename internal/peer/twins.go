@@ -41,7 +41,7 @@ func (l *loop) keepWaiting(c *link.Conn, batch []link.Packet) bool {
 	}
 	contactOf(c).waits = &waiting{}
 	l.twins = append(l.twins, &twin{conn: c, first: first, since: l.now})
-	l.received(c, batch)
+	l.received(c, batch, nil)
 	return true
 }
 

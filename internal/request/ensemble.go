@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -26,11 +25,9 @@ var ErrNotServing = errors.New("this member does not serve")
 // What comes of it is told by the engine's Commit, Synced, Confirmed and
 // Renewed, in the order of what was agreed. Its methods but Propose do not wait.
 type Ensemble interface {
-	// Propose puts the framed records of a batch before the members. They are the
-	// ensemble's from then on. config, if not nil, is the configuration that the
-	// last of them brings. It waits while too much is under way, and fails once this
-	// member does not lead any more.
-	Propose(records, config []byte) error
+	// Propose puts a batch before the members. It waits while too much is under way, and
+	// fails once this member does not lead any more.
+	Propose(Proposal) error
 	// Reconfigure is the configuration that comes of a change by the transaction
 	// zxid, if that can be proposed next. It does not wait for other members.
 	Reconfigure(r *proto.ReconfigRequest, zxid int64) (config []byte, code proto.Code)
@@ -44,6 +41,19 @@ type Ensemble interface {
 	Revalidate(session int64, timeout int32)
 	// Roll makes the next transaction begin a new file of the log.
 	Roll()
+}
+
+// Proposal is a batch of transactions.
+type Proposal struct {
+	// Records are framed, with some room behind them. They are the ensemble's until it
+	// gives the memory that they lie in back.
+	Records []byte
+	// Filled, if not nil, is memory that the records of earlier proposals lie in, and of
+	// none that comes: Engine.Free is to be called once nobody reads them any more, or
+	// not at all.
+	Filled []byte
+	// Config, if not nil, is the configuration that the last of the records brings.
+	Config []byte
 }
 
 // Forwarded is a request on its way from a learner to its leader.
@@ -83,6 +93,7 @@ func (e *Engine) Lead(next int64) {
 	p, f := &e.pipe, &e.pipe.flight
 	p.term.Lock()
 	defer p.term.Unlock()
+	p.memory.Drop() // what lies in it was proposed in another term
 	p.prep.overlay = newOverlay()
 	p.prep.zxid, p.prep.digest = next-1, e.Tree.Digest()
 	f.mu.Lock()
@@ -195,14 +206,14 @@ func (p *pipeline) propose() {
 			p.flight.led.push(b.items...)
 		}
 		p.flight.mu.Unlock()
-		records, config, learners := copyOut(b), b.config, b.learners
-		if config != nil {
+		proposal, learners := p.copyOut(b), b.learners
+		if proposal.Config != nil {
 			p.holdForConfig()
 		}
 		p.e.Metrics.Batches.Add(int64(len(b.items)))
 		p.e.Metrics.Proposals.Add(int64(b.records))
 		p.recycle(b)
-		if err := p.e.Ensemble.Propose(records, config); err != nil {
+		if err := p.e.Ensemble.Propose(proposal); err != nil {
 			break
 		}
 		p.queue.proposed(learners)
@@ -216,12 +227,14 @@ func (p *pipeline) propose() {
 // copyOut copies a batch's records into memory that the ensemble may keep, with room for
 // what the log writes behind them. The batch's own grows to what is usual, and stays in the
 // processor's cache.
-func copyOut(b *batch) []byte {
-	const room = 1 << 10
-	n := len(b.buf)
-	b.buf = slices.Grow(b.buf, room)[:n]
-	return append([]byte(nil), b.buf[:n+room]...)[:n] // memory that is not cleared before
+func (p *pipeline) copyOut(b *batch) Proposal {
+	const behind = 1 << 10
+	room, filled := p.memory.Room(len(b.buf) + behind)
+	return Proposal{Records: append(room, b.buf...), Filled: filled, Config: b.config}
 }
+
+// Free takes back memory that was Proposal.Filled. It does not wait.
+func (e *Engine) Free(filled []byte) { e.pipe.memory.Free(filled) }
 
 // drop forgets what was submitted: this member does not lead.
 func (p *pipeline) drop() {

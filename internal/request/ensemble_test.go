@@ -44,7 +44,8 @@ func (m *members) Reconfigure(r *proto.ReconfigRequest, zxid int64) ([]byte, pro
 	return fmt.Appendf(nil, "%s version=%x", r.Joining, zxid), proto.OK
 }
 
-func (m *members) Propose(records, config []byte) error {
+func (m *members) Propose(p Proposal) error {
+	records, config := p.Records, p.Config
 	if m.proposing != nil {
 		m.proposing <- struct{}{}
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/quollhq/quoll/internal/arena"
 	"github.com/quollhq/quoll/internal/session"
 )
 
@@ -35,9 +36,10 @@ type pipeline struct {
 	prep    preparer
 	taken   []*submission // from the queue; those before next are prepared
 	next    int
-	batch   *batch // the one being filled
-	other   *batch // the one before, empty once it is done
-	number  uint32 // of the batch among those that were proposed; so large at first that 0 is none of late
+	batch   *batch      // the one being filled
+	memory  arena.Arena // of what is proposed
+	other   *batch      // the one before, empty once it is done
+	number  uint32      // of the batch among those that were proposed; so large at first that 0 is none of late
 	commit  committer
 	syncs   chan struct{} // to runSync
 	syncErr chan error    // its answer

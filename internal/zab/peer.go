@@ -393,6 +393,10 @@ func (p *Peer) Status() Status {
 // Last is the end of the log, written or under way.
 func (p *Peer) Last() int64 { return p.log.last }
 
+// Forgotten is the last transaction that is not in memory any more, for learners
+// that come back; 0 if all are.
+func (p *Peer) Forgotten() int64 { return p.log.before }
+
 // Applied is how far transactions were handed out to be applied.
 func (p *Peer) Applied() int64 { return p.log.applied }
 

@@ -245,6 +245,13 @@ func (c *Conn) Recycle(packets []Packet) {
 	}
 }
 
+// Filled are pieces of memory in which data of PROPOSALs and INFORMs lies that were received by now, and none that will
+// be. It is for Handler.Received to ask.
+func (c *Conn) Filled() []wire.Filled { return c.r.Filled() }
+
+// Free takes back a filled piece of memory that nobody reads any more. It may be called by any goroutine.
+func (c *Conn) Free(filled []byte) { c.r.Free(filled) }
+
 // snapshot has the state behind p read.
 func (c *Conn) snapshot(p *Packet) error {
 	if !c.dialled {

@@ -288,6 +288,8 @@ func (m *Machine) Configured(c *zab.Membership) {
 	m.Change(func() { m.Configuration = c.Version })
 }
 
+func (m *Machine) Free([]byte) {}
+
 func (m *Machine) Answered(zab.Link) {}
 
 func (m *Machine) Left(zab.Link) {}

@@ -1,11 +1,14 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
+	"github.com/quollhq/quoll/internal/arena"
 	"github.com/quollhq/quoll/internal/jute"
 )
 
@@ -27,8 +30,13 @@ type Reader struct {
 	// own is a copy of what stands at buf[ownFrom], as long as that is not moved.
 	own     []byte
 	ownFrom int
-	auth    []Identity
-	err     error
+	// Transactions get their memory from pieces, of which filled are those of late. owned is the last transaction that
+	// lies in one.
+	memory arena.Arena
+	filled []Filled
+	owned  int64
+	auth   []Identity
+	err    error
 }
 
 // NewReader reads from src. A packet whose data, or whose identities together, have more than limit bytes is an error.
@@ -61,19 +69,46 @@ func (r *Reader) Next(p *Packet) error {
 	return nil
 }
 
-// Own gives the packet that was read last memory of its own for its data, which stays. What has arrived behind it is
-// copied along, so that many small packets take one piece of memory.
+// Filled is a piece of memory in which transactions lie.
+type Filled struct {
+	Last   int64 // the zxid of the last that does
+	Memory []byte
+}
+
+// Own gives the packet that was read last memory of its own for its data, which stays: that of a transaction until the
+// piece of memory that it lies in was Filled and is given back by Free, that of any other packet for good. What has arrived
+// behind a transaction is copied along, so that one copy does for many.
 func (r *Reader) Own(p *Packet) {
-	if p.Data == nil {
+	switch {
+	case p.Data == nil:
+		return
+	case p.Type != Proposal && p.Type != Inform:
+		p.Data = slices.Clip(bytes.Clone(p.Data))
 		return
 	}
 	at := r.last + packetHead - r.ownFrom
 	if r.own == nil || at < 0 || at+len(p.Data) > len(r.own) {
 		r.ownFrom, at = r.last+packetHead, 0
-		r.own = append([]byte{}, r.buf[r.ownFrom:r.end]...)
+		arrived := r.buf[r.ownFrom:r.end]
+		room, filled := r.memory.Room(len(arrived))
+		if filled != nil {
+			r.filled = append(r.filled, Filled{r.owned, filled})
+		}
+		r.own = append(room, arrived...)
 	}
 	p.Data = r.own[at : at+len(p.Data) : at+len(p.Data)]
+	r.owned = p.Zxid
 }
+
+// Filled are the pieces of memory in which no transaction will lie that is read from now on.
+func (r *Reader) Filled() []Filled {
+	filled := r.filled
+	r.filled = nil
+	return filled
+}
+
+// Free takes back a filled piece of memory that nobody reads any more. It may be called by any goroutine.
+func (r *Reader) Free(filled []byte) { r.memory.Free(filled) }
 
 // identities reads n identities that measure has walked over.
 func (r *Reader) identities(b []byte, n int) []Identity {
