@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -165,6 +166,69 @@ func TestSnap(t *testing.T) {
 	}
 	e.leader()
 	e.agree()
+}
+
+// A leader's machine has memory back in order, but not what the youngest transactions lie in, nor that of an earlier role.
+// Learners use theirs again meanwhile, and have the same state; so has one that comes back and is sent what is in memory.
+func TestMemoryComesBack(t *testing.T) {
+	const batches, size, window = 200, 10, 20
+	e := newEnsemble(t, 3, 1)
+	for _, m := range e.members {
+		m.Configure = func(c *peer.Config) { c.CommitLog = window }
+	}
+	e.start(1, 2, 3, 4)
+	leader := e.leader()
+	next := leader.Role.NextZxid
+	propose := func(i int) {
+		b := peertest.Creates(next, size, []byte(strings.Repeat("x", 100)))
+		b.Filled = []byte(fmt.Sprint(i))
+		if err := leader.Peer.Propose(context.Background(), b); err != nil {
+			t.Fatal(err)
+		}
+		next += size
+	}
+	for i := range batches {
+		propose(i)
+	}
+	applied := func() {
+		t.Helper()
+		e.Await("all of it", func() bool { return e.all(func(m *peertest.Member) bool { return m.Zxid == next-1 }) })
+	}
+	applied()
+	propose(batches) // what is done is seen with what comes next
+	e.Await("memory", func() bool { return len(leader.Freed) >= batches-2*window/size-1 })
+	e.Change(func() {
+		for i, b := range leader.Freed {
+			if string(b) != fmt.Sprint(i) {
+				t.Errorf("%q came back as number %d", b, i)
+			}
+		}
+		if n := len(leader.Freed); n > batches+1-window/size {
+			t.Errorf("%d pieces came back, of %d batches and a window of %d transactions", n, batches+1, window)
+		}
+	})
+	applied()
+	e.agree()
+	late := e.members[leader.ID%3]
+	late.Stop()
+	propose(batches + 1)
+	e.start(late.ID)
+	e.leader()
+	applied()
+	e.agree()
+	freed := len(leader.Freed)
+	leader.Stop()
+	e.start(leader.ID)
+	leader = e.leader()
+	for range 10 {
+		e.propose(leader, 2*window)
+	}
+	e.agree()
+	for _, m := range e.members {
+		if m.ID != leader.ID && len(m.Freed) > freed {
+			t.Errorf("memory of an earlier role came back to member %d", m.ID)
+		}
+	}
 }
 
 // A member that is behind what is in memory gets the log of the leader's disk, if that is short.

@@ -207,6 +207,8 @@ type Machine struct {
 	Asked []Asked
 	// Configuration is the version of the one in force, once it has changed.
 	Configuration int64
+	// Freed is memory that came back, in order.
+	Freed [][]byte
 	// Touches are told to the leader.
 	Touches []wire.Touch
 
@@ -288,7 +290,7 @@ func (m *Machine) Configured(c *zab.Membership) {
 	m.Change(func() { m.Configuration = c.Version })
 }
 
-func (m *Machine) Free([]byte) {}
+func (m *Machine) Free(filled []byte) { m.Change(func() { m.Freed = append(m.Freed, filled) }) }
 
 func (m *Machine) Answered(zab.Link) {}
 

@@ -341,6 +341,58 @@ func TestOwn(t *testing.T) {
 	}
 }
 
+// TestFilled looks at the memory of transactions: what was filled holds those up to its last one, and comes back when it is
+// given back; other packets have memory of their own.
+func TestFilled(t *testing.T) {
+	var stream []byte
+	const n = 3000
+	data := func(i int) []byte { return bytes.Repeat([]byte{byte(i)}, 100+i%400) }
+	for i := range n {
+		stream = AppendPacket(stream, &Packet{Type: Proposal, Zxid: int64(i), Data: data(i)})
+		stream = AppendPacket(stream, &Packet{Type: Ping, Zxid: int64(i), Data: data(i)})
+	}
+	src := NewReader(bytes.NewReader(stream), 1<<20)
+	var live, pings [][]byte
+	first, pieces := 0, 0
+	for i := range 2 * n {
+		var p Packet
+		if err := src.Next(&p); err != nil {
+			t.Fatal(err)
+		}
+		src.Own(&p)
+		if p.Type == Ping {
+			pings = append(pings, p.Data)
+			continue
+		}
+		live = append(live, p.Data)
+		for _, f := range src.Filled() {
+			if f.Last >= p.Zxid || int(f.Last) < first {
+				t.Fatalf("packet %d: memory is filled up to %d, after %d", i, f.Last, first)
+			}
+			for ; first <= int(f.Last); first++ {
+				if !bytes.Equal(live[first], data(first)) {
+					t.Fatalf("transaction %d was overwritten", first)
+				}
+			}
+			src.Free(f.Memory)
+			pieces++
+		}
+	}
+	for i := first; i < n; i++ {
+		if !bytes.Equal(live[i], data(i)) {
+			t.Fatalf("transaction %d was overwritten", i)
+		}
+	}
+	for i, p := range pings {
+		if !bytes.Equal(p, data(i)) {
+			t.Fatalf("ping %d was overwritten", i)
+		}
+	}
+	if pieces < 5 {
+		t.Errorf("%d pieces of memory were filled", pieces)
+	}
+}
+
 // randomPieces gives a few bytes, or many, with each Read.
 type randomPieces struct {
 	rest []byte
