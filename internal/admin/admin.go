@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -166,20 +167,26 @@ func (l *limiter) allow(now time.Time) bool {
 // counterSet counts by a label.
 type counterSet struct {
 	mu sync.Mutex
-	m  map[string]int64
+	m  map[string]*int64
 }
 
 // maxNamespaces bounds the labels, which clients choose.
 const maxNamespaces = 1000
 
+// add counts one. A label that is new is copied: it may lie in the memory of a request.
 func (c *counterSet) add(label string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.m == nil {
-		c.m = make(map[string]int64)
+	if n := c.m[label]; n != nil {
+		*n++
+		return
 	}
-	if _, known := c.m[label]; known || len(c.m) < maxNamespaces {
-		c.m[label]++
+	if c.m == nil {
+		c.m = make(map[string]*int64)
+	}
+	if len(c.m) < maxNamespaces {
+		n := int64(1)
+		c.m[strings.Clone(label)] = &n
 	}
 }
 
@@ -188,7 +195,7 @@ func (c *counterSet) values() map[string]int64 {
 	defer c.mu.Unlock()
 	m := make(map[string]int64, len(c.m))
 	for k, v := range c.m {
-		m[k] = v
+		m[k] = *v
 	}
 	return m
 }

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/quollhq/quoll/internal/auth"
+	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/txn"
 	"github.com/quollhq/quoll/test/harness"
@@ -264,6 +265,20 @@ func TestMetricsPorts(t *testing.T) {
 		if err != nil || !strings.Contains(string(body), "\nznode_count 5\n") {
 			t.Errorf("%s: %v", url, err)
 		}
+	}
+}
+
+// A label may lie in memory that is used again.
+func TestQuotaLabelsAreCopied(t *testing.T) {
+	w := newWorld(t, nil)
+	request := []byte("app")
+	for range 2 {
+		w.QuotaExceeded(jute.Alias(request))
+	}
+	copy(request, "\xff\xff\xff")
+	w.QuotaExceeded("app")
+	if _, body := w.get("/metrics"); !strings.Contains(body, "\nquota_exceeded_error_per_namespace{key=\"app\"} 3\n") {
+		t.Error("it was counted under another name")
 	}
 }
 

@@ -11,11 +11,12 @@ const (
 	// most is from how many bytes on what is asked for lies in no piece: too much of one
 	// would stay empty.
 	most = Piece / 2
-	// spares is how many pieces are kept that nobody reads.
-	spares = 8
+	// spares is how many pieces are kept that nobody reads: what is forgotten at once may be
+	// half of all that was kept.
+	spares = 32
 )
 
-// Arena hands out parts of pieces, one behind the other. The zero value is ready. Room and
+// Arena hands out parts of pieces, one behind the other. The zero value is ready. Copy and
 // Drop are for one goroutine at a time, Free is for any.
 type Arena struct {
 	piece []byte // in use; its length is what was handed out
@@ -24,12 +25,14 @@ type Arena struct {
 	free [][]byte
 }
 
-// Room is n bytes of memory, empty. filled, if not nil, is a piece of which nothing will be
-// handed out any more: Free makes it ready to be used again, once nobody reads anything of
-// it. Who cannot say when that is leaves it to the collector.
-func (a *Arena) Room(n int) (room, filled []byte) {
+// Copy is a copy of b, with room for as many bytes behind it as room says unless it is long.
+// filled, if not nil, is a piece in which nothing will lie that is copied from now on: Free
+// makes it ready to be used again, once nobody reads anything of it. Who cannot say when that
+// is leaves it to the collector.
+func (a *Arena) Copy(b []byte, room int) (copied, filled []byte) {
+	n := len(b) + room
 	if n >= most {
-		return make([]byte, 0, n), nil
+		return append([]byte(nil), b...), nil // memory that is not cleared before
 	}
 	from := len(a.piece)
 	if from+n > cap(a.piece) {
@@ -37,7 +40,7 @@ func (a *Arena) Room(n int) (room, filled []byte) {
 		a.piece, from = a.take(), 0
 	}
 	a.piece = a.piece[:from+n]
-	return a.piece[from : from : from+n], filled
+	return append(a.piece[from:from:from+n], b...), filled
 }
 
 // Drop leaves the piece in use to the collector.
@@ -54,15 +57,13 @@ func (a *Arena) take() []byte {
 	return make([]byte, 0, Piece)
 }
 
-// Free takes back a filled piece. Programs that look for their own mistakes overwrite it,
-// so that whoever still reads it meets nonsense.
+// Free takes back a filled piece. Whoever still reads it meets nonsense in programs that look
+// for that (Spoil).
 func (a *Arena) Free(filled []byte) {
 	if cap(filled) != Piece {
 		return
 	}
-	if watchful {
-		spoil(filled[:Piece])
-	}
+	Spoil(filled)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.free) < spares {
@@ -70,8 +71,12 @@ func (a *Arena) Free(filled []byte) {
 	}
 }
 
-func spoil(piece []byte) {
-	for i := range piece {
-		piece[i] = 0xdb
+// Spoil overwrites memory that is used again, in programs that look for their own mistakes: of others it is left as it is.
+func Spoil(memory []byte) {
+	if !watchful {
+		return
+	}
+	for i := range memory[:cap(memory)] {
+		memory[:cap(memory)][i] = 0xdb
 	}
 }

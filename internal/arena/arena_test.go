@@ -5,44 +5,48 @@ import (
 	"testing"
 )
 
-// What is handed out overlaps with nothing, and a piece is told to be filled once, behind all that lies in it.
-func TestRoom(t *testing.T) {
+// Copies overlap with nothing, and a piece is told to be filled once, behind all that lies in
+// it.
+func TestCopy(t *testing.T) {
 	var a Arena
-	var parts, filled [][]byte
+	var copies [][]byte
+	filled := 0
+	const room = 10
 	for i := range 1000 {
-		n := 1 + i*i%5000
-		room, full := a.Room(n)
-		if len(room) != 0 || cap(room) != n {
-			t.Fatalf("room for %d of %d", cap(room), n)
+		want := bytes.Repeat([]byte{byte(i)}, 1+i*i%5000)
+		got, full := a.Copy(want, room)
+		if !bytes.Equal(got, want) || cap(got) != len(got)+room {
+			t.Fatalf("copy %d has %d bytes of %d, and room for %d", i, len(got), len(want), cap(got)-len(got))
 		}
-		parts = append(parts, append(room, bytes.Repeat([]byte{byte(i)}, n)...))
+		copies = append(copies, append(got, bytes.Repeat([]byte{byte(i)}, room)...))
 		if full != nil {
-			filled = append(filled, full)
+			filled++
 		}
 	}
-	for i, p := range parts {
-		if !bytes.Equal(p, bytes.Repeat([]byte{byte(i)}, len(p))) {
-			t.Fatalf("part %d was overwritten", i)
+	for i, c := range copies {
+		if !bytes.Equal(c, bytes.Repeat([]byte{byte(i)}, len(c))) {
+			t.Fatalf("copy %d was overwritten", i)
 		}
 	}
-	if len(filled) < 2 {
-		t.Fatalf("%d pieces are filled", len(filled))
+	if filled < 2 {
+		t.Fatalf("%d pieces are filled", filled)
 	}
-	if room, full := a.Room(most); cap(room) != most || full != nil {
-		t.Errorf("room for %d, %d bytes filled", cap(room), len(full))
+	long := bytes.Repeat([]byte{7}, most)
+	if got, full := a.Copy(long, 0); !bytes.Equal(got, long) || full != nil {
+		t.Errorf("%d bytes, %d filled", len(got), len(full))
 	}
 }
 
-// A piece that is given back is handed out again; what is no piece is not.
+// A piece that is given back is used again; what is no piece is not.
 func TestFree(t *testing.T) {
 	var a Arena
-	first, _ := a.Room(most - 1)
-	a.Room(most - 1)
-	_, filled := a.Room(most - 1)
+	part := make([]byte, most-1)
+	first, _ := a.Copy(part, 0)
+	a.Copy(part, 0)
+	_, filled := a.Copy(part, 0)
 	if filled == nil {
 		t.Fatal("nothing is filled")
 	}
-	first = append(first, 1)
 	a.Free(filled)
 	a.Free(make([]byte, 10))
 	a.Free(nil)
@@ -51,9 +55,9 @@ func TestFree(t *testing.T) {
 	}
 	var again []byte
 	for full := []byte(nil); full == nil; {
-		again, full = a.Room(most - 1)
+		again, full = a.Copy(part, 0)
 	}
-	if &again[:1][0] != &first[0] {
+	if &again[0] != &first[0] {
 		t.Error("new memory is used")
 	}
 	for range 2 * spares {
@@ -63,7 +67,7 @@ func TestFree(t *testing.T) {
 		t.Errorf("%d pieces are kept", len(a.free))
 	}
 	a.Drop()
-	if _, full := a.Room(1); full != nil {
+	if _, full := a.Copy(part, 0); full != nil {
 		t.Error("a dropped piece is filled")
 	}
 }

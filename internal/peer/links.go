@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -55,7 +54,7 @@ func (h handler) Up(c *link.Conn) {
 }
 
 // Received implements link.Handler. Requests of a learner that is in sync are the machine's at once: the agreement has
-// nothing to say about them. Those of another one get memory of their own.
+// nothing to say about them.
 func (h handler) Received(c *link.Conn, batch []link.Packet) {
 	if to := contactOf(c).route.Load(); to != nil {
 		all := batch
@@ -66,7 +65,7 @@ func (h handler) Received(c *link.Conn, batch []link.Packet) {
 			return
 		}
 	} else if !c.Dialled() {
-		ownRequests(batch)
+		forgetRequests(batch)
 	}
 	filled := c.Filled()
 	if h.give(c.Done(), func() { h.p.loop.received(c, batch, filled); c.Recycle(batch) }) || len(batch) == 0 {
@@ -77,11 +76,12 @@ func (h handler) Received(c *link.Conn, batch []link.Packet) {
 	}
 }
 
-// ownRequests has requests outlive the call of Received.
-func ownRequests(batch []link.Packet) {
+// forgetRequests forgets what requests of a learner ask for that is not in sync: nobody does it, and their data is not
+// valid for as long as they may wait.
+func forgetRequests(batch []link.Packet) {
 	for i := range batch {
 		if batch[i].Type == wire.Request {
-			batch[i].Data = bytes.Clone(batch[i].Data)
+			batch[i].Data = nil
 		}
 	}
 }
@@ -98,6 +98,7 @@ func (h handler) requests(c, to *link.Conn, batch []link.Packet) (others []link.
 		r, err := wire.DecodeRequest(&batch[i].Packet)
 		if err != nil {
 			h.p.broke(c, wire.Request, err)
+			clear(list)
 			return nil
 		}
 		list = append(list, r)

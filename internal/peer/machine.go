@@ -89,8 +89,8 @@ func (r Role) Leads() bool { return r.State == zab.Leading && r.Serving() }
 // Batch is transactions that a leader proposes.
 type Batch struct {
 	// Records are the transactions as the log has them, one behind the other, of consecutive zxids. They belong to the
-	// peer until they come back with a Filled, which keeps them for learners that come back. Some spare capacity behind them saves the log a
-	// second write.
+	// peer, which keeps them for learners that come back, until their memory comes back as a Filled. Some spare capacity
+	// behind them saves the log a second write.
 	Records []byte
 	// Filled, if not nil, is a piece of memory that the Records of batches before this one lie in, and of none that come
 	// now: Machine.Free has it back once nobody reads them any more, unless the member's role changes before.

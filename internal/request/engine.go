@@ -129,7 +129,7 @@ type Options struct {
 	// Differs is told when the digest of the tree after a transaction is not the one
 	// that it came with, holding the tree's lock. If it is true, Commit ends there.
 	Differs func(*Difference) bool
-	// QuotaExceeded is called when a hard limit refused a request below the
+	// QuotaExceeded is called, with a name that is valid during the call, when a hard limit refused a request below the
 	// given top-level namespace.
 	QuotaExceeded func(namespace string)
 }

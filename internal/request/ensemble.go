@@ -229,8 +229,8 @@ func (p *pipeline) propose() {
 // processor's cache.
 func (p *pipeline) copyOut(b *batch) Proposal {
 	const behind = 1 << 10
-	room, filled := p.memory.Room(len(b.buf) + behind)
-	return Proposal{Records: append(room, b.buf...), Filled: filled, Config: b.config}
+	records, filled := p.memory.Copy(b.buf, behind)
+	return Proposal{Records: records, Filled: filled, Config: b.config}
 }
 
 // Free takes back memory that was Proposal.Filled. It does not wait.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quollhq/quoll/internal/arena"
 	"github.com/quollhq/quoll/internal/auth"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/proto"
@@ -27,6 +28,8 @@ type members struct {
 	configs   [][]byte // of the batches that brought one
 	proposals [][]byte // transactions, without frames
 	rooms     []int    // capacities of the batches
+	batches   [][]byte // their records
+	filled    [][]byte // memory that came with them
 	forwarded []Forwarded
 	more      chan struct{}
 	gate      chan error    // if set, each Propose takes one
@@ -57,6 +60,10 @@ func (m *members) Propose(p Proposal) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rooms = append(m.rooms, cap(records))
+	m.batches = append(m.batches, records)
+	if p.Filled != nil {
+		m.filled = append(m.filled, p.Filled)
+	}
 	if config != nil {
 		m.configs = append(m.configs, config)
 	}
@@ -686,6 +693,42 @@ func TestBatchesTakeWhatTheyNeed(t *testing.T) {
 	}
 	if last := s.others.rooms[3]; last > 64<<10 {
 		t.Errorf("a transaction of some bytes takes %d", last)
+	}
+}
+
+// TestMemoryOfProposals gives back what earlier proposals lie in: later ones lie there, and all hold what was asked for.
+func TestMemoryOfProposals(t *testing.T) {
+	s := newSeat(t, nil)
+	s.Lead(1<<32 + 1)
+	s.Sessions.Commit(8, 30000, 0)
+	data := strings.Repeat("x", 1000)
+	n := 0
+	write := func(times int) {
+		t.Helper()
+		for range times {
+			n++
+			s.Remote(9, 1, slices.Values([]Forwarded{{Session: 8, Xid: int32(n), Op: proto.OpCreate, Body: createBody(fmt.Sprint("/a", n), data, 0)}}))
+			s.commit(s.others.take(t, 1)...)
+			if got := s.Tree.Find(fmt.Sprint("/a", n)); got == 0 || string(s.Tree.Data(got)) != data {
+				t.Fatalf("write %d left other data", n)
+			}
+		}
+	}
+	write(3 * arena.Piece / len(data))
+	s.others.mu.Lock()
+	filled := s.others.filled
+	s.others.batches = nil
+	s.others.mu.Unlock()
+	if len(filled) < 2 {
+		t.Fatalf("%d pieces of memory were filled", len(filled))
+	}
+	s.Free(filled[0])
+	write(3 * arena.Piece / len(data))
+	s.others.mu.Lock()
+	again := slices.ContainsFunc(s.others.batches, func(b []byte) bool { return &b[0] == &filled[0][0] })
+	s.others.mu.Unlock()
+	if !again {
+		t.Error("memory that came back is not used")
 	}
 }
 

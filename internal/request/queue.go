@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/quollhq/quoll/internal/arena"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/session"
 )
@@ -37,8 +38,8 @@ func (s *submission) writes() int { return max(len(s.reqs), len(s.remote), 1) }
 const (
 	// usualBodies is room for how many bytes of bodies a submission has at least.
 	usualBodies = 4 << 10
-	// mostBodies is room for how many are kept with it.
-	mostBodies = 64 << 10
+	// mostBodies is room for how many are kept with it: as many as a learner forwards at once.
+	mostBodies = 256 << 10
 )
 
 var submissions = sync.Pool{New: func() any { return new(submission) }}
@@ -70,6 +71,9 @@ func (s *submission) begin(c *Client, when time.Time, n int) {
 
 // keep copies a body. If there is no room for it the bodies before stay where they are.
 func (s *submission) keep(body []byte) []byte {
+	if len(s.buf)+len(body) > cap(s.buf) {
+		s.buf = make([]byte, 0, max(2*cap(s.buf), len(body)))
+	}
 	from := len(s.buf)
 	s.buf = append(s.buf, body...)
 	s.size += len(body)
@@ -80,6 +84,7 @@ func (s *submission) recycle() {
 	if cap(s.buf) > mostBodies {
 		return
 	}
+	arena.Spoil(s.buf)
 	clear(s.reqs)
 	clear(s.remote)
 	s.client, s.own = nil, nil

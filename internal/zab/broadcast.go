@@ -30,8 +30,8 @@ func (p *Peer) canPropose() error {
 // Propose puts transactions before the ensemble, and tells how many. The number of
 // the first must be NextZxid, and one follows the other: who makes transactions
 // has to know that beforehand. The proposals leave for the followers before this
-// server's own disk has them; it counts itself only when it does. The entries are
-// the peer's from then on.
+// server's own disk has them; it counts itself only when it does. The entries,
+// and the room behind them, are the peer's until Reuse.
 func (p *Peer) Propose(entries ...Entry) (n int, err error) {
 	for n < len(entries) {
 		if err := p.canPropose(); err != nil {

@@ -73,8 +73,8 @@ type Message struct {
 	// Entry is of PROPOSAL, INFORM and INFORMANDACTIVATE; its Zxid equals the packet's.
 	Entry Entry
 	// Data is the text of the configuration in NEWLEADER, and the body of
-	// REVALIDATE, PING, REQUEST and FAREWELL, which zab hands on. (Requests of learners in
-	// sync need not come this way: the owner of the peer may take them itself.)
+	// REVALIDATE, PING and FAREWELL, which zab hands on. (Requests of learners in sync do
+	// not come this way: the owner of the peer takes them itself.)
 	Data []byte
 	// Learner is of FOLLOWERINFO and OBSERVERINFO.
 	Learner LearnerInfo

@@ -235,8 +235,8 @@ func (c *Conn) room() []Packet {
 	}
 }
 
-// Recycle takes back the memory of packets that the Handler was given and needs no more, all of a batch; what they point
-// to stays its own.
+// Recycle takes back the memory of packets that the Handler was given and needs no more; what they point to stays as it is.
+// Who leaves packets out behind the list has cleared them.
 func (c *Conn) Recycle(packets []Packet) {
 	clear(packets)
 	select {

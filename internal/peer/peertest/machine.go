@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quollhq/quoll/internal/arena"
 	"github.com/quollhq/quoll/internal/jute"
 	"github.com/quollhq/quoll/internal/peer"
 	"github.com/quollhq/quoll/internal/peer/wire"
@@ -207,8 +208,9 @@ type Machine struct {
 	Asked []Asked
 	// Configuration is the version of the one in force, once it has changed.
 	Configuration int64
-	// Freed is memory that came back, in order.
-	Freed [][]byte
+	// Memory is for those who propose; Freed is how much of it came back.
+	Memory arena.Arena
+	Freed  int
 	// Touches are told to the leader.
 	Touches []wire.Touch
 
@@ -290,7 +292,10 @@ func (m *Machine) Configured(c *zab.Membership) {
 	m.Change(func() { m.Configuration = c.Version })
 }
 
-func (m *Machine) Free(filled []byte) { m.Change(func() { m.Freed = append(m.Freed, filled) }) }
+func (m *Machine) Free(filled []byte) {
+	m.Memory.Free(filled)
+	m.Change(func() { m.Freed++ })
+}
 
 func (m *Machine) Answered(zab.Link) {}
 

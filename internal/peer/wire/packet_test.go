@@ -341,6 +341,51 @@ func TestOwn(t *testing.T) {
 	}
 }
 
+// TestWholeLeavesData reads as long as whole packets are there: what was read before stays as it is, also beside packets that
+// make the buffer larger or smaller, and one that is refused.
+func TestWholeLeavesData(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for round := range 50 {
+		var stream []byte
+		var want [][]byte
+		for i := range 300 {
+			n := r.IntN(300)
+			if r.IntN(40) == 0 {
+				n = r.IntN(2 * keptBuffer)
+			}
+			p := Packet{Type: Request, Data: bytes.Repeat([]byte{byte(i)}, n)}
+			if r.IntN(3) == 0 {
+				p.Auth = []Identity{{"digest", "a:b"}}
+			}
+			stream, want = AppendPacket(stream, &p), append(want, p.Data)
+		}
+		stream = AppendPacket(stream, &Packet{Type: Request, Data: make([]byte, 3*keptBuffer)})
+		src := NewReader(&randomPieces{stream, r}, 5*keptBuffer/2)
+		var batch [][]byte
+		check := func() {
+			for i, b := range batch {
+				if !bytes.Equal(b, want[i]) {
+					t.Fatalf("round %d: a packet was overwritten by those that came with it", round)
+				}
+			}
+			want, batch = want[len(batch):], nil
+		}
+		for {
+			var p Packet
+			if err := src.Next(&p); err != nil {
+				check()
+				if len(want) > 0 || !errors.Is(err, jute.ErrMalformed) {
+					t.Fatalf("round %d: %d packets are missing, %v", round, len(want), err)
+				}
+				break
+			}
+			if batch = append(batch, p.Data); !src.Whole() {
+				check()
+			}
+		}
+	}
+}
+
 // TestFilled looks at the memory of transactions: what was filled holds those up to its last one, and comes back when it is
 // given back; other packets have memory of their own.
 func TestFilled(t *testing.T) {

@@ -45,7 +45,7 @@ func NewReader(src io.Reader, limit int) *Reader {
 }
 
 // Next reads one packet into p. Its data and identities share the reader's memory: they are valid until the next call
-// of a method. io.EOF means that the stream ended between two packets; every error stays.
+// of a method, the data also beyond a Next that follows a Whole which is true: it has no need of other memory. io.EOF means that the stream ended between two packets; every error stays.
 func (r *Reader) Next(p *Packet) error {
 	r.shrink()
 	auth := -1
@@ -89,12 +89,10 @@ func (r *Reader) Own(p *Packet) {
 	at := r.last + packetHead - r.ownFrom
 	if r.own == nil || at < 0 || at+len(p.Data) > len(r.own) {
 		r.ownFrom, at = r.last+packetHead, 0
-		arrived := r.buf[r.ownFrom:r.end]
-		room, filled := r.memory.Room(len(arrived))
-		if filled != nil {
+		var filled []byte
+		if r.own, filled = r.memory.Copy(r.buf[r.ownFrom:r.end], 0); filled != nil {
 			r.filled = append(r.filled, Filled{r.owned, filled})
 		}
-		r.own = append(room, arrived...)
 	}
 	p.Data = r.own[at : at+len(p.Data) : at+len(p.Data)]
 	r.owned = p.Zxid
