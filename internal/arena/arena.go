@@ -25,14 +25,15 @@ type Arena struct {
 	free [][]byte
 }
 
-// Copy is a copy of b, with room for as many bytes behind it as room says unless it is long.
+// Copy is a copy of b, with room for as many bytes behind it as room says, unless it is long
+// and b has no such room itself.
 // filled, if not nil, is a piece in which nothing will lie that is copied from now on: Free
 // makes it ready to be used again, once nobody reads anything of it. Who cannot say when that
 // is leaves it to the collector.
 func (a *Arena) Copy(b []byte, room int) (copied, filled []byte) {
 	n := len(b) + room
 	if n >= most {
-		return append([]byte(nil), b...), nil // memory that is not cleared before
+		return append([]byte(nil), b[:min(n, cap(b))]...)[:len(b)], nil // memory that is not cleared before
 	}
 	from := len(a.piece)
 	if from+n > cap(a.piece) {

@@ -31,9 +31,11 @@ func TestCopy(t *testing.T) {
 	if filled < 2 {
 		t.Fatalf("%d pieces are filled", filled)
 	}
-	long := bytes.Repeat([]byte{7}, most)
-	if got, full := a.Copy(long, 0); !bytes.Equal(got, long) || full != nil {
-		t.Errorf("%d bytes, %d filled", len(got), len(full))
+	long := bytes.Repeat([]byte{7}, most+2*room)
+	for _, c := range []struct{ b, room int }{{most, most}, {most + room, most + room}, {most + 2*room, most + room}} {
+		if got, full := a.Copy(long[:most:c.b], room); !bytes.Equal(got, long[:most]) || full != nil || cap(got) < c.room {
+			t.Errorf("%d bytes, room for %d, %d filled", len(got), cap(got)-len(got), len(full))
+		}
 	}
 }
 

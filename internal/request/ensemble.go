@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -229,6 +230,7 @@ func (p *pipeline) propose() {
 // processor's cache.
 func (p *pipeline) copyOut(b *batch) Proposal {
 	const behind = 1 << 10
+	b.buf = slices.Grow(b.buf, behind)
 	records, filled := p.memory.Copy(b.buf, behind)
 	return Proposal{Records: records, Filled: filled, Config: b.config}
 }
