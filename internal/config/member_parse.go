@@ -99,15 +99,24 @@ func parseClient(text string) (Endpoint, error) {
 func cutHost(text string) (host, rest string, err error) {
 	if !strings.HasPrefix(text, "[") {
 		host, rest, _ = strings.Cut(text, ":")
-		return host, rest, nil
+		return host, rest, noBlanks(host)
 	}
 	host, rest, ok := strings.Cut(text[1:], "]")
 	if rest, ok2 := strings.CutPrefix(rest, ":"); ok && ok2 {
 		if _, err := netip.ParseAddr(host); err == nil {
-			return host, rest, nil
+			return host, rest, noBlanks(host) // a zone may be anything
 		}
 	}
 	return "", "", wantError("an IPv6 address in brackets and a colon after it")
+}
+
+// noBlanks refuses a host with what is cut off, or ends a line, when the configuration is
+// read by others.
+func noBlanks(host string) error {
+	if strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return wantError("a host without blanks and control characters")
+	}
+	return nil
 }
 
 func parsePort(s string) (int, bool) {

@@ -26,7 +26,8 @@ func TestParseMember(t *testing.T) {
 		{"", "want host:port:port"}, {"zoo1", "want host:port:port"}, {"zoo1:2888", "want host:port:port"}, {"zoo1:2888:x", "want ports from 0 to 65535"},
 		{"zoo1:1:1", "want two different ports"}, {"zoo1:1:2:leader", "want participant or observer"}, {"zoo1:1:2;x", "want a port or host:port"},
 		{"[::1:2:3", "want an IPv6 address in brackets"}, {"a:1:2;1;2;3", "want host:port:port"}, {"a:1:2:observer|b:1:2", "want the same role"},
-		{"zoo1:1:70000", "want ports"},
+		{"zoo1:1:70000", "want ports"}, {"\x10:1:2", "without blanks"}, {"zoo1 :1:2", "without blanks"}, {"[fe80::1%\n]:1:2", "without blanks"},
+		{"zoo1:1:2;a\x7f:3", "without blanks"},
 	} {
 		if _, err := ParseMember(1, tt.in, true); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%q: got %v, want %s", tt.in, err, tt.want)
