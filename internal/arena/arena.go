@@ -8,9 +8,6 @@ import "sync"
 const (
 	// Piece is how many bytes are used again at once.
 	Piece = 128 << 10
-	// most is from how many bytes on what is asked for lies in no piece: too much of one
-	// would stay empty.
-	most = Piece / 2
 	// spares is how many pieces are kept that nobody reads: what is forgotten at once may be
 	// half of all that was kept.
 	spares = 32
@@ -32,7 +29,7 @@ type Arena struct {
 // is leaves it to the collector.
 func (a *Arena) Copy(b []byte, room int) (copied, filled []byte) {
 	n := len(b) + room
-	if n >= most {
+	if n > Piece {
 		return append([]byte(nil), b[:min(n, cap(b))]...)[:len(b)], nil // memory that is not cleared before
 	}
 	from := len(a.piece)

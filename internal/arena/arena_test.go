@@ -31,9 +31,9 @@ func TestCopy(t *testing.T) {
 	if filled < 2 {
 		t.Fatalf("%d pieces are filled", filled)
 	}
-	long := bytes.Repeat([]byte{7}, most+2*room)
-	for _, c := range []struct{ b, room int }{{most, most}, {most + room, most + room}, {most + 2*room, most + room}} {
-		if got, full := a.Copy(long[:most:c.b], room); !bytes.Equal(got, long[:most]) || full != nil || cap(got) < c.room {
+	long := bytes.Repeat([]byte{7}, Piece+3*room)
+	for _, c := range []struct{ b, room int }{{Piece, Piece}, {Piece + room, Piece + room}, {Piece + 2*room, Piece + room}} {
+		if got, full := a.Copy(long[:Piece:c.b], room); !bytes.Equal(got, long[:Piece]) || full != nil || cap(got) < c.room {
 			t.Errorf("%d bytes, room for %d, %d filled", len(got), cap(got)-len(got), len(full))
 		}
 	}
@@ -42,7 +42,7 @@ func TestCopy(t *testing.T) {
 // A piece that is given back is used again; what is no piece is not.
 func TestFree(t *testing.T) {
 	var a Arena
-	part := make([]byte, most-1)
+	part := make([]byte, Piece/2-1)
 	first, _ := a.Copy(part, 0)
 	a.Copy(part, 0)
 	_, filled := a.Copy(part, 0)
