@@ -464,7 +464,7 @@ func (p *pipeline) line(c *Client, reqs []Request, when time.Duration) {
 	f := &p.flight
 	id, ids := c.Session.ID(), c.IDs()
 	w := f.waiters(id)
-	bodies := p.bodies(reqs)
+	room := p.roomFor(reqs)
 	for i := range reqs {
 		r := &reqs[i]
 		code, instead, up := decodable(r), proto.OK, false
@@ -480,14 +480,12 @@ func (p *pipeline) line(c *Client, reqs []Request, when time.Duration) {
 		}
 		x := w.add()
 		x.client, x.session, x.xid, x.op, x.when = c, c.Session, r.Xid, r.Op, when
-		x.code, x.instead, x.lost = code, instead, bodies == nil
+		x.code, x.instead, x.lost = code, instead, !room
 		if p.e.Audit.Enabled() {
 			x.audit = describe(r.Op, bytes.Clone(r.Body))
 		}
 		if !x.lost {
-			from := len(bodies)
-			bodies = append(bodies, r.Body...)
-			x.body = bodies[from:len(bodies):len(bodies)]
+			x.body = w.keep(r.Body)
 			f.bytes += len(x.body)
 		}
 		if code == proto.OK {
@@ -499,17 +497,14 @@ func (p *pipeline) line(c *Client, reqs []Request, when time.Duration) {
 	}
 }
 
-// bodies is memory for the bodies of writes that may have to be forwarded again,
-// nil if there is too much of it.
-func (p *pipeline) bodies(reqs []Request) []byte {
+// roomFor tells whether there is room for the bodies of writes that may have to be
+// forwarded again.
+func (p *pipeline) roomFor(reqs []Request) bool {
 	n := 0
 	for i := range reqs {
 		n += len(reqs[i].Body)
 	}
-	if p.flight.bytes+n > p.e.MaxInFlight {
-		return nil
-	}
-	return make([]byte, 0, n)
+	return p.flight.bytes+n <= p.e.MaxInFlight
 }
 
 // sendLine forwards what is on the list. The flight's lock is held.

@@ -3,6 +3,7 @@ package request
 import (
 	"sync"
 
+	"github.com/quollhq/quoll/internal/arena"
 	"github.com/quollhq/quoll/internal/proto"
 	"github.com/quollhq/quoll/internal/txn"
 )
@@ -32,7 +33,19 @@ type flight struct {
 // waiters are the writes of one session, in order.
 type waiters struct {
 	fifo[waiting]
-	taken int // so many of them, from the head on, are being answered
+	taken int    // so many of them, from the head on, are being answered
+	buf   []byte // the youngest bodies; used again once nothing waits
+}
+
+// keep copies a body.
+func (w *waiters) keep(body []byte) []byte {
+	if len(w.buf)+len(body) > cap(w.buf) {
+		const least = 512
+		w.buf = make([]byte, 0, max(least, min(2*cap(w.buf), usualBodies), len(body))) // those before stay where they are
+	}
+	from := len(w.buf)
+	w.buf = append(w.buf, body...)
+	return w.buf[from:len(w.buf):len(w.buf)]
 }
 
 // waiting is a write that was forwarded, with what is needed to do that again.
@@ -219,7 +232,9 @@ func (f *flight) waiters(session int64) *waiters {
 func (f *flight) empty(session int64, w *waiters) {
 	const spareMost, itemsMost = 64, 128
 	delete(f.local, session)
-	if len(f.spare) < spareMost && cap(w.items) <= itemsMost {
+	if len(f.spare) < spareMost && cap(w.items) <= itemsMost && cap(w.buf) <= usualBodies {
+		arena.Spoil(w.buf)
+		w.buf = w.buf[:0]
 		f.spare = append(f.spare, w)
 	}
 }

@@ -27,3 +27,25 @@ func TestSubmissionKeepsBodies(t *testing.T) {
 		}
 	}
 }
+
+// The bodies of a session's writes are its own as long as one of them waits, however many come.
+func TestWaitersKeepBodies(t *testing.T) {
+	w := new(waiters)
+	var bodies [][]byte
+	for i := range 300 {
+		body := bytes.Repeat([]byte{byte(i)}, 1+i*i%1000)
+		if i == 100 {
+			body = bytes.Repeat([]byte{byte(i)}, 3*usualBodies)
+		}
+		bodies = append(bodies, w.keep(body))
+		clear(body)
+	}
+	for i, b := range bodies {
+		if b[0] != byte(i) || !slices.Equal(b, bytes.Repeat(b[:1], len(b))) || cap(b) != len(b) {
+			t.Fatalf("body %d is %v", i, b)
+		}
+	}
+	if cap(w.buf) > usualBodies {
+		t.Errorf("a long body leaves room for %d bytes", cap(w.buf))
+	}
+}
