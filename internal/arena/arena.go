@@ -74,7 +74,8 @@ func Spoil(memory []byte) {
 	if !watchful {
 		return
 	}
-	for i := range memory[:cap(memory)] {
-		memory[:cap(memory)][i] = 0xdb
+	memory = memory[:cap(memory)]
+	for i := range memory {
+		memory[i] = 0xdb
 	}
 }

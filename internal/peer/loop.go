@@ -254,7 +254,7 @@ func (l *loop) ack(w *zab.Write) {
 // leader hands over a batch waits, for it may go on leading, and the numbers behind the batch are given away.
 func (l *loop) propose(b Batch) {
 	failpoint.Pass(failpoint.Propose)
-	entries := b.Entries(l.p.zab.List(1))
+	entries := b.Entries(l.p.zab.List())
 	next := l.p.zab.NextZxid()
 	switch leads := l.p.zab.Status().Epoch == zab.EpochOf(entries[0].Zxid); {
 	case leads && next == 0 && l.p.zab.HandingOver():

@@ -249,8 +249,9 @@ func (p *pipeline) drop() {
 }
 
 // Remote takes requests that a learner has forwarded to the leader of this epoch,
-// in order, with bodies that are copied. The ensemble's commits are the answers. What comes before the engine leads in that epoch waits for it; what comes
-// behind is dropped: by then the learner may have sent it to another leader.
+// in order, with bodies that are copied. The ensemble's commits are the answers. What
+// comes before the engine leads in that epoch waits for it; what comes behind is
+// dropped: by then the learner may have sent it to another leader.
 func (e *Engine) Remote(owner session.Owner, epoch int64, list iter.Seq[Forwarded]) {
 	s := submissions.Get().(*submission)
 	s.begin(nil, e.Now(), usualBodies)

@@ -39,13 +39,8 @@ type waiters struct {
 
 // keep copies a body.
 func (w *waiters) keep(body []byte) []byte {
-	if len(w.buf)+len(body) > cap(w.buf) {
-		const least = 512
-		w.buf = make([]byte, 0, max(least, min(2*cap(w.buf), usualBodies), len(body))) // those before stay where they are
-	}
-	from := len(w.buf)
-	w.buf = append(w.buf, body...)
-	return w.buf[from:len(w.buf):len(w.buf)]
+	const least = 512
+	return keepIn(&w.buf, body, max(least, min(2*cap(w.buf), usualBodies)))
 }
 
 // waiting is a write that was forwarded, with what is needed to do that again.

@@ -69,15 +69,21 @@ func (s *submission) begin(c *Client, when time.Time, n int) {
 	s.buf, s.reqs, s.remote = s.buf[:0], s.reqs[:0], s.remote[:0]
 }
 
-// keep copies a body. If there is no room for it the bodies before stay where they are.
+// keep copies a body.
 func (s *submission) keep(body []byte) []byte {
-	if len(s.buf)+len(body) > cap(s.buf) {
-		s.buf = make([]byte, 0, max(2*cap(s.buf), len(body)))
-	}
-	from := len(s.buf)
-	s.buf = append(s.buf, body...)
 	s.size += len(body)
-	return s.buf[from:len(s.buf):len(s.buf)]
+	return keepIn(&s.buf, body, 2*cap(s.buf))
+}
+
+// keepIn copies a body behind those in buf. If there is no room for it buf becomes a new
+// one of this size, or larger, and the bodies before stay where they are.
+func keepIn(buf *[]byte, body []byte, size int) []byte {
+	if len(*buf)+len(body) > cap(*buf) {
+		*buf = make([]byte, 0, max(size, len(body)))
+	}
+	from := len(*buf)
+	*buf = append(*buf, body...)
+	return (*buf)[from:len(*buf):len(*buf)]
 }
 
 func (s *submission) recycle() {

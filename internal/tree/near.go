@@ -26,15 +26,15 @@ func (t *Tree) Near(n int, body func(i int) []byte) {
 	}
 	for from := 0; from < n; from += nearBatch {
 		var bodies [nearBatch][]byte
-		touched := uint64(0)
-		for i := range min(nearBatch, n-from) {
+		touched, batch := uint64(0), min(nearBatch, n-from)
+		for i := range batch {
 			bodies[i] = body(from + i)
 			touched |= fetchBody(bodies[i])
 		}
 		keep(touched)
 		var paths [nearBatch]string
 		k := 0
-		for _, b := range bodies[:min(nearBatch, n-from)] {
+		for _, b := range bodies[:batch] {
 			d := jute.NewDecoder(b)
 			if paths[k] = d.AliasString(); paths[k] != "" {
 				k++

@@ -36,8 +36,8 @@ func (l *lists) put(list []Entry) {
 	}
 }
 
-// List is an empty list with room for n transactions, for Propose.
-func (p *Peer) List(n int) []Entry { return p.lists.get(n) }
+// List is an empty list for Propose.
+func (p *Peer) List() []Entry { return p.lists.get(1) }
 
 // Reuse gives back the transactions of a Write that was done, or of a Ready's
 // Commit, once nobody reads the list any more: its Sends must be made, too.
